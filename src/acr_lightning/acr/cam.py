@@ -1,0 +1,58 @@
+"""From CAM logits to the target segment S."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+EPSILON = 1e-5
+
+
+def normalise_cam(cam_logits: Tensor, tags: Tensor) -> Tensor:
+    """`norm(A) = ReLU(ReLU(A) − min − ε) / (max − min + ε)` per map, times the tags (FACTS §1).
+
+    Args:
+        cam_logits: `A`, `[B, K, h, w]`.
+        tags: `y`, `[B, K]` of 0 and 1.
+
+    Returns:
+        `[B, K, h, w]` in `[0, 1)`; 0 for untagged classes and for maps without a positive logit.
+    """
+    positive = F.relu(cam_logits)
+    low = positive.amin(dim=(2, 3), keepdim=True)
+    high = positive.amax(dim=(2, 3), keepdim=True)
+    return F.relu(positive - low - EPSILON) / (high - low + EPSILON) * tags[:, :, None, None]
+
+
+def draw_target(tags: Tensor) -> Tensor:
+    """One tagged class `t` per image, uniformly at random: `[B, K]` of 0 and 1 to `[B]`.
+
+    Every image must have a tag.
+    """
+    return torch.multinomial(tags.float(), 1).squeeze(1)
+
+
+def target_segment(cam_logits: Tensor, tags: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:
+    """The soft target segment `S = norm(A)_t` at the working size.
+
+    Args:
+        cam_logits: `A`, `[B, K, h, w]`.
+        tags: `y`, `[B, K]`.
+        target: `t`, `[B]`.
+        size: height and width of the result.
+
+    Returns:
+        `[B, 1, H, W]` in `[0, 1)`.
+    """
+    chosen = _select(normalise_cam(cam_logits, tags), target)
+    return F.interpolate(chosen, size, mode="bilinear", align_corners=False)
+
+
+def target_wins(cam_logits: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:
+    """`1[argmax_k A = t]` at the working size: `[B, 1, H, W]` of 0 and 1, without gradient."""
+    resized = F.interpolate(cam_logits.detach(), size, mode="bilinear", align_corners=False)
+    return (resized.argmax(dim=1) == target[:, None, None]).unsqueeze(1).to(cam_logits.dtype)
+
+
+def _select(maps: Tensor, target: Tensor) -> Tensor:
+    """Each image's own class: `[B, K, h, w]` and `[B]` to `[B, 1, h, w]`."""
+    return maps[torch.arange(len(maps), device=maps.device), target].unsqueeze(1)

@@ -1,0 +1,70 @@
+"""Stage `cam`: multi-scale CAMs of whole photos, one safe file each, on any number of devices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
+
+from acr_lightning.acr.checkpoint import load_classifier
+from acr_lightning.artefacts.cam_file import write_cam
+from acr_lightning.refine.multiscale import multiscale_cam
+
+
+class CamInference(LightningModule):
+    """The trained classifier's CAM of each photo (FACTS §1, inference).
+
+    Args:
+        checkpoint: of stage `fit`.
+        scales: factors of the base size.
+        flip: whether mirror images are added.
+        long_side: resize photos to this long side first (the base size); null keeps their size.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+        flip: bool = True,
+        long_side: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.classifier = load_classifier(checkpoint)
+        self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
+
+    def predict_step(self, sample: dict[str, Any], batch_index: int) -> tuple[str, Tensor, Tensor]:
+        """One photo: its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
+        classes = sample["tags"].nonzero().flatten()
+        image = self.classifier.backbone.normalise(sample["image"][None])[0]
+        scores = multiscale_cam(
+            lambda views: self.classifier(views).cam_logits, image, classes, self.scales, self.flip, self.long_side
+        )
+        return sample["id"], classes, scores.float()
+
+
+class CamWriter(BasePredictionWriter):
+    """Writes each CAM as soon as it is made.
+
+    Args:
+        folder: of the CAM files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(write_interval="batch")
+        self.folder = folder
+
+    def write_on_batch_end(  # noqa: D102
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: tuple[str, torch.Tensor, torch.Tensor],
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        image_id, classes, scores = prediction
+        write_cam(self.folder / f"{image_id}.npz", classes.cpu().numpy(), scores.cpu().numpy())

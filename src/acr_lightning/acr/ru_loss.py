@@ -1,0 +1,77 @@
+"""The reconstructor's update (RU): learn to paint what was removed from what is left."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional as F
+
+# Below this removed area the target term says nothing (FACTS §1): 50 pixels of the paper's 256 × 256 crop.
+SMALLEST_TARGET = 50 / 256**2
+
+
+class RULoss(NamedTuple):
+    """The terms of RU, unweighted.
+
+    Attributes:
+        classification: `BCE(cls_R, y)`.
+        whole: `L1(dec(sg(f)), x)`.
+        target: `|r_t · (dec(f·(1 − r_t)) − x)|`.
+        non_target: `|r_nt · (dec(f·(1 − r_nt)) − x)|`.
+    """
+
+    classification: Tensor
+    whole: Tensor
+    target: Tensor
+    non_target: Tensor
+
+    def total(self, whole: float = 0.2, target: float = 0.3, non_target: float = 0.5) -> Tensor:
+        """The weighted sum; the defaults are the paper's."""
+        return self.classification + whole * self.whole + target * self.target + non_target * self.non_target
+
+
+def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tensor]:
+    """`r_t = S·M` and `r_nt = (1 − S)·M`.
+
+    Args:
+        segment: `S`, `[B, 1, H, W]` in `[0, 1]`.
+        removal: SRF's `M`, `[B, 1, H, W]` of 0 and 1; None without SRF, `M = 1`.
+
+    Returns:
+        Two maps `[B, 1, H, W]` in `[0, 1]`.
+    """
+    if removal is None:
+        return segment, 1 - segment
+    return segment * removal, (1 - segment) * removal
+
+
+def ru_loss(
+    class_logits: Tensor,
+    tags: Tensor,
+    image: Tensor,
+    whole: Tensor,
+    without_target: Tensor,
+    without_non_target: Tensor,
+    removed_target: Tensor,
+    removed_non_target: Tensor,
+) -> RULoss:
+    """RU's four terms, means over all elements (FACTS §1).
+
+    Args:
+        class_logits: of the reconstructor's own head, `[B, K]`.
+        tags: `y`, `[B, K]`.
+        image: `x`, normalised, `[B, 3, H, W]`.
+        whole: `dec(sg(f))`, `[B, 3, H, W]`.
+        without_target: `dec(f·(1 − r_t))`, `[B, 3, H, W]`.
+        without_non_target: `dec(f·(1 − r_nt))`, `[B, 3, H, W]`.
+        removed_target: `r_t`, `[B, 1, H, W]`; images in which it covers next to nothing (`SMALLEST_TARGET`) are left
+            out of the target term.
+        removed_non_target: `r_nt`, `[B, 1, H, W]`.
+    """
+    kept = (removed_target.mean(dim=(1, 2, 3)) > SMALLEST_TARGET).to(image.dtype)
+    per_image = (removed_target * (without_target - image)).abs().mean(dim=(1, 2, 3))
+    return RULoss(
+        classification=F.binary_cross_entropy_with_logits(class_logits, tags),
+        whole=F.l1_loss(whole, image),
+        target=(per_image * kept).sum() / kept.sum().clamp(min=1),
+        non_target=(removed_non_target * (without_non_target - image)).abs().mean(),
+    )

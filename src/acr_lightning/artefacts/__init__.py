@@ -1,0 +1,1 @@
+"""What stages leave for each other: safe files, written whole or not at all."""

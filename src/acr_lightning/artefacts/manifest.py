@@ -1,0 +1,110 @@
+"""A stage's folder says what it holds: `manifest.json`, written when the stage starts and again when it is done.
+
+The digest covers the stage's resolved configuration and the digests of what it read. What only changes speed
+(devices, workers, loggers) is left out, so a run can go on with other hardware.
+"""
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acr_lightning import __version__
+from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.errors import UserError
+
+NAME = "manifest.json"
+# Keys of a section that say how fast or how loud a stage runs, never what it computes.
+SPEED_ONLY = {
+    "trainer": {
+        "accelerator", "devices", "num_nodes", "strategy", "logger", "enable_progress_bar", "enable_model_summary",
+        "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
+    },
+    "data": {"num_workers"},
+    "": {"workers", "run", "force"},
+}  # fmt: skip
+
+
+def digest(section: dict[str, Any], inputs: dict[str, str]) -> str:
+    """The SHA-256 of a stage's resolved section and of the digests of what it reads."""
+    kept = {key: value for key, value in section.items() if key not in SPEED_ONLY[""]}
+    for group in ("trainer", "data"):
+        if isinstance(kept.get(group), dict):
+            kept[group] = _without(kept[group], SPEED_ONLY[group])
+    text = json.dumps([kept, inputs], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without(node: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """The node without these keys, looking into `init_args` too."""
+    kept = {key: value for key, value in node.items() if key not in names}
+    if isinstance(kept.get("init_args"), dict):
+        kept["init_args"] = _without(kept["init_args"], names)
+    return kept
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a stage's folder, or None where there is none.
+
+    Raises:
+        UserError: the file is not JSON.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not a manifest ({error}); remove the folder to make the stage again") from None
+    return manifest
+
+
+def is_done(folder: Path, wanted: str) -> bool:
+    """Whether the folder holds the finished result of this digest."""
+    manifest = read(folder)
+    return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
+
+
+def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str]) -> Path | None:
+    """Open a stage's folder for this configuration.
+
+    A folder begun with the same digest is continued. A folder of another configuration is moved aside (never
+    deleted), so that results of two configurations cannot mix.
+
+    Returns:
+        Where an older result was moved, or None.
+    """
+    wanted, moved = digest(section, inputs), None
+    manifest = read(folder)
+    if manifest is not None and manifest["digest"] != wanted:
+        number = 1
+        while (moved := folder.with_name(f"{folder.name}.old-{number}")).exists():
+            number += 1
+        folder.rename(moved)
+        manifest = None
+    if manifest is None:
+        _write(folder, stage, section, inputs, status="started")
+    return moved
+
+
+def finish(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], counts: dict[str, Any]) -> None:
+    """Say that the stage is done, and what it made."""
+    _write(folder, stage, section, inputs, status="done", counts=counts)
+
+
+def _write(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], **more: Any) -> None:
+    write_json(
+        folder / NAME,
+        {
+            "stage": stage,
+            "digest": digest(section, inputs),
+            "inputs": inputs,
+            "config": section,
+            "version": __version__,
+            "python": platform.python_version(),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            **more,
+        },
+    )

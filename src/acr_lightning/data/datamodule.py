@@ -1,0 +1,188 @@
+"""What each stage's loaders read."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from acr_lightning.data.epoch_sampler import EpochSampler
+from acr_lightning.data.samples import TrainingSamples, WholeImages
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.data.transforms import classification_transform, segmentation_transform
+from acr_lightning.errors import UserError
+
+
+class TrainingData(LightningDataModule):
+    """Shuffled, augmented batches of the `train` split; subclasses say what a sample is."""
+
+    def __init__(self, dataset: TaggedDataset, batch_size: int, num_workers: int, seed: int) -> None:
+        super().__init__()
+        self.dataset, self.batch_size, self.num_workers, self.seed = dataset, batch_size, num_workers, seed
+
+    @property
+    def num_classes(self) -> int:
+        """K, without background."""
+        return self.dataset.num_classes
+
+    def samples(self) -> TrainingSamples:
+        """The training samples."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
+        trainer, samples = self.trainer, self.samples()
+        world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        if len(samples) < self.batch_size * world:
+            raise UserError(
+                f"data.batch_size: {self.batch_size} on {world} devices is more than the {len(samples)} training photos"
+            )
+        return DataLoader(
+            samples,
+            batch_size=self.batch_size,
+            sampler=EpochSampler(samples, world, rank, self.seed),
+            drop_last=True,
+            num_workers=self.num_workers,
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+class TaggedImages(TrainingData):
+    """Random crops with their tags, for stage `fit`.
+
+    Args:
+        dataset: photos and tags.
+        crop: side of the square crop, pixels.
+        long_side: smallest and largest long side that photos are resized to before cropping, pixels.
+        batch_size: photos per device.
+        num_workers: loader processes per device; changes speed only.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        crop: int = 256,
+        long_side: tuple[int, int] = (384, 512),
+        batch_size: int = 8,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers, seed)
+        self.crop, self.long_side = crop, long_side
+
+    def samples(self) -> TrainingSamples:  # noqa: D102
+        return TrainingSamples(self.dataset, classification_transform(self.crop, self.long_side), self.seed)
+
+
+class PseudoLabels(TrainingData):
+    """Random crops with their pseudo-labels, for stage `segment`.
+
+    Args:
+        dataset: photos.
+        labels: folder of pseudo-labels `<id>.png`; `masks` trains on the true masks instead (an upper bound, no
+            longer weak supervision).
+        crop: side of the square crop, pixels.
+        scale: smallest and largest random factor.
+        long_side: resize photos to this long side first; null keeps their size.
+        batch_size: photos per device.
+        num_workers: loader processes per device; changes speed only.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        labels: str,
+        crop: int = 321,
+        scale: tuple[float, float] = (0.5, 1.5),
+        long_side: int | None = None,
+        batch_size: int = 10,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers, seed)
+        self.labels, self.crop, self.scale, self.long_side = labels, crop, scale, long_side
+
+    def samples(self) -> TrainingSamples:  # noqa: D102
+        transform = segmentation_transform(self.crop, self.scale, self.long_side)
+        return TrainingSamples(self.dataset, transform, self.seed, self.labels)
+
+
+class WholePhotos(LightningDataModule):
+    """Whole photos one by one, for inference; a photo whose result is there already is not read again.
+
+    Args:
+        dataset: photos, and tags where `with_tags` says so.
+        splits: of which photos; an id in two splits is taken once.
+        num_workers: loader processes per device; changes speed only.
+    """
+
+    with_tags = False
+
+    def __init__(self, dataset: TaggedDataset, splits: list[Split], num_workers: int = 2) -> None:
+        super().__init__()
+        self.dataset, self.num_workers = dataset, num_workers
+        self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
+        self.left = self.ids
+
+    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
+        # Lightning wants a sample for each process; doing one twice is harmless, its file is written atomically.
+        world = self.trainer.world_size if self.trainer else 1
+        padded = self.left + self.left[:1] * max(0, world - len(self.left))
+        return DataLoader(
+            WholeImages(self.dataset, padded, self.with_tags), batch_size=None, num_workers=self.num_workers
+        )
+
+    def leave_out(self, folder: Path, suffix: str, is_whole: Any) -> int:
+        """Leave out the photos whose result is whole.
+
+        Args:
+            folder: of the results.
+            suffix: of a result's name after the id.
+            is_whole: tells whether a result can be read to its end.
+
+        Returns:
+            How many are left.
+        """
+        paths = {image_id: folder / f"{image_id}{suffix}" for image_id in self.ids}
+        self.left = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
+        return len(self.left)
+
+
+class TaggedPhotos(WholePhotos):
+    """Whole photos with their tags, for stage `cam`.
+
+    Args:
+        dataset: photos and tags.
+        splits: which splits get a CAM; `train` for labels to train on, `seed` to be scored.
+        num_workers: loader processes per device; changes speed only.
+    """
+
+    with_tags = True
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        splits: list[Literal["train", "seed", "val"]] = ["train", "seed"],  # noqa: B006  jsonargparse copies it
+        num_workers: int = 2,
+    ) -> None:
+        super().__init__(dataset, splits, num_workers)
+
+
+class TestPhotos(WholePhotos):
+    """Whole photos without tags, for the network's test in stage `evaluate`.
+
+    Args:
+        dataset: photos.
+        splits: which splits the network predicts on.
+        num_workers: loader processes per device; changes speed only.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        splits: list[Literal["train", "seed", "val"]] = ["val"],  # noqa: B006  jsonargparse copies it
+        num_workers: int = 2,
+    ) -> None:
+        super().__init__(dataset, splits, num_workers)

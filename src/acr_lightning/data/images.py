@@ -1,0 +1,28 @@
+"""Reading a photo, or saying why it cannot be read."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from acr_lightning.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Read a photo as RGB, upright (EXIF rotation applied), `[H, W, 3]`.
+
+    Raises:
+        UserError: the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such photo") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list") from None

@@ -1,0 +1,99 @@
+"""Torch data sets: what one sample of each stage is."""
+
+from pathlib import Path
+from typing import Any
+
+import albumentations as A
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+
+
+def to_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """`[H, W, 3]` bytes to `[3, H, W]` in `[0, 1]` (each network normalises for itself)."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+
+
+class TrainingSamples(Dataset[dict[str, Any]]):
+    """Augmented photos with tags, and with pseudo-labels when `labels` is given.
+
+    A sample is asked for by `(epoch, index)`: the augmentation's randomness depends on seed, epoch and index only.
+
+    Args:
+        dataset: where photos and tags come from.
+        transform: albumentations; its own random state is overwritten at every sample.
+        seed: of the augmentation.
+        labels: folder of pseudo-labels `<id>.png`, or `masks` for the data set's true masks (an upper bound).
+    """
+
+    def __init__(self, dataset: TaggedDataset, transform: A.Compose, seed: int, labels: Path | str | None = None) -> None:
+        self.dataset, self.transform, self.seed, self.labels = dataset, transform, seed, labels
+        self.ids = dataset.ids("train")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, at: tuple[int, int]) -> dict[str, Any]:
+        """`image [3, h, w]` in `[0, 1]`, `tags [K]` of 0 and 1, `id`, and `label [h, w]` (int64) when there are labels."""
+        epoch, index = at
+        image_id = self.ids[index]
+        arrays = {"image": self.dataset.image(image_id)}
+        if self.labels is not None:
+            arrays["mask"] = self._label(image_id, arrays["image"].shape[:2])
+        self.transform.set_random_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
+        arrays = self.transform(**arrays)
+        sample = {"id": image_id, "image": to_tensor(arrays["image"]), "tags": tag_vector(self.dataset, image_id)}
+        if self.labels is not None:
+            sample["label"] = torch.from_numpy(arrays["mask"]).long()
+        return sample
+
+    def _label(self, image_id: str, size: tuple[int, ...]) -> NDArray[np.uint8]:
+        if self.labels == "masks":
+            mask = self.dataset.mask(image_id)
+            if mask is None:
+                raise UserError(f"{image_id}: no mask to train on; labels: masks needs a data set with masks")
+            return mask
+        path = Path(str(self.labels)) / f"{image_id}.png"
+        label = read_mask(path)
+        if label.shape != tuple(size):
+            raise UserError(f"{path}: the label is {label.shape[1]}×{label.shape[0]}, its photo {size[1]}×{size[0]}")
+        return label
+
+
+class WholeImages(Dataset[dict[str, Any]]):
+    """Whole photos for inference, in the data set's order.
+
+    Args:
+        dataset: where photos and tags come from.
+        ids: which of them.
+        with_tags: whether to read tags (a photo without any then has the zero vector).
+    """
+
+    def __init__(self, dataset: TaggedDataset, ids: list[str], with_tags: bool = True) -> None:
+        self.dataset, self.ids, self.with_tags = dataset, ids, with_tags
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """`image [3, H, W]` in `[0, 1]`, `id`, and `tags [K]` when they are asked for."""
+        image_id = self.ids[index]
+        sample = {"id": image_id, "image": to_tensor(self.dataset.image(image_id))}
+        if self.with_tags:
+            sample["tags"] = tag_vector(self.dataset, image_id)
+        return sample
+
+
+def tag_vector(dataset: TaggedDataset, image_id: str) -> Tensor:
+    """The tags of a photo as `[K]` of 0 and 1."""
+    vector = torch.zeros(dataset.num_classes)
+    vector[torch.from_numpy(dataset.tags(image_id))] = 1
+    return vector
+
+

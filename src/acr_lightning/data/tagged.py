@@ -1,0 +1,95 @@
+"""What every data set offers: ids by split, photos, tags, perhaps masks."""
+
+import difflib
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.data.images import read_image
+from acr_lightning.errors import UserError
+
+Split = Literal["train", "seed", "val"]
+
+
+class TaggedDataset(ABC):
+    """Photos with image-level tags; masks, where there are any, serve for scoring only.
+
+    Splits: `train` trains both networks and gets pseudo-labels; `seed` is the part of `train` whose CAMs and
+    pseudo-labels are scored; `val` is where the segmentation network predicts and is scored.
+
+    Attributes:
+        class_names: the K classes, without background.
+    """
+
+    class_names: tuple[str, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """K, without background."""
+        return len(self.class_names)
+
+    @abstractmethod
+    def ids(self, split: Split) -> list[str]:
+        """The ids of a split, in their order; empty where the data set has no such split."""
+
+    @abstractmethod
+    def image_path(self, image_id: str) -> Path:
+        """Where the photo of an id lies."""
+
+    @abstractmethod
+    def tags(self, image_id: str) -> NDArray[np.int64]:
+        """The classes tagged in a photo, ascending, counted from 0."""
+
+    def mask_path(self, image_id: str) -> Path | None:
+        """Where the mask of an id lies, or None in a data set without masks."""
+        return None
+
+    def image(self, image_id: str) -> NDArray[np.uint8]:
+        """The photo, RGB, `[H, W, 3]`.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        return read_image(self.image_path(image_id))
+
+    def mask(self, image_id: str) -> NDArray[np.uint8] | None:
+        """The true mask `[H, W]` (0 background, 1..K, 255 not scored), or None where there is none.
+
+        Raises:
+            UserError: it is damaged, or its size is not the photo's.
+        """
+        path = self.mask_path(image_id)
+        if path is None:
+            return None
+        mask, (height, width) = read_mask(path), self.image(image_id).shape[:2]
+        if mask.shape != (height, width):
+            raise UserError(
+                f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]} but its photo is {width}×{height}; "
+                "make the mask again at the photo's size"
+            )
+        return self.relabel(mask)
+
+    def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Map the values stored in a mask to 0 (background), 1..K and 255."""
+        return mask
+
+    def fingerprint(self) -> str:
+        """A digest of ids, tags and class names: another one means another training set."""
+        digest = hashlib.sha256(repr(self.class_names).encode())
+        for split in ("train", "seed", "val"):
+            for image_id in self.ids(split):
+                tags = self.tags(image_id).tolist() if split != "val" else ""
+                digest.update(f"{split} {image_id} {tags}\n".encode())
+        return digest.hexdigest()
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'dog'?`, or nothing where no known name is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{matches[0]}'?" if matches else ""

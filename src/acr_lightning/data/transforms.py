@@ -1,0 +1,45 @@
+"""Augmentation with albumentations: photo and label map change together, padding is never a class."""
+
+from typing import Any
+
+import albumentations as A
+import cv2
+
+from acr_lightning.artefacts.palette import IGNORE
+
+# ImageNet's mean colour: what a network takes for "nothing".
+MEAN_COLOUR = (124, 116, 104)
+
+
+def classification_transform(crop: int, long_side: tuple[int, int]) -> A.Compose:
+    """ACR's augmentation: long side at random in a range, random crop, mirror (FACTS §1; no colour jitter).
+
+    Args:
+        crop: side of the square crop, pixels; smaller photos are padded.
+        long_side: smallest and largest long side, pixels.
+    """
+    low, high = long_side
+    sizes = sorted({*range(low, high, max(1, (high - low) // 16)), high})
+    return A.Compose([A.LongestMaxSize(max_size=sizes, interpolation=cv2.INTER_AREA), *_crop_and_mirror(crop)])
+
+
+def segmentation_transform(crop: int, scale: tuple[float, float], long_side: int | None = None) -> A.Compose:
+    """DeepLab's augmentation: random scale, random crop, mirror (FACTS §3).
+
+    Args:
+        crop: side of the square crop, pixels; padding is 255 in the label map.
+        scale: smallest and largest factor.
+        long_side: resize the long side to this before scaling; null keeps the photo's size.
+    """
+    resize = [A.LongestMaxSize(max_size=long_side, interpolation=cv2.INTER_AREA)] if long_side else []
+    # RandomScale draws 1 + limit.
+    zoom = A.RandomScale(scale_limit=(scale[0] - 1, scale[1] - 1), interpolation=cv2.INTER_LINEAR, p=1)
+    return A.Compose([*resize, zoom, *_crop_and_mirror(crop)])
+
+
+def _crop_and_mirror(crop: int) -> list[Any]:
+    return [
+        A.PadIfNeeded(crop, crop, border_mode=cv2.BORDER_CONSTANT, fill=MEAN_COLOUR, fill_mask=IGNORE),
+        A.RandomCrop(crop, crop),
+        A.HorizontalFlip(p=0.5),
+    ]

@@ -1,0 +1,126 @@
+"""PASCAL VOC 2012, devkit layout."""
+
+import logging
+import xml.etree.ElementTree as ElementTree
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.data.id_list import read_ids, shipped
+from acr_lightning.data.tagged import Split, TaggedDataset, nearest
+from acr_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
+
+VOC_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+
+
+class VOC2012(TaggedDataset):
+    """PASCAL VOC 2012: tags from the XML boxes, masks from `SegmentationClass` (scoring only).
+
+    Args:
+        root: the folder that holds `JPEGImages`, `Annotations`, `SegmentationClass` and `ImageSets`.
+        classes: the classes to keep, in the order of their labels; all 20 if null. Tags of the others are
+            dropped, their pixels are 255, and photos that show none of the kept classes are left out of training.
+        train_list: ids to train on: a name in `ImageSets/Segmentation`, or a path to a file with one id a line
+            (also looked for beside the shipped configs).
+        seed_list: ids of the photos whose CAMs and pseudo-labels are scored.
+        val_list: ids on which the segmentation network predicts and is scored.
+
+    Raises:
+        UserError: the root or a list is missing, a class is unknown, an id has no photo or no tag.
+    """
+
+    known_classes: tuple[str, ...] = VOC_CLASSES
+
+    def __init__(
+        self,
+        root: str = "data/VOC2012",
+        classes: list[str] | None = None,
+        train_list: str = "train_aug",
+        seed_list: str = "train",
+        val_list: str = "val",
+    ) -> None:
+        self.root = Path(root)
+        self._check_root()
+        for name in classes or ():
+            if name not in self.known_classes:
+                raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
+        self.class_names = tuple(classes or self.known_classes)
+        self.lists: dict[Split, str] = {"train": train_list, "seed": seed_list, "val": val_list}
+        self._index = {name: index for index, name in enumerate(self.class_names)}
+        self._tags = lru_cache(maxsize=None)(self._read_tags)
+
+    def _check_root(self) -> None:
+        for folder in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
+            if not (self.root / folder).is_dir():
+                raise UserError(
+                    f"{self.root}: not a VOC 2012 folder, it has no {folder}; "
+                    "set dataset.root to the folder that holds JPEGImages"
+                )
+
+    def ids(self, split: Split) -> list[str]:
+        """The ids of a split; in `train`, only photos that show a kept class.
+
+        Raises:
+            UserError: an id has no photo, or a training photo has no object at all.
+        """
+        ids = read_ids(self._list_path(self.lists[split]))
+        for image_id in ids:
+            if not self.image_path(image_id).is_file():
+                raise UserError(
+                    f"{self._list_path(self.lists[split])}: id '{image_id}' has no photo {self.image_path(image_id)}"
+                )
+        if split != "train":
+            return ids
+        tagged = [image_id for image_id in ids if len(self.tags(image_id))]
+        if len(tagged) < len(ids):
+            log.info("%d of %d training photos show none of the classes and are left out", len(ids) - len(tagged), len(ids))
+        return tagged
+
+    def _list_path(self, name: str) -> Path:
+        if not name.endswith(".txt"):
+            return self.root / "ImageSets" / "Segmentation" / f"{name}.txt"
+        return Path(name) if Path(name).is_file() else shipped(name)
+
+    def image_path(self, image_id: str) -> Path:  # noqa: D102
+        return self.root / "JPEGImages" / f"{image_id}.jpg"
+
+    def mask_path(self, image_id: str) -> Path | None:  # noqa: D102
+        return self.root / "SegmentationClass" / f"{image_id}.png"
+
+    def tags(self, image_id: str) -> NDArray[np.int64]:
+        """The kept classes that have a box in the photo, ascending, counted from 0.
+
+        Raises:
+            UserError: the XML is missing or damaged, names an unknown class, or holds no object.
+        """
+        return np.array(self._tags(image_id), dtype=np.int64)
+
+    def _read_tags(self, image_id: str) -> tuple[int, ...]:
+        path = self.root / "Annotations" / f"{image_id}.xml"
+        try:
+            names = [node.text or "" for node in ElementTree.parse(path).iterfind("object/name")]
+        except FileNotFoundError:
+            raise UserError(f"{path}: no annotation for id '{image_id}'; tags are read from the XML boxes") from None
+        except ElementTree.ParseError as error:
+            raise UserError(f"{path}: damaged annotation ({error})") from None
+        if not names:
+            raise UserError(f"{path}: photo '{image_id}' has no tag; every photo needs at least one object")
+        for name in names:
+            if name not in self.known_classes:
+                raise UserError(f"{path}: unknown class '{name}'.{nearest(name, self.known_classes)}")
+        return tuple(sorted({self._index[name] for name in names if name in self._index}))
+
+    def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """VOC's indices to 0..K in the order of `class_names`; pixels of other classes become 255."""
+        table = np.full(256, 255, np.uint8)
+        table[0] = 0
+        for label, name in enumerate(self.class_names, start=1):
+            table[self.known_classes.index(name) + 1] = label
+        return table[mask]

@@ -1,0 +1,70 @@
+"""IoU, precision and recall from a confusion matrix of integer counts."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from acr_lightning.artefacts.palette import IGNORE
+
+
+def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels: int) -> NDArray[np.int64]:
+    """Pixels by true label (row) and predicted label (column), 255 in the mask left out.
+
+    Args:
+        mask: `[H, W]`, 0 background, 1..K, 255 not scored.
+        prediction: `[H, W]`, 0..K.
+        num_labels: K + 1.
+    """
+    counts = multiclass_confusion_matrix(
+        torch.from_numpy(prediction.astype(np.int64)),
+        torch.from_numpy(mask.astype(np.int64)),
+        num_classes=num_labels,
+        ignore_index=IGNORE,
+    )
+    return counts.numpy().astype(np.int64)
+
+
+def miou(counts: NDArray[np.int64]) -> float:
+    """Mean IoU in per cent over the labels that occur in the masks or the predictions.
+
+    Args:
+        counts: `[K + 1, K + 1]`, from `confusion`.
+    """
+    union = counts.sum(axis=0) + counts.sum(axis=1) - np.diag(counts)
+    return float(100 * (np.diag(counts)[union > 0] / union[union > 0]).mean()) if union.any() else 0.0
+
+
+def scores(counts: NDArray[np.int64], label_names: list[str]) -> dict[str, Any]:
+    """Per-class and mean scores, in per cent.
+
+    The means run over the labels that occur in the masks or the predictions; the others are named in `absent`.
+
+    Args:
+        counts: `[K + 1, K + 1]`, from `confusion`.
+        label_names: K + 1 names, background first.
+
+    Returns:
+        `miou`, `precision`, `recall`, `classes` (the three by label name) and `absent`.
+    """
+    hit = np.diag(counts).astype(np.float64)
+    true, predicted = counts.sum(axis=1), counts.sum(axis=0)
+    present = (true + predicted) > 0
+    table = {
+        "iou": 100 * hit / np.maximum(true + predicted - hit, 1),
+        "precision": 100 * hit / np.maximum(predicted, 1),
+        "recall": 100 * hit / np.maximum(true, 1),
+    }
+    return {
+        "miou": miou(counts),
+        "precision": float(table["precision"][present].mean()) if present.any() else 0.0,
+        "recall": float(table["recall"][present].mean()) if present.any() else 0.0,
+        "classes": {
+            name: {key: float(values[label]) for key, values in table.items()}
+            for label, name in enumerate(label_names)
+            if present[label]
+        },
+        "absent": [name for label, name in enumerate(label_names) if not present[label]],
+    }

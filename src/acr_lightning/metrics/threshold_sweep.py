@@ -1,0 +1,51 @@
+"""The scores of CAMs at every threshold, in one pass over the files."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.palette import IGNORE
+
+
+class ThresholdSweep:
+    """Counts pixels by true label, winning class and its level; each threshold's confusion matrix follows from that.
+
+    A pixel is predicted as its winning class where its level is at least the threshold, else as background.
+
+    Args:
+        num_labels: K + 1.
+        levels: how many levels a score has (256 for stored CAMs).
+    """
+
+    def __init__(self, num_labels: int, levels: int = 256) -> None:
+        self.num_labels, self.levels = num_labels, levels
+        self.counts = np.zeros((num_labels, num_labels, levels), np.int64)
+
+    def update(self, mask: NDArray[np.uint8], classes: NDArray[np.int64], levels: NDArray[np.uint8]) -> None:
+        """Add one image.
+
+        Args:
+            mask: `[H, W]`, 0 background, 1..K, 255 not scored.
+            classes: tagged classes, `[P]`, counted from 0; P may be 0.
+            levels: stored CAM, `[P, H, W]`.
+        """
+        scored = mask != IGNORE
+        truth = mask[scored].astype(np.int64)
+        if len(classes):
+            winner = levels.argmax(axis=0)
+            label = (classes + 1)[winner][scored]
+            level = np.take_along_axis(levels, winner[None], axis=0)[0][scored].astype(np.int64)
+        else:
+            label = level = np.zeros_like(truth)
+        flat = (truth * self.num_labels + label) * self.levels + level
+        self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
+
+    def confusion(self) -> NDArray[np.int64]:
+        """The confusion matrix `[K + 1, K + 1]` of every threshold, `[levels, K + 1, K + 1]`.
+
+        Index `t` is the threshold at level `t`; at 0 nothing is background but the images without tags.
+        """
+        at_least = self.counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]  # pixels of level >= t
+        matrices = at_least.transpose(2, 0, 1).copy()
+        # What falls below the threshold is predicted as background, from whichever class.
+        matrices[:, :, 0] = self.counts.sum(axis=(1, 2))[None] - matrices[:, :, 1:].sum(axis=2)
+        return matrices

@@ -1,0 +1,1 @@
+"""Plain networks: no Lightning in here."""

@@ -1,0 +1,85 @@
+"""A timm network as a backbone: three feature maps, frozen BatchNorm, its own normalisation."""
+
+from typing import NamedTuple, cast
+
+import timm
+import torch
+from torch import Tensor, nn
+
+import acr_lightning.nets.resnet38d  # noqa: F401  registers it with timm
+from acr_lightning.errors import UserError
+from acr_lightning.nets.weights import pretrained_overlay
+
+TAPS = 3
+
+
+class Taps(NamedTuple):
+    """The last three feature maps of a backbone, finest first; for ResNet38d 512, 1024 and 4096 channels."""
+
+    early: Tensor
+    middle: Tensor
+    final: Tensor
+
+
+class Backbone(nn.Module):
+    """Any timm CNN, or ResNet38d, as a feature extractor.
+
+    Images come in `[0, 1]`; `normalise` applies the mean and deviation that the network was trained with.
+
+    Args:
+        name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`.
+        weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
+            path of a `.safetensors` or `.pth` file, or null for random weights.
+        output_stride: 8, 16 or 32; null is the network's own.
+        freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (FACTS §1: always, for ACR with
+            pretrained weights; a network trained from scratch needs false).
+
+    Raises:
+        UserError: no such timm model, an unusable output stride, or weights that are missing or do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str = "resnet38d",
+        weights: str | None = None,
+        output_stride: int | None = None,
+        freeze_batchnorm: bool = True,
+    ) -> None:
+        super().__init__()
+        if not timm.is_model(name):
+            raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
+        overlay = pretrained_overlay(name, weights)
+        options = {} if output_stride is None else {"output_stride": output_stride}
+        try:
+            self.net = timm.create_model(
+                name, features_only=True, pretrained=overlay is not None, pretrained_cfg_overlay=overlay, **options
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
+        self.channels = cast(list[int], self.net.feature_info.channels())[-TAPS:]
+        self.freeze_batchnorm = freeze_batchnorm
+        if freeze_batchnorm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.requires_grad_(False)
+        config = timm.get_pretrained_cfg(name)
+        mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """As usual, but frozen BatchNorm stays in eval mode."""
+        super().train(mode)
+        if mode and self.freeze_batchnorm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
+        return (image - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+
+    def forward(self, image: Tensor) -> Taps:
+        """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""
+        return Taps(*self.net(image)[-TAPS:])

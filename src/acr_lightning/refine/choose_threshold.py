@@ -1,0 +1,39 @@
+"""The background threshold of a folder of CAMs: without masks, or (said so) with them."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from acr_lightning.artefacts.cam_file import LEVELS, read_levels
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.metrics.cam_scores import sweep_cams
+from acr_lightning.metrics.confusion import miou
+from acr_lightning.refine.threshold import otsu
+
+log = logging.getLogger(__name__)
+
+
+def automatic_threshold(files: Iterable[Path]) -> float:
+    """Otsu's threshold over the winning score of every pixel of every CAM; no masks.
+
+    Args:
+        files: CAM files.
+
+    Returns:
+        The threshold in `[0, 1]`.
+    """
+    histogram = np.zeros(LEVELS + 1, np.int64)
+    for path in files:
+        _, levels = read_levels(path)
+        if len(levels):
+            histogram += np.bincount(levels.max(axis=0).ravel(), minlength=LEVELS + 1)
+    return otsu(histogram) / LEVELS
+
+
+def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:
+    """The threshold with the best mIoU on the masks of the split `seed`."""
+    log.warning("label: threshold oracle reads the masks of the split seed")
+    matrices = sweep_cams(cams, dataset, dataset.ids("seed")).confusion()
+    return int(np.argmax([miou(matrix) for matrix in matrices])) / LEVELS

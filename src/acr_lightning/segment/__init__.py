@@ -1,0 +1,1 @@
+"""The segmentation network: trained on pseudo-labels, tested with scales and mirror images."""

@@ -1,0 +1,94 @@
+"""Stage `evaluate`: the trained network's label map of each photo, on any number of devices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.nets.checkpoint import load_part, read_checkpoint
+from acr_lightning.nets.deeplab import DeepLabV2
+from acr_lightning.refine.crf import PRESETS, CrfName, dense_crf
+from acr_lightning.refine.multiscale import multiscale_sum
+from acr_lightning.segment.module import NetworkConfig
+
+
+def load_network(path: str | Path) -> DeepLabV2:
+    """The trained network of a `Segmenter` checkpoint, in eval mode.
+
+    Raises:
+        UserError: the file is missing, damaged, or no such checkpoint.
+    """
+    checkpoint = read_checkpoint(path, "network_config", made_by="acr segment")
+    network = NetworkConfig(**checkpoint["network_config"]).build()
+    load_part(network, checkpoint, "network")
+    return network.eval()
+
+
+class NetworkInference(LightningModule):
+    """The network's label map of each photo, from all scales and mirror images.
+
+    Args:
+        checkpoint: of stage `segment`.
+        scales: factors of the base size.
+        flip: whether mirror images are added.
+        long_side: resize photos to this long side first (the base size); null keeps their size.
+        crf: dense CRF at test time, by name; `none` goes without.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        scales: Sequence[float] = (0.5, 0.75, 1.0, 1.25, 1.5),
+        flip: bool = True,
+        long_side: int | None = None,
+        crf: CrfName = "none",
+    ) -> None:
+        super().__init__()
+        self.network = load_network(checkpoint)
+        self.scales, self.flip, self.long_side, self.crf = tuple(scales), flip, long_side, crf
+
+    def predict_step(self, sample: dict[str, Any], batch_index: int) -> tuple[str, NDArray[np.uint8]]:
+        """One photo: its id and its label map `[H, W]` (0 background, 1..K)."""
+        image = self.network.backbone.normalise(sample["image"][None])[0]
+        total = multiscale_sum(
+            lambda views: self.network(views).softmax(dim=1), image, self.scales, self.flip, self.long_side
+        )
+        if self.crf == "none":
+            return sample["id"], total.argmax(dim=0).byte().cpu().numpy()
+        probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
+        # Labels that no pixel finds likely only make the CRF slow (FACTS §4).
+        likely = np.flatnonzero((probabilities > 0.05).any(axis=(1, 2)))
+        photo = (sample["image"] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        refined = dense_crf(photo, probabilities[likely], PRESETS[self.crf])
+        return sample["id"], likely.astype(np.uint8)[refined.argmax(axis=0)]
+
+
+class PredictionWriter(BasePredictionWriter):
+    """Writes each label map as a palette PNG as soon as it is made.
+
+    Args:
+        folder: of the predictions.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(write_interval="batch")
+        self.folder = folder
+
+    def write_on_batch_end(  # noqa: D102
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: tuple[str, NDArray[np.uint8]],
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        image_id, labels = prediction
+        write_mask(self.folder / f"{image_id}.png", labels)

@@ -1,0 +1,88 @@
+"""The segmentation network as a LightningModule, trained on pseudo-labels."""
+
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.artefacts.palette import IGNORE
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.deeplab import DeepLabV2
+from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
+
+
+class NetworkConfig(NamedTuple):
+    """All that it takes to build the network; see `Segmenter` for the meaning."""
+
+    num_classes: int
+    backbone: str
+    output_stride: int | None
+    freeze_batchnorm: bool
+    rates: tuple[int, ...]
+
+    def build(self, weights: str | None = None) -> DeepLabV2:
+        """A new network; `weights` as in `Backbone`."""
+        backbone = Backbone(self.backbone, weights, self.output_stride, self.freeze_batchnorm)
+        return DeepLabV2(backbone, self.num_classes + 1, self.rates)
+
+
+class Segmenter(LightningModule):
+    """DeepLabV2 on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (FACTS §3).
+
+    Args:
+        num_classes: K, without background (taken from the data set).
+        backbone: a timm CNN or `resnet38d`.
+        weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
+        output_stride: of the backbone: 8, 16 or 32; null is its own.
+        freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
+        rates: dilation of each branch of the ASPP head.
+        optimizer: `sgd` or `adamw`.
+        lr: of pretrained weights; biases get twice as much.
+        new_layer_factor: times `lr` for the head.
+        momentum: of SGD.
+        weight_decay: of weights; biases have none.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: str = "resnet101",
+        weights: str | None = None,
+        output_stride: int | None = 8,
+        freeze_batchnorm: bool = True,
+        rates: tuple[int, ...] = (6, 12, 18, 24),
+        optimizer: OptimizerName = "sgd",
+        lr: float = 2.5e-4,
+        new_layer_factor: float = 10.0,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.network_config = NetworkConfig(num_classes, backbone, output_stride, freeze_batchnorm, tuple(rates))
+        self.network = self.network_config.build(weights)
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        """Cross entropy at the labels' size; 255 is not counted."""
+        logits = self.network(self.network.backbone.normalise(batch["image"]))
+        logits = F.interpolate(logits, batch["label"].shape[-2:], mode="bilinear", align_corners=False)
+        counted = (batch["label"] != IGNORE).sum().clamp(min=1)
+        loss = F.cross_entropy(logits, batch["label"], ignore_index=IGNORE, reduction="sum") / counted
+        self.log("segment/loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
+        """One optimiser; the poly schedule steps once a batch."""
+        options = self.hparams
+        groups = parameter_groups(
+            self.network, self.network.backbone, options.lr, options.weight_decay, options.new_layer_factor
+        )
+        optimizer = make_optimizer(options.optimizer, groups, options.momentum)
+        schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what `load_network` needs to build the network without this module."""
+        checkpoint["network_config"] = self.network_config._asdict()

@@ -1,0 +1,1 @@
+"""What both trainings share: parameter groups, the poly schedule, randomness by epoch."""

@@ -1,0 +1,31 @@
+"""What the two inference stages share: photos whose result is there are left out, the others are spread over devices."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """Trainer options of an inference stage."""
+    return {
+        "accelerator": "auto",
+        "devices": "auto",
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "default_root_dir": str(folder),
+    }
+
+
+def predict(
+    section: dict[str, Any], writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]
+) -> dict[str, Any]:
+    """Run the section's model over the photos without a whole result; returns counts for the manifest."""
+    from lightning.pytorch.callbacks import RichProgressBar
+
+    from acr_lightning.cli.trainer_cli import TrainerCLI
+
+    cli = TrainerCLI(section, [writer, RichProgressBar(leave=True)])
+    if cli.datamodule.leave_out(results, suffix, is_whole):
+        cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
+    return {"photos": len(cli.datamodule.ids)}
