@@ -2,8 +2,9 @@
 
     fit → cam → (affinity) → label → segment → evaluate → report
 
-A stage module has `READS` (stages whose results it needs), `defaults(run)` (its section of an experiment file, before
-the experiment's own values) and `main(stage)`. Importing one is cheap; its libraries are loaded when it runs.
+A stage module has `READS` (stages that must be done before it), `ALSO_READS` (stages whose results it takes if they
+are there), `defaults(run)` (its section of an experiment
+file, before the experiment's own values) and `main(section, folder)`. Importing one is cheap; its libraries are loaded when it runs.
 """
 
 import importlib

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 READS: tuple[str, ...] = ("cam",)
+ALSO_READS: tuple[str, ...] = ()
 
 
 def defaults(run: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 READS: tuple[str, ...] = ("label",)
+ALSO_READS: tuple[str, ...] = ()
 
 
 def defaults(run: Path) -> dict[str, Any]:

@@ -67,18 +67,20 @@ def is_done(folder: Path, wanted: str) -> bool:
     return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
 
 
-def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str]) -> Path | None:
+def start(
+    folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False
+) -> Path | None:
     """Open a stage's folder for this configuration.
 
-    A folder begun with the same digest is continued. A folder of another configuration is moved aside (never
-    deleted), so that results of two configurations cannot mix.
+    A folder begun with the same digest is continued. A folder of another configuration (or any, with `anew`) is moved
+    aside, never deleted, so that results of two configurations cannot mix.
 
     Returns:
         Where an older result was moved, or None.
     """
     wanted, moved = digest(section, inputs), None
     manifest = read(folder)
-    if manifest is not None and manifest["digest"] != wanted:
+    if manifest is not None and (anew or manifest["digest"] != wanted):
         number = 1
         while (moved := folder.with_name(f"{folder.name}.old-{number}")).exists():
             number += 1

@@ -19,7 +19,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo") from None
     except UnidentifiedImageError:

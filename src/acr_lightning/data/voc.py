@@ -2,7 +2,6 @@
 
 import logging
 import xml.etree.ElementTree as ElementTree
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,7 @@ class VOC2012(TaggedDataset):
         self.class_names = tuple(classes or self.known_classes)
         self.lists: dict[Split, str] = {"train": train_list, "seed": seed_list, "val": val_list}
         self._index = {name: index for index, name in enumerate(self.class_names)}
-        self._tags = lru_cache(maxsize=None)(self._read_tags)
+        self._tags: dict[str, tuple[int, ...]] = {}
 
     def _check_root(self) -> None:
         for folder in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
@@ -100,7 +99,9 @@ class VOC2012(TaggedDataset):
         Raises:
             UserError: the XML is missing or damaged, names an unknown class, or holds no object.
         """
-        return np.array(self._tags(image_id), dtype=np.int64)
+        if image_id not in self._tags:
+            self._tags[image_id] = self._read_tags(image_id)
+        return np.array(self._tags[image_id], dtype=np.int64)
 
     def _read_tags(self, image_id: str) -> tuple[int, ...]:
         path = self.root / "Annotations" / f"{image_id}.xml"

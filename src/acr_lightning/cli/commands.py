@@ -1,0 +1,133 @@
+"""What `acr run`, `acr report` and the stage commands do."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from acr_lightning import stages
+from acr_lightning.cli.arguments import Arguments, parse
+from acr_lightning.cli.experiment import SHARED, Experiment, load
+from acr_lightning.cli.stage import is_done, run_stage
+from acr_lightning.errors import UserError
+
+
+def stage(name: str, words: list[str]) -> int:
+    """`acr fit|cam|label|segment|evaluate`: one stage in this process."""
+    found = parse(words)
+    _no_words(found)
+    if "--help" in found.flags:
+        from acr_lightning.cli.stage_help import print_help
+
+        print_help(name)
+        return 0
+    # Shared keys stand at the top of an experiment, all others belong to this stage's section.
+    values = [(key if key.split(".")[0] in SHARED else f"{name}.{key}", value) for key, value in found.values]
+    experiment = load(found.config, values)
+    if "--print_config" in found.flags:
+        print(yaml.safe_dump(_jsonable(experiment.section(name)), sort_keys=False), end="")
+    elif "--check" in found.flags:
+        check([name], experiment)
+    else:
+        run_stage(experiment, name, force="--force" in found.flags)
+    return 0
+
+
+def run(words: list[str]) -> int:
+    """`acr run`: the chain, each stage in a process of its own."""
+    found = parse(words)
+    _no_words(found)
+    if "--help" in found.flags:
+        from acr_lightning.cli.main import HELP
+
+        print(HELP)
+        return 0
+    experiment = load(found.config, found.values)
+    if "--print_config" in found.flags:
+        sections = {name: experiment.section(name) for name in experiment.stages}
+        print(yaml.safe_dump(_jsonable(sections), sort_keys=False), end="")
+        return 0
+    if "--check" in found.flags:
+        check(experiment.stages, experiment)
+        return 0
+    checked = False
+    for name in experiment.stages:
+        if is_done(experiment, name) and "--force" not in found.flags:
+            print(f"{name}: done before", file=sys.stderr, flush=True)
+            continue
+        if not checked:
+            # Once, before hours of work: a key misspelt in the last section is found now.
+            if status := _spawn("run", [*words, "--check"]):
+                return status
+            checked = True
+        if status := _spawn(name, _stage_words(found, name)):
+            print(f"acr run: stage {name} failed (exit status {status}); the same command continues", file=sys.stderr)
+            return status
+    return 0
+
+
+def report(words: list[str]) -> int:
+    """`acr report RUN [RUN …]`, or as a stage with `--config`."""
+    found = parse(words)
+    if found.config and not found.words:
+        return stage("report", words)
+    if "--help" in found.flags or not found.words:
+        print("usage: acr report RUN [RUN …] [--output FILE]   one HTML page, the runs side by side")
+        return 0
+    from acr_lightning.report.page import write_report
+
+    output = dict(found.values).get("output", str(Path(found.words[0]) / "report.html"))
+    write_report([Path(word) for word in found.words], Path(output))
+    print(output)
+    return 0
+
+
+def check(names: list[str], experiment: Experiment) -> None:
+    """Parse the sections without building anything.
+
+    Raises:
+        UserError: a key does not exist or a value does not fit.
+    """
+    from acr_lightning.cli.function_cli import parse as parse_function
+    from acr_lightning.cli.trainer_cli import TrainerCLI
+
+    for name in names:
+        section, module = experiment.section(name), stages.load(name)
+        try:
+            if "trainer" in section:
+                TrainerCLI(section, parse_only=True)
+            else:
+                parse_function(getattr(module, name), section)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+
+
+def _stage_words(found: Arguments, name: str) -> list[str]:
+    """The command line of one stage: shared values, and the ones of its own section."""
+    words = ["--config", found.config] if found.config else []
+    for key, value in found.values:
+        first, _, rest = key.partition(".")
+        if first in SHARED and first != "stages":
+            words.append(f"--{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}")
+        elif first == name:
+            words.append(f"--{rest}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}")
+    return words + (["--force"] if "--force" in found.flags else [])
+
+
+def _spawn(command: str, words: list[str]) -> int:
+    """Run one command of `acr` in a new process; its exit status."""
+    return subprocess.run([sys.executable, "-m", "acr_lightning", command, *words]).returncode
+
+
+def _no_words(found: Arguments) -> None:
+    if found.words:
+        raise UserError(f"'{found.words[0]}' is no option; values are given as --key=value")
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain lists for YAML's safe writer."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,147 @@
+"""Experiment files: one file describes the whole chain.
+
+Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `stages` (which of the
+chain `acr run` does), and a section for each stage. The data set and the seed are given to every section that does
+not set its own. In a section, `model` and `data` may be written without `class_path`/`init_args` when the class is the
+stage's own. A value on the command line wins over the file, the file over the stage's defaults.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from acr_lightning import stages
+from acr_lightning.cli.names import full_path
+from acr_lightning.data.id_list import shipped
+from acr_lightning.data.tagged import nearest
+from acr_lightning.errors import UserError
+
+SHARED = ("run", "dataset", "seed", "stages")
+CLASS_NODE = {"class_path", "init_args"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file with the command line's values in it.
+
+    Attributes:
+        run: folder of the results.
+        values: the file's content.
+    """
+
+    run: Path
+    values: dict[str, Any]
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that `acr run` does, in the chain's order.
+
+        Raises:
+            UserError: an unknown stage is named.
+        """
+        wanted = self.values.get("stages") or list(stages.CHAIN)
+        wanted = wanted.split(",") if isinstance(wanted, str) else wanted
+        for name in wanted:
+            if name not in stages.CHAIN:
+                raise UserError(f"stages: no stage '{name}'.{nearest(str(name), stages.CHAIN)}")
+        return [name for name in stages.CHAIN if name in wanted]
+
+    def section(self, stage: str) -> dict[str, Any]:
+        """The full section of a stage: its defaults, the experiment's values, the data set and the seed."""
+        section = stages.load(stage).defaults(self.run)
+        _merge(section, self.values.get(stage) or {}, stage)
+        dataset, seed = copy.deepcopy(self.values.get("dataset")), self.values.get("seed")
+        if dataset is not None and "class_path" not in dataset:
+            raise UserError("dataset: needs a class_path (VOC2012, TagFolder, Shapes)")
+        if dataset is not None:
+            dataset["class_path"] = full_path(dataset["class_path"])
+        if "data" in section:
+            data = section["data"]["init_args"]
+            if dataset is not None:
+                data.setdefault("dataset", dataset)
+            if seed is not None and "seed_everything" not in (self.values.get(stage) or {}):
+                section["seed_everything"] = seed
+                if section["data"]["class_path"].rpartition(".")[2] in ("TaggedImages", "PseudoLabels"):
+                    data.setdefault("seed", seed)
+        elif dataset is not None and stage != "report":
+            section.setdefault("dataset", dataset)
+        return section
+
+
+def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
+    """Read an experiment file, found in the working folder or among the shipped configs, and apply overrides.
+
+    Args:
+        config: path, or name of a shipped config; None starts from an empty experiment.
+        overrides: dotted keys from the top of the file, with their values.
+
+    Raises:
+        UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
+    """
+    values = _read(config) if config else {}
+    for key, value in overrides:
+        set_value(values, key.split("."), value)
+    known = [*SHARED, *stages.CHAIN]
+    for key in values:
+        if key not in known:
+            raise UserError(f"{config or 'command line'}: {key}: no such key.{nearest(key, known)} Known: {', '.join(known)}")
+        if key in stages.CHAIN and not isinstance(values[key] or {}, dict):
+            raise UserError(f"{config}: {key}: expected a section (a mapping)")
+    run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
+    return Experiment(Path(run), values)
+
+
+def _read(config: str) -> dict[str, Any]:
+    path = Path(config) if Path(config).is_file() else shipped(config)
+    if not path.is_file():
+        known = sorted(file.name for file in shipped("").glob("*.yaml"))
+        raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping with sections ({', '.join(stages.CHAIN)})")
+    return values
+
+
+def set_value(node: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Set `a.b.c` in a nested mapping; `init_args` may be left out of the keys, and a class name sets `class_path`."""
+    for key in keys[:-1]:
+        if "class_path" in node and key not in CLASS_NODE:
+            node = node.setdefault("init_args", {})
+        if not isinstance(node.get(key), dict):
+            node[key] = {}
+        node = node[key]
+    last = keys[-1]
+    if "class_path" in node and last not in CLASS_NODE:
+        node = node.setdefault("init_args", {})
+    if isinstance(node.get(last), dict) and "class_path" in node[last] and isinstance(value, str):
+        node[last] = {"class_path": value}
+    else:
+        node[last] = value
+
+
+def _merge(base: dict[str, Any], values: dict[str, Any], where: str) -> None:
+    """Put an experiment's section over a stage's defaults, in place."""
+    for key, value in copy.deepcopy(values).items():
+        if not isinstance(base.get(key), dict) or not isinstance(value, dict):
+            base[key] = value
+        elif "class_path" in base[key]:
+            node = value if CLASS_NODE & value.keys() else {"init_args": value}
+            if set(node) - CLASS_NODE:
+                raise UserError(f"{where}.{key}: write either class_path and init_args, or the arguments alone")
+            _merge_class(base[key], node, f"{where}.{key}")
+        else:
+            _merge(base[key], value, f"{where}.{key}")
+
+
+def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None:
+    """The same for a node with `class_path`: another class does not inherit the default class's arguments."""
+    path = full_path(node.get("class_path", base["class_path"]))
+    if path != base["class_path"]:
+        base.update(class_path=path, init_args={})
+    _merge(base["init_args"], node.get("init_args") or {}, f"{where}.init_args")

@@ -1,0 +1,46 @@
+"""jsonargparse for one stage that is a plain typed function."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from acr_lightning.cli.keys import arguments_of, check_classes, check_keys
+from acr_lightning.cli.messages import readable
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+
+
+def parser_of(function: Callable[..., Any], defaults: dict[str, Any] | None = None) -> ArgumentParser:
+    """The parser of a stage function; its `dataset` is any `TaggedDataset`."""
+    parser = ArgumentParser(prog="acr", exit_on_error=False, description=(function.__doc__ or "").splitlines()[0])
+    skip = {"dataset"}
+    parser.add_subclass_arguments(TaggedDataset, "dataset", required=False, help="the photos, tags and perhaps masks")
+    parser.add_function_arguments(function, skip=skip, sub_configs=False)
+    parser.add_argument("--config", action="config", help="a YAML file with these values")
+    if defaults:
+        parser.set_defaults(defaults)
+    return parser
+
+
+def parse(function: Callable[..., Any], section: dict[str, Any]) -> Any:
+    """Check a section against a function.
+
+    Raises:
+        UserError: a key does not exist or a value does not fit.
+    """
+    check_keys(section, arguments_of(function), "section")
+    check_classes(section.get("dataset"), "dataset")
+    parser = parser_of(function)
+    try:
+        return parser, parser.parse_object(section)
+    except ArgumentError as error:
+        raise UserError(readable(error)) from None
+
+
+def run_function(function: Callable[..., Any], section: dict[str, Any]) -> Any:
+    """Call a stage function with its section's values."""
+    parser, values = parse(function, section)
+    built = parser.instantiate_classes(values)
+    built.pop("config", None)
+    return function(**built.as_dict() if hasattr(built, "as_dict") else built)

@@ -1,0 +1,45 @@
+"""Finding a misspelt key before anything runs, and naming the right one."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from acr_lightning.cli.names import import_class
+from acr_lightning.data.tagged import nearest
+from acr_lightning.errors import UserError
+
+
+def check_keys(node: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """Check a mapping's keys, and the arguments of every class that it names, at any depth.
+
+    Args:
+        node: part of a section.
+        known: the keys that this mapping may have.
+        where: the dotted path of the mapping, for the message.
+
+    Raises:
+        UserError: a key or a class does not exist.
+    """
+    known = list(known)
+    for key, value in node.items():
+        if key not in known:
+            raise UserError(f"{where}.{key}: no such key.{nearest(key, known)}")
+        check_classes(value, f"{where}.{key}")
+
+
+def check_classes(value: Any, where: str) -> None:
+    """Check the arguments of the classes named in a value."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            check_classes(item, f"{where}[{index}]")
+    elif isinstance(value, dict) and "class_path" in value:
+        arguments = value.get("init_args") or {}
+        check_keys(arguments, arguments_of(import_class(value["class_path"], where), arguments), where)
+
+
+def arguments_of(target: Any, given: Iterable[str] = ()) -> list[str]:
+    """The names of a callable's arguments; whatever is `given` passes where it takes any keyword."""
+    parameters = inspect.signature(target).parameters
+    names = [name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+    takes_any = len(names) < len(parameters)
+    return [*names, *given] if takes_any else names

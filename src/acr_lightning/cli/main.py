@@ -1,0 +1,96 @@
+"""The command `acr`. Nothing heavy is imported before a command is known to need it."""
+
+import logging
+import sys
+import warnings
+
+from acr_lightning import __version__
+from acr_lightning.data.tagged import nearest
+from acr_lightning.errors import UserError
+from acr_lightning.stages import CHAIN
+
+LIGHTNING = ("validate", "test", "predict")
+HELP = f"""usage: acr COMMAND --config FILE [--KEY=VALUE …]
+
+From image tags to a segmentation network (ACR, CVPR 2023).
+
+the chain:
+  run        all stages of an experiment, each in its own process; done ones are skipped, a killed one continues
+  fit        stage 1: train the classifier with ACR, from tags alone
+  cam        stage 2: CAMs of every photo
+  label      stage 3: pseudo-labels from CAMs (background score, dense CRF)
+  segment    stage 4: train the segmentation network on the pseudo-labels
+  evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
+  report     one HTML page: acr report RUN [RUN …] [--output FILE]
+
+Lightning's own, with any class_path (see acr validate --help):
+  validate, test, predict
+
+options:
+  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, demo.yaml, tag_folder.yaml)
+  --run DIR         where results go (default: the experiment's `run`)
+  --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
+                    --dataset.root=DIR, --trainer.devices=4
+  --stages A,B      (acr run) only these stages
+  --force           do a stage again; its old result is moved aside
+  --print_config    print what would run
+  --version, --help also after a command: acr fit --help
+
+version {__version__}
+"""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 interrupted."""
+    words = sys.argv[1:] if words is None else words
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(HELP)
+        return 0
+    if words[0] in ("--version", "version"):
+        print(f"acr {__version__}")
+        return 0
+    command, rest = words[0], words[1:]
+    try:
+        return _dispatch(command, rest)
+    except UserError as error:
+        print(f"acr {command}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
+        return 130
+    except Exception as error:
+        message = _from_worker(error)
+        if message is None:
+            raise
+        print(f"acr {command}: {message}", file=sys.stderr)
+    return 2
+
+
+def _dispatch(command: str, rest: list[str]) -> int:
+    commands = ("run", *CHAIN, *LIGHTNING)
+    if command not in commands:
+        raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Known and harmless here: lightning 2.6 calls what jsonargparse 5 will drop; loaders are small on purpose.
+    warnings.filterwarnings("ignore", module="jsonargparse|lightning.*jsonargparse")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    if command in LIGHTNING:
+        from acr_lightning.cli.lightning_commands import run_lightning
+
+        return run_lightning(command, rest)
+    from acr_lightning.cli import commands as handlers
+
+    if command == "run":
+        return handlers.run(rest)
+    if command == "report":
+        return handlers.report(rest)
+    return handlers.stage(command, rest)
+
+
+def _from_worker(error: Exception) -> str | None:
+    """The message of a UserError that a loader process raised: torch wraps its traceback into a new error."""
+    marker = "acr_lightning.errors.UserError: "
+    return str(error).rpartition(marker)[2].strip() if marker in str(error) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

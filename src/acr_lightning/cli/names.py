@@ -1,0 +1,52 @@
+"""Short names in experiment files: `VOC2012` for `acr_lightning.data.voc.VOC2012`."""
+
+import importlib
+from typing import Any
+
+from acr_lightning.data.tagged import nearest
+from acr_lightning.errors import UserError
+
+SHORT = {
+    name: f"acr_lightning.{module}.{name}"
+    for module, names in {
+        "data.voc": ("VOC2012",),
+        "data.tag_folder": ("TagFolder",),
+        "data.shapes": ("Shapes",),
+        "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),
+        "acr.module": ("ACR",),
+        "acr.inference": ("CamInference",),
+        "segment.module": ("Segmenter",),
+        "segment.inference": ("NetworkInference",),
+    }.items()
+    for name in names
+}
+
+
+def full_path(class_path: str) -> str:
+    """The import path of a class; a name that is not short is returned as it is."""
+    return SHORT.get(class_path, class_path)
+
+
+def import_class(class_path: str, where: str) -> Any:
+    """Import a class.
+
+    Args:
+        class_path: short name or import path.
+        where: the key that names it, for the message.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    module, _, name = full_path(class_path).rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, ValueError, AttributeError):
+        raise UserError(
+            f"{where}: no class '{class_path}'.{nearest(class_path, SHORT)} "
+            f"Known short names: {', '.join(SHORT)}; others by import path"
+        ) from None
+
+
+def build(node: dict[str, Any], where: str) -> Any:
+    """Make what a node with `class_path` and `init_args` describes."""
+    return import_class(node["class_path"], where)(**(node.get("init_args") or {}))

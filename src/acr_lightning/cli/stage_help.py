@@ -1,0 +1,33 @@
+"""`acr STAGE --help`: every value of the stage's section, with its docstring."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from acr_lightning import stages
+from acr_lightning.cli.names import SHORT
+
+
+def print_help(name: str) -> None:
+    """Print a stage's purpose, files and options."""
+    from jsonargparse import ArgumentParser
+
+    module = stages.load(name)
+    defaults: dict[str, Any] = module.defaults(Path("runs/NAME"))
+    print(f"usage: acr {name} --config FILE [--KEY=VALUE …] [--run DIR] [--force] [--print_config]\n\n{module.__doc__}")
+    if "trainer" not in defaults:
+        from acr_lightning.cli.function_cli import parser_of
+
+        parser_of(getattr(module, name)).print_help()
+        return
+    from acr_lightning.cli.names import import_class
+
+    for path in SHORT.values():
+        importlib.import_module(path.rpartition(".")[0])
+    parser = ArgumentParser(prog=f"acr {name}", usage="", add_help=False)
+    for group in ("model", "data"):
+        parser.add_class_arguments(import_class(defaults[group]["class_path"], group), group, skip={"num_classes"})
+    from lightning.pytorch import Trainer
+
+    parser.add_class_arguments(Trainer, "trainer")
+    parser.print_help()

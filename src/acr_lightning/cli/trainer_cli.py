@@ -1,0 +1,94 @@
+"""LightningCLI for one stage: parses a section, builds model, data and trainer, and runs nothing by itself."""
+
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
+
+from acr_lightning.cli.keys import arguments_of, check_keys
+from acr_lightning.cli.messages import readable
+from acr_lightning.errors import UserError
+
+SECTION_KEYS = ("seed_everything", "model", "data", "trainer")
+# Two networks take turns, so in each backward the parameters of one are unused (measured: DDP fails without this).
+DDP = "ddp_find_unused_parameters_true"
+
+
+class ConfigToLoggers(SaveConfigCallback):
+    """Saves `config.yaml` beside the CSV log, and gives W&B the same values."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: D102
+        values = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_hyperparams(values)
+
+
+class TrainerCLI(LightningCLI):
+    """The Lightning command line behind a stage that needs a Trainer.
+
+    Args:
+        args: the stage's section, or command-line words such as `["--help"]`.
+        callbacks: what the stage always has, whatever the experiment's own callbacks.
+        parse_only: check the values and build nothing.
+        defaults: the stage's default section, shown by `--help`.
+
+    Raises:
+        UserError: a key does not exist or a value does not fit; the message names it.
+    """
+
+    def __init__(
+        self,
+        args: ArgsType,
+        callbacks: list[Callback] | None = None,
+        parse_only: bool = False,
+        defaults: dict[str, Any] | None = None,
+    ) -> None:
+        self.parse_only, self.section_defaults = parse_only, defaults
+        if isinstance(args, dict):
+            check_section(args)
+        try:
+            super().__init__(
+                LightningModule,
+                LightningDataModule,
+                args=args,
+                run=False,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                seed_everything_default=0,
+                trainer_defaults={"callbacks": callbacks or []},
+                save_config_callback=ConfigToLoggers,
+                save_config_kwargs={"overwrite": True},
+                parser_kwargs={"exit_on_error": isinstance(args, list), "prog": "acr"},
+            )
+        except ArgumentError as error:
+            raise UserError(readable(error)) from None
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
+        parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
+        if self.section_defaults:
+            parser.set_defaults({key: self.section_defaults[key] for key in ("model", "data")})
+
+    def instantiate_classes(self) -> None:  # noqa: D102
+        if not self.parse_only:
+            super().instantiate_classes()
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        trainer = super()._instantiate_trainer(dict(config), callbacks)
+        if config["strategy"] == "auto" and trainer.num_devices * trainer.num_nodes > 1:
+            return super()._instantiate_trainer({**config, "strategy": DDP}, callbacks)
+        return trainer
+
+
+def check_section(section: dict[str, Any]) -> None:
+    """Name the first key of a section that does not exist.
+
+    Raises:
+        UserError: with the nearest right key.
+    """
+    check_keys(section, SECTION_KEYS, "section")
+    check_keys(section["trainer"], arguments_of(Trainer), "trainer")

@@ -1,0 +1,137 @@
+"""All scores of a run, each with the conditions that it was measured under."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.atomic import write_json, write_text
+from acr_lightning.artefacts.cam_file import LEVELS
+from acr_lightning.artefacts.manifest import read as read_manifest
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.errors import UserError
+from acr_lightning.metrics.cam_scores import sweep_cams
+from acr_lightning.metrics.confusion import confusion, miou, scores
+
+ORACLE = "best of all thresholds on these masks"
+
+
+def score_run(run: Path, dataset: TaggedDataset, tested: list[Split]) -> list[dict[str, Any]]:
+    """Score what a run has made; write `evaluate/scores.json`, `scores.md` and `thresholds.json`.
+
+    CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
+
+    Args:
+        run: folder of the run.
+        dataset: with masks; without any, nothing is scored, and the files say so.
+        tested: splits that the network predicted on.
+
+    Returns:
+        A record for each score, in the chain's order.
+    """
+    names = ["background", *dataset.class_names]
+    records: list[dict[str, Any]] = []
+    ids = dataset.ids("seed")
+    if has_masks(dataset, ids):
+        records += _cam_records(run, dataset, ids, names)
+        if (run / "label" / "labels").is_dir():
+            records.append(_label_record(run, dataset, ids, names))
+    test_ids = list(dict.fromkeys(image_id for split in tested for image_id in dataset.ids(split)))
+    if (run / "evaluate" / "predictions").is_dir() and has_masks(dataset, test_ids):
+        counts = score_folder(run / "evaluate" / "predictions", dataset, test_ids)
+        settings = _init_args(run, "evaluate")
+        conditions = {key: settings.get(key) for key in ("scales", "flip", "long_side", "crf") if key in settings}
+        records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
+    write_json(run / "evaluate" / "scores.json", records)
+    write_text(run / "evaluate" / "scores.md", table(records))
+    return records
+
+
+def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
+    """Whether these photos can be scored: all or none of them must have a mask.
+
+    Raises:
+        UserError: some have a mask and some have not.
+    """
+    paths = [dataset.mask_path(image_id) for image_id in ids]
+    missing = [path for path in paths if path is None or not path.is_file()]
+    if missing and len(missing) < len(paths):
+        raise UserError(f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line")
+    return bool(paths) and not missing
+
+
+def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArray[np.int64]:
+    """The confusion matrix `[K + 1, K + 1]` of a folder of label maps against the masks.
+
+    Raises:
+        UserError: a label map is missing, damaged, or not of its mask's size.
+    """
+    counts = np.zeros((dataset.num_classes + 1,) * 2, np.int64)
+    for image_id in ids:
+        mask, label = dataset.mask(image_id), read_mask(folder / f"{image_id}.png")
+        if mask is None or mask.shape != label.shape:
+            raise UserError(f"{folder / image_id}.png: not of the size of its mask; remove the stage's folder")
+        counts += confusion(mask, label, len(counts))
+    return counts
+
+
+def _cam_records(run: Path, dataset: TaggedDataset, ids: list[str], names: list[str]) -> list[dict[str, Any]]:
+    """CAMs at the best threshold (said to be an oracle) and at the one that the labels were made with."""
+    matrices = sweep_cams(run / "cam" / "cams", dataset, ids).confusion()
+    rows = [scores(matrix, names) for matrix in matrices]
+    keys = ("miou", "precision", "recall")
+    curve = [{"threshold": level / LEVELS, **{key: row[key] for key in keys}} for level, row in enumerate(rows)]
+    write_json(run / "evaluate" / "thresholds.json", curve)
+    best = int(np.argmax([miou(matrix) for matrix in matrices]))
+    settings = _init_args(run, "cam")
+    conditions = {key: settings.get(key) for key in ("scales", "flip", "long_side") if key in settings}
+    base = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
+    records = [{**base, "threshold": best / LEVELS, "chosen": ORACLE, **rows[best]}]
+    made = read_manifest(run / "label")
+    if made and made.get("counts", {}).get("threshold") is not None:
+        level = round(made["counts"]["threshold"] * LEVELS)
+        records.append({**base, "threshold": level / LEVELS, "chosen": made["counts"]["chosen"], **rows[level]})
+    return records
+
+
+def _label_record(run: Path, dataset: TaggedDataset, ids: list[str], names: list[str]) -> dict[str, Any]:
+    made = read_manifest(run / "label") or {}
+    counts, config = made.get("counts", {}), made.get("config", {})
+    return {
+        "what": "label",
+        "split": "seed",
+        "crf": config.get("crf", "soft_cam"),
+        "threshold": counts.get("threshold"),
+        "chosen": counts.get("chosen"),
+        **scores(score_folder(run / "label" / "labels", dataset, ids), names),
+    }
+
+
+def _init_args(run: Path, stage: str) -> dict[str, Any]:
+    made = read_manifest(run / stage) or {}
+    found: dict[str, Any] = made.get("config", {}).get("model", {}).get("init_args", {})
+    return found
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """The scores as a Markdown table, mIoU, precision and recall in per cent, one column a class (IoU)."""
+    if not records:
+        return "No masks, so nothing was scored.\n"
+    names = list(dict.fromkeys(name for record in records for name in record["classes"]))
+    head = ["what", "split", "threshold", "CRF", "mIoU", "precision", "recall", *names]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for record in records:
+        threshold = record.get("threshold")
+        chosen = str(record.get("chosen", "")).partition(":")[0]
+        cells = [
+            record["what"],
+            record["split"],
+            "" if threshold is None else f"{threshold:.2f} ({chosen})",
+            record.get("crf", ""),
+            *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),
+            *(f"{record['classes'][name]['iou']:.1f}" if name in record["classes"] else "absent" for name in names),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

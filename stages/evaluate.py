@@ -1,0 +1,46 @@
+"""Stage evaluate: the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network.
+
+Reads `cam/cams/`, `label/labels/` and `segment/last.ckpt`, each if its stage was done. Writes
+`evaluate/predictions/<id>.png`, `evaluate/scores.json` and `evaluate/scores.md`; without masks nothing is scored.
+"""
+
+from pathlib import Path
+from typing import Any
+
+READS: tuple[str, ...] = ("cam",)
+ALSO_READS: tuple[str, ...] = ("label", "segment")
+
+
+def defaults(run: Path) -> dict[str, Any]:
+    """The section's defaults."""
+    from acr_lightning.stages import inference
+
+    return {
+        "seed_everything": 0,
+        "model": {
+            "class_path": "acr_lightning.segment.inference.NetworkInference",
+            "init_args": {"checkpoint": str(run / "segment" / "last.ckpt")},
+        },
+        "data": {"class_path": "acr_lightning.data.datamodule.TestPhotos", "init_args": {}},
+        "trainer": inference.defaults(run / "evaluate"),
+    }
+
+
+def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Predict what is not there yet, then score; returns counts for the manifest."""
+    from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.cli.names import build
+    from acr_lightning.cli.stage import is_first_process
+    from acr_lightning.metrics.run_scores import score_run
+    from acr_lightning.segment.inference import PredictionWriter
+    from acr_lightning.stages import inference
+
+    counts: dict[str, Any] = {}
+    if Path(section["model"]["init_args"]["checkpoint"]).is_file():
+        results = folder / "predictions"
+        counts = inference.predict(section, PredictionWriter(results), results, ".png", is_whole)
+    if is_first_process():
+        data = section["data"]["init_args"]
+        records = score_run(folder.parent, build(data["dataset"], "dataset"), data.get("splits", ["val"]))
+        counts["scores"] = len(records)
+    return counts
