@@ -5,32 +5,28 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from acr_lightning.cli.keys import arguments_of, check_classes, check_keys
+from acr_lightning.cli.keys import arguments_of, check_keys
 from acr_lightning.cli.messages import readable
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
 
-def parser_of(function: Callable[..., Any], defaults: dict[str, Any] | None = None) -> ArgumentParser:
+def parser_of(function: Callable[..., Any]) -> ArgumentParser:
     """The parser of a stage function; its `dataset` is any `TaggedDataset`."""
     parser = ArgumentParser(prog="acr", exit_on_error=False, description=(function.__doc__ or "").splitlines()[0])
-    skip = {"dataset"}
-    parser.add_subclass_arguments(TaggedDataset, "dataset", required=False, help="the photos, tags and perhaps masks")
-    parser.add_function_arguments(function, skip=skip, sub_configs=False)
-    parser.add_argument("--config", action="config", help="a YAML file with these values")
-    if defaults:
-        parser.set_defaults(defaults)
+    if "dataset" in arguments_of(function):
+        parser.add_subclass_arguments(TaggedDataset, "dataset", help="the photos, tags and perhaps masks")
+    parser.add_function_arguments(function, skip={"dataset"})
     return parser
 
 
-def parse(function: Callable[..., Any], section: dict[str, Any]) -> Any:
-    """Check a section against a function.
+def parse(function: Callable[..., Any], section: dict[str, Any]) -> tuple[ArgumentParser, Any]:
+    """The parser of a function, and a section parsed by it.
 
     Raises:
         UserError: a key does not exist or a value does not fit.
     """
     check_keys(section, arguments_of(function), "section")
-    check_classes(section.get("dataset"), "dataset")
     parser = parser_of(function)
     try:
         return parser, parser.parse_object(section)
@@ -41,6 +37,4 @@ def parse(function: Callable[..., Any], section: dict[str, Any]) -> Any:
 def run_function(function: Callable[..., Any], section: dict[str, Any]) -> Any:
     """Call a stage function with its section's values."""
     parser, values = parse(function, section)
-    built = parser.instantiate_classes(values)
-    built.pop("config", None)
-    return function(**built.as_dict() if hasattr(built, "as_dict") else built)
+    return function(**parser.instantiate_classes(values).as_dict())

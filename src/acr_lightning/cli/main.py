@@ -1,6 +1,7 @@
 """The command `acr`. Nothing heavy is imported before a command is known to need it."""
 
 import logging
+import os
 import sys
 import warnings
 
@@ -69,10 +70,7 @@ def _dispatch(command: str, rest: list[str]) -> int:
     commands = ("run", *CHAIN, *LIGHTNING)
     if command not in commands:
         raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # Known and harmless here: lightning 2.6 calls what jsonargparse 5 will drop; loaders are small on purpose.
-    warnings.filterwarnings("ignore", module="jsonargparse|lightning.*jsonargparse")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    _quieten()
     if command in LIGHTNING:
         from acr_lightning.cli.lightning_commands import run_lightning
 
@@ -84,6 +82,29 @@ def _dispatch(command: str, rest: list[str]) -> int:
     if command == "report":
         return handlers.report(rest)
     return handlers.stage(command, rest)
+
+
+def _quieten() -> None:
+    """Show this package's log, and hide what other libraries say that no user of `acr` can act on."""
+    handler = logging.StreamHandler()
+    logging.getLogger("acr_lightning").addHandler(handler)
+    logging.getLogger("acr_lightning").setLevel(logging.INFO)
+    logging.getLogger("lightning.pytorch").addFilter(_no_advertising)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_advertising)
+    os.environ.setdefault("WANDB_SILENT", "true")
+    for message in (
+        ".*args parameter is intended to run from within Python.*",  # a section is handed over as a mapping
+        ".*does not have many workers.*",  # two cores are two cores
+        ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
+        ".*Couldn't infer the batch indices.*",  # results are named by id
+        ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued
+        ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _no_advertising(record: logging.LogRecord) -> bool:
+    return "litlogger" not in record.getMessage()
 
 
 def _from_worker(error: Exception) -> str | None:

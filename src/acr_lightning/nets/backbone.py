@@ -6,7 +6,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-import acr_lightning.nets.resnet38d  # noqa: F401  registers it with timm
+import acr_lightning.nets.resnet38d
+import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError
 from acr_lightning.nets.weights import pretrained_overlay
 

@@ -1,0 +1,90 @@
+"""The page: scores of each stage, curves, pictures, settings."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from acr_lightning import __version__
+from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.cli.names import build
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+from acr_lightning.report.curves import loss_series, plot, threshold_series
+from acr_lightning.report.pictures import colour, pictures
+from acr_lightning.stages import CHAIN
+
+
+def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
+    """Write one self-contained page.
+
+    Args:
+        runs: folders of runs; the photos are those of the first.
+        output: the page.
+        images: how many photos are shown.
+
+    Returns:
+        How many photos are shown.
+
+    Raises:
+        UserError: a folder is no run, or holds no CAMs yet.
+    """
+    for run in runs:
+        if manifest.read(run / "fit") is None:
+            raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
+    dataset = _dataset(runs[0])
+    shown = _shown(dataset, images) if dataset else []
+    scores = {run.name: _scores(run) for run in runs}
+    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
+    page = environment.get_template("page.html").render(
+        version=__version__,
+        title=" · ".join(run.name for run in runs),
+        scores=scores,
+        names=list(dict.fromkeys(name for rows in scores.values() for row in rows for name in row["classes"])),
+        curves=[curve for run in runs for curve in _curves(run)],
+        legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
+        rows=[(image_id, pictures(image_id, dataset, runs)) for image_id in shown] if dataset else [],
+        settings={run.name: _settings(run) for run in runs},
+    )
+    write_text(output, page)
+    return len(shown)
+
+
+def _dataset(run: Path) -> TaggedDataset | None:
+    made = manifest.read(run / "fit") or {}
+    node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
+    return build(node, "dataset") if node else None
+
+
+def _shown(dataset: TaggedDataset, count: int) -> list[str]:
+    """Photos spread over the scored split."""
+    ids = dataset.ids("seed")
+    return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
+
+
+def _scores(run: Path) -> list[dict[str, Any]]:
+    path = run / "evaluate" / "scores.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    return rows
+
+
+def _curves(run: Path) -> list[tuple[str, Any]]:
+    """Titled SVGs of one run."""
+    found = []
+    fit = loss_series(run, "fit")
+    for prefix, title in (("cu", "classifier (CU)"), ("ru", "reconstructor (RU)")):
+        if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
+            found.append((f"{run.name}: {title}", plot(part, "batch", "loss")))
+    if segment := {name: xy for name, xy in loss_series(run, "segment").items() if "loss" in name}:
+        found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
+    if thresholds := threshold_series(run):
+        found.append((f"{run.name}: CAM by threshold (uses masks)", plot(thresholds, "background threshold", "%")))
+    return found
+
+
+def _settings(run: Path) -> dict[str, str]:
+    made = {stage: manifest.read(run / stage) for stage in CHAIN}
+    return {stage: yaml.safe_dump(one["config"], sort_keys=False) for stage, one in made.items() if one}

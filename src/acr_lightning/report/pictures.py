@@ -1,0 +1,89 @@
+"""A row of pictures for each photo: CAM overlays, CRF result, pseudo-label, prediction, mask."""
+
+import base64
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image
+
+from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
+from acr_lightning.data.tagged import TaggedDataset
+
+WIDTH = 200
+
+
+class Picture(NamedTuple):
+    """A titled picture; `source` is a data URI."""
+
+    title: str
+    source: str
+
+
+def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Picture]:
+    """All that there is to show of one photo, in the chain's order, run by run."""
+    image = dataset.image(image_id)
+    row = [Picture("photo", _jpeg(image))]
+    for run in runs:
+        prefix = f"{run.name}: " if len(runs) > 1 else ""
+        if (path := run / "cam" / "cams" / f"{image_id}.npz").is_file():
+            cam = read_cam(path)
+            for label, scores in zip(cam.classes, cam.scores, strict=True):
+                row.append(Picture(f"{prefix}CAM {dataset.class_names[label]}", _jpeg(heat(image, scores))))
+            row.append(Picture(f"{prefix}CAM, thresholded", _jpeg(overlay(image, _winners(cam, _threshold(run))))))
+        for title, folder in (("pseudo-label (CRF)", "label/labels"), ("network", "evaluate/predictions")):
+            if (path := run / folder / f"{image_id}.png").is_file():
+                row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
+    mask_path = dataset.mask_path(image_id)
+    if mask_path is not None and mask_path.is_file():
+        mask = dataset.mask(image_id)
+        assert mask is not None
+        row.append(Picture("mask (scoring only)", _jpeg(overlay(image, mask))))
+    return row
+
+
+def heat(image: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A CAM `[H, W]` in `[0, 1]` over its photo `[H, W, 3]`."""
+    colours = colormaps["jet"](scores)[..., :3] * 255
+    return (0.5 * image + 0.5 * colours).astype(np.uint8)
+
+
+def overlay(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A label map `[H, W]` in class colours over its photo; 255 is white, background stays as it is."""
+    colours = voc_palette()
+    colours[IGNORE] = 255
+    share = np.where(labels == 0, 0.0, 0.65)[..., None]
+    return ((1 - share) * image + share * colours[labels]).astype(np.uint8)
+
+
+def colour(label: int) -> str:
+    """The colour of a label, `#rrggbb`."""
+    return "#" + voc_palette()[label].tobytes().hex()
+
+
+def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
+    if not len(cam.classes):
+        return np.zeros(cam.scores.shape[1:], np.uint8)
+    winner = (cam.classes + 1).astype(np.uint8)[cam.scores.argmax(axis=0)]
+    return np.where(cam.scores.max(axis=0) >= threshold, winner, 0).astype(np.uint8)
+
+
+def _threshold(run: Path) -> float:
+    """What the labels were made with; half where no labels were made."""
+    from acr_lightning.artefacts.manifest import read
+
+    counts = (read(run / "label") or {}).get("counts", {})
+    return float(counts.get("threshold") or 0.5)
+
+
+def _jpeg(image: NDArray[np.uint8]) -> str:
+    """A data URI of the picture at the page's width."""
+    height = max(1, round(image.shape[0] * WIDTH / image.shape[1]))
+    enlarge = Image.Resampling.NEAREST if image.shape[1] < WIDTH else Image.Resampling.LANCZOS
+    buffer = io.BytesIO()
+    Image.fromarray(image).resize((WIDTH, height), enlarge).save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
