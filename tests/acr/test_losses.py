@@ -1,0 +1,105 @@
+"""RU and CU against numbers computed by hand and by a plain transcription with loops."""
+
+import math
+
+import pytest
+import torch
+
+from acr_lightning.acr.cu_loss import cu_loss
+from acr_lightning.acr.ru_loss import removed_parts, ru_loss
+
+
+def bce(logit, target):
+    probability = 1 / (1 + math.exp(-logit))
+    return -(target * math.log(probability) + (1 - target) * math.log(1 - probability))
+
+
+def test_removed_parts():
+    segment, removal = torch.tensor([[[[0.25, 1.0]]]]), torch.tensor([[[[1.0, 0.0]]]])
+    target, rest = removed_parts(segment, removal)
+    assert target.tolist() == [[[[0.25, 0.0]]]]
+    assert rest.tolist() == [[[[0.75, 0.0]]]]
+    target, rest = removed_parts(segment, None)
+    assert torch.equal(target + rest, torch.ones_like(segment))
+
+
+def test_ru_by_hand():
+    image = torch.zeros(1, 3, 1, 2)
+    whole = torch.tensor([0.5, -0.5]).expand(1, 3, 1, 2)
+    without_target = torch.tensor([2.0, 4.0]).expand(1, 3, 1, 2)
+    without_rest = torch.tensor([1.0, -3.0]).expand(1, 3, 1, 2)
+    got = ru_loss(
+        torch.tensor([[1.0, -2.0]]), torch.tensor([[1.0, 0.0]]), image, whole, without_target, without_rest,
+        torch.tensor([[[[1.0, 0.5]]]]), torch.tensor([[[[0.0, 0.5]]]]),
+    )  # fmt: skip
+    assert got.classification.item() == pytest.approx((bce(1, 1) + bce(-2, 0)) / 2, abs=1e-6)
+    assert got.whole.item() == pytest.approx(0.5)
+    assert got.target.item() == pytest.approx((1 * 2 + 0.5 * 4) / 2)
+    assert got.non_target.item() == pytest.approx((0 * 1 + 0.5 * 3) / 2)
+    expected = got.classification.item() + 0.2 * 0.5 + 0.3 * 2 + 0.5 * 0.75
+    assert got.total().item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_ru_leaves_out_images_whose_target_is_next_to_nothing():
+    zeros, ones = torch.zeros(2, 3, 64, 64), torch.ones(2, 3, 64, 64)
+    removed = torch.zeros(2, 1, 64, 64)
+    removed[0] = 1
+    removed[1, 0, 0, 0] = 1  # 1 of 4096 pixels; the limit is 50 of 65536, that is 3.1
+    got = ru_loss(torch.zeros(2, 1), torch.zeros(2, 1), zeros, zeros, ones, zeros, removed, removed)
+    assert got.target.item() == pytest.approx(1.0)
+    removed[1, 0, 0, :4] = 1
+    got = ru_loss(torch.zeros(2, 1), torch.zeros(2, 1), zeros, zeros, ones, zeros, removed, removed)
+    assert got.target.item() == pytest.approx((1 + 4 / 4096) / 2)
+
+
+def test_ru_without_any_target_is_finite():
+    zeros = torch.zeros(1, 3, 4, 4)
+    removed = torch.zeros(1, 1, 4, 4)
+    got = ru_loss(torch.zeros(1, 1), torch.zeros(1, 1), zeros, zeros, zeros, zeros, removed, removed)
+    assert got.target.item() == 0
+
+
+def test_cu_by_hand():
+    image = torch.zeros(1, 3, 1, 3)
+    from_target = torch.tensor([1.0, 2.0, 4.0]).expand(1, 3, 1, 3)
+    from_rest = torch.tensor([8.0, 16.0, 32.0]).expand(1, 3, 1, 3)
+    segment, wins = torch.tensor([[[[0.0, 0.5, 0.25]]]]), torch.tensor([[[[1.0, 1.0, 0.0]]]])
+    logits, tags = torch.tensor([[0.5]]), torch.tensor([[1.0]])
+    got = cu_loss(logits, tags, image, from_target, from_rest, segment, wins)
+    assert got.target.item() == pytest.approx(-1 / 3)
+    assert got.non_target.item() == pytest.approx(-0.5 * 16 / 3)
+    assert got.total().item() == pytest.approx(bce(0.5, 1) - 0.8 / 3 - 0.3 * 8 / 3, abs=1e-6)
+    wider = cu_loss(logits, tags, image, from_target, from_rest, segment, wins, outside=0.25)
+    assert wider.target.item() == pytest.approx(-(1 + 4) / 3)
+
+
+def test_losses_equal_a_plain_transcription():
+    generator = torch.Generator().manual_seed(1)
+    batch, height, width = 3, 5, 4
+    draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+    x, a, b, c = (draw(batch, 3, height, width) for _ in range(4))
+    s = torch.rand(batch, 1, height, width, generator=generator)
+    s[s < 0.3] = 0
+    m = (torch.rand(batch, 1, height, width, generator=generator) < 0.5).float()
+    wins = (torch.rand(batch, 1, height, width, generator=generator) < 0.5).float()
+    logits, tags = draw(batch, 2), torch.tensor([[1.0, 0], [0, 1], [1, 1]])
+    ru = ru_loss(logits, tags, x, a, b, c, *removed_parts(s, m))
+    cu = cu_loss(logits, tags, x, a, b, s, wins)
+    sums = dict.fromkeys(("whole", "target", "non_target", "cu_target", "cu_non_target"), 0.0)
+    for i in range(batch):
+        for channel in range(3):
+            for row in range(height):
+                for column in range(width):
+                    at = (i, channel, row, column)
+                    seg, mask, win = (t[i, 0, row, column].item() for t in (s, m, wins))
+                    sums["whole"] += abs(a[at] - x[at]).item()
+                    sums["target"] += seg * mask * abs(b[at] - x[at]).item()
+                    sums["non_target"] += (1 - seg) * mask * abs(c[at] - x[at]).item()
+                    sums["cu_target"] -= (seg == 0) * abs(a[at] - x[at]).item()
+                    sums["cu_non_target"] -= seg * win * abs(b[at] - x[at]).item()
+    n = batch * 3 * height * width
+    for name, got in (
+        ("whole", ru.whole), ("target", ru.target), ("non_target", ru.non_target),
+        ("cu_target", cu.target), ("cu_non_target", cu.non_target),
+    ):  # fmt: skip
+        assert got.item() == pytest.approx(sums[name] / n, abs=1e-5), name

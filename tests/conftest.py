@@ -1,0 +1,47 @@
+import os
+import socket
+
+os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true")
+
+import numpy as np
+import pytest
+import torch
+
+from acr_lightning.data.shapes import Shapes
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """Nothing may reach out; loopback is for worker processes."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def shapes_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "shapes"
+    Shapes(str(root), num_train=16, num_val=6, size=64, seed=3)
+    return root
+
+
+@pytest.fixture
+def shapes(shapes_root):
+    return Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from torch import nn
+
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.reconstructor import Reconstructor, UNetDecoder
+
+
+def test_decoder_has_the_papers_layers():
+    decoder = UNetDecoder(448, depth=8, width=64)
+    downs = [m for m in decoder.down.modules() if isinstance(m, nn.Conv2d)]
+    ups = [m for m in decoder.up.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert [conv.out_channels for conv in downs] == [64, 128, 256, 512, 512, 512, 512, 512]
+    assert len(ups) == 7
+    assert all(conv.kernel_size == (4, 4) and conv.stride == (2, 2) for conv in (*downs, *ups))
+    assert sum(isinstance(m, nn.Dropout) for m in decoder.modules()) == 5
+    assert not any(m.affine for m in decoder.modules() if isinstance(m, nn.InstanceNorm2d))
+    assert not any(isinstance(m, nn.Tanh) for m in decoder.modules())
+    assert decoder.last[-1].out_channels == 3
+
+
+def test_decoder_wants_a_multiple():
+    decoder = UNetDecoder(4, depth=3, width=4)
+    assert decoder(torch.randn(1, 4, 16, 24)).shape == (1, 3, 16, 24)
+    with pytest.raises(ValueError, match="12×12, not a multiple of 8"):
+        decoder(torch.randn(1, 4, 12, 12))
+
+
+def test_stride_sets_the_working_size():
+    encoder = CamClassifier(Backbone("tiny_resnet"), num_classes=5)
+    reconstructor = Reconstructor(encoder, depth=2, width=4, stride=4)
+    features, logits = reconstructor.encode(torch.randn(2, 3, 64, 32))
+    assert features.shape == (2, 448, 16, 8)
+    assert logits.shape == (2, 5)
+    assert reconstructor.decode(features).shape == (2, 3, 16, 8)
+
+
+def test_class_logits_are_the_mean_of_the_cam():
+    output = CamClassifier(Backbone("tiny_resnet"), num_classes=5)(torch.randn(2, 3, 32, 32))
+    assert torch.allclose(output.class_logits, output.cam_logits.flatten(2).mean(2), atol=1e-6)
