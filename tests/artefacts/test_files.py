@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.cam_file import is_whole, read_cam, write_cam
+from acr_lightning.artefacts.palette import read_mask, voc_palette, write_mask
+from acr_lightning.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_cam_round_trip_within_half_a_level(tmp_path, rng):
+    scores = rng.random((2, 5, 7), dtype=np.float32)
+    write_cam(tmp_path / "a.npz", np.array([0, 3]), scores)
+    cam = read_cam(tmp_path / "a.npz")
+    assert cam.classes.tolist() == [0, 3]
+    assert np.abs(cam.scores - scores).max() <= 0.5 / 255 + 1e-6
+
+
+def test_cam_without_tags(tmp_path):
+    write_cam(tmp_path / "a.npz", np.zeros(0, np.int64), np.zeros((0, 4, 4), np.float32))
+    assert read_cam(tmp_path / "a.npz").scores.shape == (0, 4, 4)
+
+
+def test_a_cut_cam_file_is_not_whole(tmp_path, rng):
+    path = tmp_path / "a.npz"
+    write_cam(path, np.array([1]), rng.random((1, 64, 64), dtype=np.float32))
+    whole = path.read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert not is_whole(path), length
+    with pytest.raises(UserError, match="damaged CAM file"):
+        read_cam(path)
+
+
+def test_palette_png_as_voc_has_it(tmp_path):
+    mask = np.array([[0, 1, 15], [20, 255, 2]], np.uint8)
+    write_mask(tmp_path / "m.png", mask)
+    assert np.array_equal(read_mask(tmp_path / "m.png"), mask)
+    with Image.open(tmp_path / "m.png") as image:
+        assert image.mode == "P"
+        colours = np.array(image.convert("RGB"))
+    # aeroplane, person, tvmonitor and the void border, as the devkit's colour map has them
+    assert colours[0, 1].tolist() == [128, 0, 0]
+    assert colours[0, 2].tolist() == [192, 128, 128]
+    assert colours[1, 0].tolist() == [0, 64, 128]
+    assert colours[1, 1].tolist() == [224, 224, 192]
+    assert len(np.unique(voc_palette(), axis=0)) == 256
+
+
+def test_a_coloured_mask_is_refused(tmp_path):
+    Image.new("RGB", (3, 3)).save(tmp_path / "m.png")
+    with pytest.raises(UserError, match="palette or 8-bit grey"):
+        read_mask(tmp_path / "m.png")
+
+
+SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
+
+
+@pytest.mark.parametrize(
+    ("section", "same"),
+    [
+        ({**SECTION, "trainer": {"devices": 4, "max_epochs": 3}, "workers": 16}, True),
+        ({**SECTION, "trainer": {"devices": 1, "max_epochs": 4}}, False),
+        ({**SECTION, "model": {"init_args": {"lr": 0.2}}}, False),
+    ],
+)
+def test_digest_ignores_speed_only(section, same):
+    assert (manifest.digest(section, {}) == manifest.digest(SECTION, {})) is same
+    assert manifest.digest(SECTION, {"fit": "a"}) != manifest.digest(SECTION, {"fit": "b"})
+
+
+def test_another_configuration_moves_the_old_result_aside(tmp_path):
+    folder = tmp_path / "fit"
+    assert manifest.start(folder, "fit", SECTION, {}) is None
+    (folder / "last.ckpt").write_text("precious")
+    assert manifest.start(folder, "fit", SECTION, {}) is None  # goes on
+    assert (folder / "last.ckpt").exists()
+    manifest.finish(folder, "fit", SECTION, {}, {"epochs": 3})
+    assert manifest.is_done(folder, manifest.digest(SECTION, {}))
+    moved = manifest.start(folder, "fit", {**SECTION, "model": {}}, {})
+    assert moved == tmp_path / "fit.old-1"
+    assert (moved / "last.ckpt").read_text() == "precious"
+    assert not manifest.is_done(folder, manifest.digest(SECTION, {}))
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match="not a manifest"):
+        manifest.read(tmp_path)

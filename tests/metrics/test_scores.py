@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from acr_lightning.metrics.confusion import confusion, miou, scores
+from acr_lightning.metrics.threshold_sweep import ThresholdSweep
+
+
+def random_masks(seed, labels=4):
+    rng = np.random.default_rng(seed)
+    mask = rng.integers(0, labels, (9, 11)).astype(np.uint8)
+    prediction = np.where(rng.random((9, 11)) < 0.5, mask, rng.integers(0, labels, (9, 11))).astype(np.uint8)
+    mask[rng.random((9, 11)) < 0.2] = 255
+    return mask, prediction
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_miou_equals_a_naive_count_and_torchmetrics(seed):
+    mask, prediction = random_masks(seed)
+    counts = confusion(mask, prediction, 4)
+    naive = np.zeros((4, 4), np.int64)
+    for truth, guess in zip(mask.ravel(), prediction.ravel(), strict=True):
+        if truth != 255:
+            naive[truth, guess] += 1
+    assert np.array_equal(counts, naive)
+    jaccard = MulticlassJaccardIndex(4, ignore_index=255, average="macro")
+    wanted = jaccard(torch.from_numpy(prediction.astype(int)), torch.from_numpy(mask.astype(int))).item()
+    assert miou(counts) == pytest.approx(100 * wanted, abs=1e-3)
+
+
+def test_scores_by_hand():
+    # label 0: 6 right, 2 taken for 1; label 1: 3 right, 1 taken for 0; label 2 nowhere
+    found = scores(np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]]), ["background", "cat", "dog"])
+    assert found["classes"]["background"]["iou"] == pytest.approx(100 * 6 / 9)
+    assert found["classes"]["cat"]["iou"] == pytest.approx(50)
+    assert found["classes"]["cat"]["precision"] == pytest.approx(60)
+    assert found["classes"]["cat"]["recall"] == pytest.approx(75)
+    assert found["miou"] == pytest.approx((100 * 6 / 9 + 50) / 2)
+    assert found["absent"] == ["dog"]
+
+
+def test_sweep_equals_scoring_each_threshold():
+    rng = np.random.default_rng(2)
+    sweep, images = ThresholdSweep(5), []
+    for _ in range(4):
+        classes = np.sort(rng.choice(4, rng.integers(0, 4), replace=False))
+        levels = rng.integers(0, 256, (len(classes), 8, 6)).astype(np.uint8)
+        mask = rng.choice([0, 1, 2, 3, 4, 255], (8, 6)).astype(np.uint8)
+        images.append((mask, classes, levels))
+        sweep.update(*images[-1])
+    matrices = sweep.confusion()
+    for threshold in (0, 1, 17, 128, 255):
+        naive = np.zeros((5, 5), np.int64)
+        for mask, classes, levels in images:
+            prediction = np.zeros(mask.shape, np.uint8)
+            for row in range(8):
+                for column in range(6):
+                    pixel = levels[:, row, column]
+                    if len(classes) and pixel.max() >= threshold:
+                        prediction[row, column] = classes[pixel.argmax()] + 1
+            naive += confusion(mask, prediction, 5)
+        assert np.array_equal(matrices[threshold], naive), threshold

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from acr_lightning.errors import UserError
+from acr_lightning.refine.crf import PRESETS, CrfSettings, dense_crf
+from acr_lightning.refine.multiscale import multiscale_cam
+from acr_lightning.refine.pseudo_label import pseudo_label, with_background
+from acr_lightning.refine.threshold import otsu
+
+
+def mean_field(image, probabilities, settings):
+    """Dense mean field by brute force over all pairs of pixels, symmetrically normalised kernels."""
+    labels, height, width = probabilities.shape
+    rows, columns = np.mgrid[:height, :width]
+    position = np.stack([rows, columns], -1).reshape(-1, 2).astype(float)
+    colour = image.reshape(-1, 3).astype(float)
+
+    def kernel(features):
+        square = ((features[:, None] - features[None]) ** 2).sum(-1)
+        matrix = np.exp(-0.5 * square)
+        np.fill_diagonal(matrix, 0)
+        scale = 1 / np.sqrt(matrix.sum(1) + 1e-20)
+        return scale[:, None] * matrix * scale[None]
+
+    near = kernel(position / settings.gaussian_sxy)
+    alike = kernel(np.hstack([position / settings.bilateral_sxy, colour / settings.bilateral_srgb]))
+    unary = np.log(probabilities.reshape(labels, -1))
+    q = probabilities.reshape(labels, -1)
+    for _ in range(settings.iterations):
+        energy = unary + settings.gaussian_compat * q @ near + settings.bilateral_compat * q @ alike
+        q = np.exp(energy - energy.max(0))
+        q /= q.sum(0)
+    return q.reshape(labels, height, width)
+
+
+def test_crf_is_the_mean_field_of_its_formula(rng):
+    image = np.zeros((12, 12, 3), np.uint8)
+    image[:, 6:] = 200
+    # A weak vote for label 1 on the right half, with noise in it.
+    truth = np.where(np.arange(12) >= 6, 0.62, 0.38) + rng.normal(0, 0.08, (12, 12))
+    probabilities = np.stack([1 - truth, truth]).clip(0.05, 0.95).astype(np.float32)
+    settings = CrfSettings(2, 1, 10, 20, 2, iterations=5)
+    got = dense_crf(image, probabilities, settings)
+    wanted = mean_field(image, probabilities, settings)
+    # The library filters on a permutohedral lattice: probabilities differ a little, labels must not.
+    assert np.array_equal(got.argmax(0), wanted.argmax(0))
+    assert np.array_equal(got.argmax(0), np.tile(np.arange(12) >= 6, (12, 1)))
+    assert np.abs(got - wanted).mean() < 0.1
+
+
+def test_crf_scale_gives_the_photos_size(rng):
+    image = rng.integers(0, 256, (30, 41, 3)).astype(np.uint8)
+    probabilities = np.full((3, 30, 41), 1 / 3, np.float32)
+    assert dense_crf(image, probabilities, PRESETS["soft_cam"], scale=0.5).shape == (3, 30, 41)
+
+
+def test_missing_crf_is_said(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pydensecrf.densecrf", None)
+    with pytest.raises(UserError, match="crf: none"):
+        dense_crf(np.zeros((4, 4, 3), np.uint8), np.ones((1, 4, 4), np.float32), PRESETS["soft_cam"])
+
+
+def test_background_by_threshold_and_by_alpha():
+    scores = np.array([[[0.9, 0.2]], [[0.1, 0.1]]], np.float32)
+    by_threshold = with_background(scores, 0.3)
+    assert np.allclose(by_threshold[:, 0, 0], np.array([0.3, 0.9, 0.1]) / 1.3)
+    by_alpha = with_background(scores, None, alpha=2)
+    assert np.allclose(by_alpha[:, 0, 1], np.array([0.64, 0.2, 0.1]) / 0.94)
+    with pytest.raises(ValueError, match="either"):
+        with_background(scores, 0.3, alpha=2)
+
+
+def test_label_holds_tagged_classes_only(rng):
+    image = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    scores = rng.random((2, 8, 8), dtype=np.float32)
+    label = pseudo_label(image, np.array([1, 4]), scores, threshold=0.4)
+    best = scores.argmax(0)
+    wanted = np.where(scores.max(0) > np.float32(0.4), np.array([2, 5])[best], 0)
+    assert np.array_equal(label, wanted)
+    empty = pseudo_label(image, np.zeros(0, np.int64), np.zeros((0, 8, 8), np.float32), 0.4, crf=PRESETS["soft_cam"])
+    assert (empty == 0).all()
+
+
+def test_otsu_equals_trying_every_threshold(rng):
+    values = np.concatenate([rng.normal(60, 15, 3000), rng.normal(170, 20, 1000)]).clip(0, 255).astype(int)
+    between = [
+        0 if (values < t).all() or (values >= t).all()
+        else (values < t).mean() * (values >= t).mean() * (values[values < t].mean() - values[values >= t].mean()) ** 2
+        for t in range(1, 256)
+    ]  # fmt: skip
+    assert otsu(np.bincount(values, minlength=256)) == int(np.argmax(between)) + 1
+
+
+class Net:
+    """A CAM with one fixed random filter, not symmetric under mirroring."""
+
+    weight = torch.randn(3, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+
+    def __call__(self, image):
+        return F.conv2d(image, self.weight, stride=4, padding=2)
+
+
+def test_multiscale_cam_equals_the_steps_one_by_one():
+    image, classes = torch.randn(3, 24, 32), torch.tensor([2, 0])
+    total = torch.zeros(2, 24, 32)
+    for scale in (0.5, 1.0):
+        for mirrored in (False, True):
+            view = F.interpolate(image[None], scale_factor=scale, mode="bilinear", antialias=True)
+            view = view.flip(-1) if mirrored else view
+            cam = Net()(view)
+            cam = cam.flip(-1) if mirrored else cam
+            total += F.interpolate(cam[:, classes].relu(), (24, 32), mode="bilinear")[0]
+    wanted = total / total.amax((1, 2), keepdim=True)
+    assert torch.allclose(multiscale_cam(Net(), image, classes, (0.5, 1.0), flip=True), wanted, atol=1e-5)
+
+
+def test_cam_of_the_mirror_image_is_the_mirrored_cam():
+    image, classes = torch.randn(3, 24, 32), torch.tensor([1])
+    one = multiscale_cam(Net(), image, classes, (1.0, 1.5), flip=True)
+    two = multiscale_cam(Net(), image.flip(-1), classes, (1.0, 1.5), flip=True)
+    assert torch.allclose(one, two.flip(-1), atol=1e-5)
+    assert one.max() == pytest.approx(1)
+    assert one.min() >= 0
