@@ -28,4 +28,4 @@ def read_ids(path: Path) -> list[str]:
 
 def shipped(name: str) -> Path:
     """Where a file that ships beside the configs lies (it need not exist)."""
-    return Path(str(resources.files("acr_lightning").joinpath("configs", name)))
+    return Path(str(resources.files("acr_lightning.configs"))) / name

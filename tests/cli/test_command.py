@@ -1,0 +1,171 @@
+"""`acr` as a user types it, in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+
+def acr(*words, cwd=None, env=None):
+    return subprocess.run(
+        [sys.executable, "-m", "acr_lightning", *map(str, words)],
+        cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [(["--help"], 0, "acr COMMAND"), (["--version"], 0, "acr "), (["fti"], 2, "Did you mean 'fit'?"), ([], 0, "usage")],
+)
+def test_light_commands_load_nothing_heavy(words, status, text):
+    code = (
+        "import sys; from acr_lightning.cli.main import main; status = main(sys.argv[1:]); "
+        "heavy = {'torch', 'lightning', 'timm', 'albumentations', 'wandb', 'cv2', 'matplotlib'} & set(sys.modules); "
+        "assert not heavy, heavy; sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert text in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def config(tmp_path, shapes_root):
+    """A tiny experiment on real files."""
+    content = {
+        "run": str(tmp_path / "run"),
+        "seed": 1,
+        "dataset": {
+            "class_path": "Shapes",
+            "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
+        },
+        "fit": {
+            "model": {
+                "backbone": "tiny_resnet", "freeze_batchnorm": False, "decoder_depth": 3, "decoder_width": 8,
+                "decoder_stride": 2, "srf": 4, "optimizer": "adamw", "lr": 0.001, "new_layer_factor": 1.0,
+            },
+            "data": {"crop": 48, "long_side": [56, 64], "batch_size": 4, "num_workers": 0},
+            "trainer": {"max_epochs": 3, "logger": False, "accelerator": "cpu", "devices": 1},
+        },
+        "cam": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}},
+        "label": {"workers": 1},
+        "segment": {
+            "model": {"backbone": "tiny_resnet", "output_stride": None, "freeze_batchnorm": False, "rates": [1, 2]},
+            "data": {"crop": 48, "batch_size": 4, "num_workers": 0},
+            "trainer": {"max_epochs": 1, "logger": False, "accelerator": "cpu", "devices": 1},
+        },
+        "evaluate": {
+            "model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}
+        },
+    }  # fmt: skip
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def labels_of(run):
+    return {path.name: path.read_bytes() for path in sorted((run / "label" / "labels").iterdir())}
+
+
+@pytest.fixture
+def whole(config, tmp_path):
+    """The pseudo-labels of a run that nothing interrupted."""
+    done = acr("run", "--config", config, "--run", tmp_path / "whole", "--stages", "fit,cam,label")
+    assert done.returncode == 0, done.stderr
+    return labels_of(tmp_path / "whole")
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path, whole):
+    run = tmp_path / "killed"
+    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config), "--run", str(run)]
+    words += ["--stages", "fit,cam,label"]
+    signs = {
+        "fit": lambda: (run / "fit" / "last.ckpt").exists(),
+        "cam": lambda: len(list((run / "cam" / "cams").glob("*.npz"))) >= 3,
+        "label": lambda: len(list((run / "label" / "labels").glob("*.png"))) >= 3,
+    }
+    killed = []
+    for stage, reached in signs.items():
+        process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and not reached():
+            time.sleep(0.01)
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+            killed.append(stage)
+        process.wait()
+        assert not (run / stage / "manifest.json").read_text().count('"status": "done"') or stage not in killed
+    assert "fit" in killed
+    final = subprocess.run(words, capture_output=True, text=True)
+    assert final.returncode == 0, final.stderr
+    assert labels_of(run) == whole
+
+
+def test_the_whole_chain_and_its_second_call(config, tmp_path):
+    done = acr("run", "--config", config)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    page = (run / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
+    assert "mIoU" in page
+    assert page.count("mask (scoring only)") == 6
+    times = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    again = acr("run", "--config", config)
+    assert again.returncode == 0
+    assert again.stderr.count("done before") == 6
+    assert times == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fit.model.sfr=8"], "fit: section.model.sfr: no such key. Did you mean 'srf'?"),
+        (["--fit.trainer.max_epoch=8"], "fit: trainer.max_epoch: no such key. Did you mean 'max_epochs'?"),
+        (["--fit.data.crop=wide"], "fit: .*crop"),
+        (["--label.crf=dense"], "label: .*crf"),
+        (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
+        (["--fit.model.weights=/nowhere.pth"], "no file /nowhere.pth"),
+        (["--fit.data.class_path=Nothing"], "no class 'Nothing'"),
+    ],
+)
+def test_bad_values_get_one_line(config, words, message):
+    done = acr("run", "--config", config, "--stages", "fit,cam,label", *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    import re
+
+    assert re.search(message, done.stderr), done.stderr
+
+
+def test_a_stage_before_its_input(config):
+    done = acr("label", "--config", config)
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("run `acr cam` with the same --config, or `acr run`")
+
+
+@pytest.mark.parametrize("stage", ["fit", "cam", "label", "segment", "evaluate"])
+def test_help_and_print_config_of_every_stage(config, stage):
+    shown = acr(stage, "--help")
+    assert shown.returncode == 0, shown.stderr
+    wanted = {
+        "fit": ["--model.srf", "cells a side", "--data.crop", "--trainer.devices"],
+        "cam": ["--model.scales", "--data.splits"],
+        "label": ["--threshold", "--crf", "Otsu"],
+        "segment": ["--model.rates", "--data.scale"],
+        "evaluate": ["--model.crf", "--data.splits"],
+    }[stage]
+    for word in wanted:
+        assert word in shown.stdout, word
+    printed = acr(stage, "--config", config, "--print_config")
+    assert printed.returncode == 0, printed.stderr
+    assert yaml.safe_load(printed.stdout)
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_lightnings_own_commands(command):
+    shown = acr(command, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "--ckpt_path" in shown.stdout

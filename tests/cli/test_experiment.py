@@ -1,0 +1,90 @@
+import pytest
+
+from acr_lightning.cli.arguments import parse
+from acr_lightning.cli.experiment import load, set_value
+from acr_lightning.errors import UserError
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write(
+        tmp_path / "mine.yaml",
+        """
+run: runs/mine
+seed: 7
+dataset: {class_path: Shapes, init_args: {root: data/x}}
+fit:
+  model: {srf: 4, lr: 0.5}
+  data: {crop: 48}
+  trainer: {max_epochs: 3}
+label: {crf: none}
+""",
+    )
+
+
+def test_sections_are_defaults_then_file_then_command_line(config):
+    experiment = load(config, [("fit.model.srf", None), ("dataset.root", "elsewhere"), ("run", "runs/other")])
+    section = experiment.section("fit")
+    assert section["model"]["class_path"] == "acr_lightning.acr.module.ACR"
+    assert section["model"]["init_args"] == {"srf": None, "lr": 0.5}
+    assert section["data"]["init_args"]["crop"] == 48
+    assert section["data"]["init_args"]["seed"] == section["seed_everything"] == 7
+    assert section["data"]["init_args"]["dataset"]["init_args"]["root"] == "elsewhere"
+    assert section["data"]["init_args"]["dataset"]["class_path"] == "acr_lightning.data.shapes.Shapes"
+    assert section["trainer"]["default_root_dir"] == "runs/other/fit"
+    assert experiment.section("label")["cams"] == "runs/other/cam/cams"
+    assert experiment.section("label")["dataset"]["init_args"]["root"] == "elsewhere"
+
+
+def test_another_class_does_not_inherit_the_defaults_arguments(tmp_path):
+    config = write(tmp_path / "c.yaml", "segment: {data: {class_path: mine.Data, init_args: {a: 1}}}")
+    assert load(config, []).section("segment")["data"] == {"class_path": "mine.Data", "init_args": {"a": 1}}
+
+
+def test_init_args_may_be_left_out_of_a_key():
+    node = {"dataset": {"class_path": "VOC2012", "init_args": {"root": "a"}}}
+    set_value(node, ["dataset", "root"], "b")
+    set_value(node, ["dataset", "init_args", "classes"], ["cat"])
+    assert node["dataset"]["init_args"] == {"root": "b", "classes": ["cat"]}
+    set_value(node, ["dataset"], "Shapes")
+    assert node["dataset"] == {"class_path": "Shapes"}
+
+
+def test_command_line_words():
+    found = parse(["--config", "a.yaml", "--fit.model.srf=null", "--cam.model.scales", "[0.5, 1.0]", "--force", "x"])
+    assert found.config == "a.yaml"
+    assert found.values == [("fit.model.srf", None), ("cam.model.scales", [0.5, 1.0])]
+    assert found.flags == {"--force"}
+    assert found.words == ["x"]
+    with pytest.raises(UserError, match="--run: needs a value"):
+        parse(["--run"])
+
+
+def test_stages_are_done_in_the_chains_order(config):
+    assert load(config, [("stages", "evaluate,fit,cam")]).stages == ["fit", "cam", "evaluate"]
+    with pytest.raises(UserError, match="no stage 'lable'.*Did you mean 'label'"):
+        _ = load(config, [("stages", "lable")]).stages
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ftt: {}", "ftt: no such key. Did you mean 'fit'"),
+        ("fit: 3", "fit: expected a section"),
+        ("- a", "expected a mapping"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        load(write(tmp_path / "bad.yaml", text), [])
+
+
+def test_missing_file_names_the_nearest_shipped_one():
+    with pytest.raises(UserError, match="Did you mean 'voc6.yaml'"):
+        load("vco6.yaml", [])

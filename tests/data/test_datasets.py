@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from acr_lightning.artefacts.palette import read_mask, write_mask
+from acr_lightning.data.shapes import Shapes
+from acr_lightning.data.shapes_scenes import draw_scene
+from acr_lightning.data.tag_folder import TagFolder
+from acr_lightning.data.voc import VOC_CLASSES, VOC2012
+from acr_lightning.errors import UserError
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Three photos in devkit layout: a cat, a cat with a dog, a sofa."""
+    root = tmp_path / "VOC2012"
+    for folder in ("JPEGImages", "Annotations", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    for image_id, names in {"a": ["cat"], "b": ["dog", "cat", "cat"], "c": ["sofa"]}.items():
+        Image.new("RGB", (6, 4), "grey").save(root / "JPEGImages" / f"{image_id}.jpg")
+        mask = np.zeros((4, 6), np.uint8)
+        for column, name in enumerate(names):
+            mask[0, column] = VOC_CLASSES.index(name) + 1
+        mask[3] = 255
+        write_mask(root / "SegmentationClass" / f"{image_id}.png", mask)
+        objects = "".join(f"<object><name>{name}</name></object>" for name in names)
+        (root / "Annotations" / f"{image_id}.xml").write_text(f"<annotation>{objects}</annotation>")
+    for split in ("train_aug", "train", "val"):
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("a\nb\nc\n")
+    return root
+
+
+def test_voc_tags_come_from_the_boxes(voc):
+    data = VOC2012(str(voc))
+    assert data.num_classes == 20
+    assert data.tags("b").tolist() == [7, 11]
+    assert data.ids("train") == ["a", "b", "c"]
+
+
+def test_voc_subset_of_classes(voc):
+    data = VOC2012(str(voc), classes=["dog", "cat"])
+    assert data.tags("b").tolist() == [0, 1]
+    assert data.ids("train") == ["a", "b"]  # c shows neither, so nothing can be learned from it
+    assert data.ids("seed") == ["a", "b", "c"]  # but it is scored
+    assert data.mask("b")[0].tolist() == [1, 2, 2, 0, 0, 0]
+    assert data.mask("c")[0].tolist() == [255, 0, 0, 0, 0, 0]  # another class is not scored
+    assert (data.mask("a")[3] == 255).all()
+
+
+def test_fingerprint_follows_the_tags(voc):
+    before = VOC2012(str(voc)).fingerprint()
+    assert before == VOC2012(str(voc)).fingerprint()
+    (voc / "Annotations" / "a.xml").write_text("<annotation><object><name>dog</name></object></annotation>")
+    assert VOC2012(str(voc)).fingerprint() != before
+
+
+def broken_root(voc):
+    return VOC2012(str(voc / "nowhere"))
+
+
+def unknown_class(voc):
+    return VOC2012(str(voc), classes=["cta"])
+
+
+def missing_photo(voc):
+    (voc / "JPEGImages" / "b.jpg").unlink()
+    return VOC2012(str(voc)).ids("train")
+
+
+def truncated_photo(voc):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(voc / "JPEGImages" / "a.jpg")
+    content = (voc / "JPEGImages" / "a.jpg").read_bytes()
+    (voc / "JPEGImages" / "a.jpg").write_bytes(content[: len(content) // 2])
+    return VOC2012(str(voc)).image("a")
+
+
+def no_photo_at_all(voc):
+    (voc / "JPEGImages" / "a.jpg").write_text("hello")
+    return VOC2012(str(voc)).image("a")
+
+
+def wrong_mask_size(voc):
+    write_mask(voc / "SegmentationClass" / "a.png", np.zeros((5, 6), np.uint8))
+    return VOC2012(str(voc)).mask("a")
+
+
+def misspelt_object(voc):
+    (voc / "Annotations" / "a.xml").write_text("<annotation><object><name>dgo</name></object></annotation>")
+    return VOC2012(str(voc)).tags("a")
+
+
+def no_object(voc):
+    (voc / "Annotations" / "a.xml").write_text("<annotation></annotation>")
+    return VOC2012(str(voc)).ids("train")
+
+
+def damaged_annotation(voc):
+    (voc / "Annotations" / "a.xml").write_text("<annotation><object>")
+    return VOC2012(str(voc)).tags("a")
+
+
+def missing_list(voc):
+    return VOC2012(str(voc), train_list="trainaug").ids("train")
+
+
+def id_twice(voc):
+    (voc / "ImageSets" / "Segmentation" / "train.txt").write_text("a\na\n")
+    return VOC2012(str(voc)).ids("seed")
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (broken_root, "not a VOC 2012 folder"),
+        (unknown_class, "no class 'cta'.*Did you mean 'cat'"),
+        (missing_photo, "id 'b' has no photo"),
+        (truncated_photo, r"a\.jpg: damaged photo"),
+        (no_photo_at_all, r"a\.jpg: not an image"),
+        (wrong_mask_size, "the mask is 6×5 but its photo is 6×4"),
+        (misspelt_object, "unknown class 'dgo'.*Did you mean 'dog'"),
+        (no_object, "photo 'a' has no tag"),
+        (damaged_annotation, "damaged annotation"),
+        (missing_list, r"trainaug\.txt: no such list"),
+        (id_twice, "id 'a'.*listed twice"),
+    ],
+)
+def test_bad_voc_input_is_named(voc, act, message):
+    with pytest.raises(UserError, match=message) as caught:
+        act(voc)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "photos"
+    (root / "beach").mkdir(parents=True)
+    for name in ("1.jpg", "2.png", "beach/3.jpg", "untagged.jpg"):
+        Image.new("RGB", (5, 5)).save(root / name)
+    return root
+
+
+TAGS = {
+    "lists.csv": "image,tags\n1.jpg,dog\n2.png,dog; cat\nbeach/3.jpg,cat\n",
+    "columns.csv": "image,dog,cat\n1.jpg,1,0\n2.png,1,1\nbeach/3.jpg,0,1\n",
+    "tags.json": json.dumps({"1.jpg": ["dog"], "2.png": ["dog", "cat"], "beach/3.jpg": ["cat"]}),
+}
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_tag_folder_reads_every_form(folder, name):
+    (folder / name).write_text(TAGS[name])
+    data = TagFolder(str(folder), tags=name)
+    assert data.class_names == ("cat", "dog")
+    assert data.ids("train") == ["1", "2", "beach/3"]
+    assert [data.tags(i).tolist() for i in data.ids("train")] == [[1], [0, 1], [0]]
+    assert data.ids("val") == ["untagged"]
+    assert data.mask_path("1") is None
+    assert data.image("beach/3").shape == (5, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("image,tags\n1.jpg,dgo\n", "photo '1.jpg' has the unknown tag 'dgo'. Did you mean 'dog'"),
+        ("image,tags\n1.jpg,\n", "photo '1.jpg' has no tag"),
+        ("image,tags\n9.jpg,dog\n", "photo '9.jpg' is not in"),
+        ("image,tags\n1.jpg,dog\n1.jpg,cat\n", "line 3 names photo '1.jpg' again"),
+        ("image,tags\n1.jpg,dog,cat\n", "line 2 has 3 fields"),
+        ("image,dog\n1.jpg,yes\n", "line 2: 'yes' under a class column must be 0 or 1"),
+        ("1.jpg,dog\n", "line 1 must be the header"),
+        ("image,tags\n", "names no photo"),
+    ],
+)
+def test_bad_tags_are_named(folder, content, message):
+    (folder / "tags.csv").write_text(content)
+    with pytest.raises(UserError, match=message):
+        TagFolder(str(folder), classes=["dog", "cat"])
+
+
+def test_missing_tags_file_and_root(folder):
+    with pytest.raises(UserError, match="no such tags file"):
+        TagFolder(str(folder))
+    with pytest.raises(UserError, match="no such folder of photos"):
+        TagFolder(str(folder / "nowhere"))
+
+
+def test_shapes_are_seeded_and_do_not_depend_on_their_number(tmp_path, shapes):
+    other = Shapes(str(tmp_path / "more"), num_train=20, num_val=2, size=64, seed=3)
+    for image_id in ("train_00000", "train_00015", "val_00001"):
+        assert np.array_equal(shapes.image(image_id), other.image(image_id))
+        assert np.array_equal(shapes.mask(image_id), other.mask(image_id))
+    third = Shapes(str(tmp_path / "third"), num_train=1, num_val=1, size=64, seed=4)
+    assert not np.array_equal(third.image("train_00000"), shapes.image("train_00000"))
+
+
+def test_shapes_tags_are_what_the_masks_show(shapes):
+    for split in ("train", "val"):
+        for image_id in shapes.ids(split):
+            labels = set(np.unique(shapes.mask(image_id))) - {0}
+            assert labels == {tag + 1 for tag in shapes.tags(image_id)}
+            assert labels
+
+
+def test_every_scene_shows_an_object():
+    for index in range(150):
+        scene = draw_scene(np.random.default_rng([9, index]), 64, 4)
+        assert set(scene.tags) == {int(label) - 1 for label in np.unique(scene.mask) if label}
+        assert scene.tags
+
+
+def test_shapes_do_not_overwrite_other_data(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(UserError, match="holds other data"):
+        Shapes(str(tmp_path / "mine"), num_train=1, num_val=1)
+
+
+def test_shapes_masks_are_palette_pngs(shapes):
+    assert read_mask(shapes.mask_path("val_00000")).max() <= 4

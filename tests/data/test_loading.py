@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+from acr_lightning.data.datamodule import PseudoLabels, TaggedImages, TaggedPhotos
+from acr_lightning.data.epoch_sampler import EpochSampler
+from acr_lightning.data.transforms import segmentation_transform
+from acr_lightning.errors import UserError
+
+
+def batches(shapes, workers, epoch):
+    loader = TaggedImages(shapes, 48, (64, 96), batch_size=4, num_workers=workers, seed=1).train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    return list(loader)
+
+
+def test_augmentation_depends_on_seed_and_epoch_only(shapes):
+    alone, shared, later = batches(shapes, 0, 0), batches(shapes, 2, 0), batches(shapes, 0, 1)
+    for one, two in zip(alone, shared, strict=True):
+        assert one["id"] == two["id"]
+        assert torch.equal(one["image"], two["image"])
+    assert [b["id"] for b in alone] != [b["id"] for b in later]
+    crops = {}
+    for batch in (*alone, *later):
+        for image_id, image in zip(batch["id"], batch["image"], strict=True):
+            crops.setdefault(image_id, []).append(image)
+    # albumentations by itself would draw the same crop again in every epoch
+    assert sum(torch.equal(first, second) for first, second in crops.values()) < 4
+
+
+def test_two_ranks_read_together_what_one_process_reads():
+    data = list(range(10))
+    alone = EpochSampler(data, 1, 0, seed=5)
+    ranks = [EpochSampler(data, 2, rank, seed=5) for rank in (0, 1)]
+    for sampler in (alone, *ranks):
+        sampler.set_epoch(3)
+    indices = [[index for _, index in sampler] for sampler in (alone, *ranks)]
+    assert [index for pair in zip(*indices[1:], strict=True) for index in pair] == indices[0]
+    assert sorted(indices[0]) == data
+
+
+def test_batch_holds_images_tags_and_ids(shapes):
+    batch = batches(shapes, 0, 0)[0]
+    assert batch["image"].shape == (4, 3, 48, 48)
+    assert 0 <= batch["image"].min() and batch["image"].max() <= 1
+    for image_id, tags in zip(batch["id"], batch["tags"], strict=True):
+        assert tags.nonzero().flatten().tolist() == shapes.tags(image_id).tolist()
+
+
+def test_padding_is_never_a_class():
+    transform = segmentation_transform(crop=64, scale=(0.5, 0.5))
+    result = transform(image=np.zeros((64, 64, 3), np.uint8), mask=np.ones((64, 64), np.uint8))
+    assert set(np.unique(result["mask"])) == {1, 255}
+    assert (result["mask"] == 1).sum() == 32 * 32
+
+
+def test_photo_and_label_stay_together(shapes):
+    masks = PseudoLabels(shapes, "masks", crop=48, scale=(0.8, 1.25), batch_size=4, num_workers=0)
+    batch = next(iter(masks.train_dataloader()))
+    assert batch["label"].shape == (4, 48, 48)
+    for image_id, label in zip(batch["id"], batch["label"], strict=True):
+        assert set(label.unique().tolist()) <= {0, 255} | {tag + 1 for tag in shapes.tags(image_id)}
+
+
+def test_wrong_labels_are_named(shapes, tmp_path):
+    data = PseudoLabels(shapes, str(tmp_path), crop=48, batch_size=4, num_workers=0)
+    with pytest.raises(UserError, match=r"train_\d+\.png: no such mask"):
+        next(iter(data.train_dataloader()))
+
+
+def test_batch_larger_than_the_data_is_said(shapes):
+    with pytest.raises(UserError, match="batch_size: 17 on 1 devices"):
+        TaggedImages(shapes, 48, (64, 64), batch_size=17).train_dataloader()
+
+
+def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
+    data = TaggedPhotos(shapes, num_workers=0)
+    ids = list(data.ids)
+    assert len(ids) == 22
+    (tmp_path / f"{ids[0]}.npz").write_text("whole")
+    (tmp_path / f"{ids[1]}.npz").write_text("damaged")
+    left = data.leave_out(tmp_path, ".npz", lambda path: path.read_text() == "whole")
+    assert left == 21
+    assert [sample["id"] for sample in data.predict_dataloader()] == ids[1:]
