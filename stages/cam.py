@@ -27,8 +27,9 @@ def defaults(run: Path) -> dict[str, Any]:
 
 def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
+    from acr_lightning.stages import inference
+
     from acr_lightning.acr.inference import CamWriter
     from acr_lightning.artefacts.cam_file import is_whole
-    from acr_lightning.stages import inference
 
     return inference.predict(section, CamWriter(folder / "cams"), folder / "cams", ".npz", is_whole)

@@ -28,12 +28,13 @@ def defaults(run: Path) -> dict[str, Any]:
 
 def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
+    from acr_lightning.stages import inference
+
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.cli.names import build
     from acr_lightning.cli.stage import is_first_process
     from acr_lightning.metrics.run_scores import score_run
     from acr_lightning.segment.inference import PredictionWriter
-    from acr_lightning.stages import inference
 
     counts: dict[str, Any] = {}
     if Path(section["model"]["init_args"]["checkpoint"]).is_file():

@@ -78,9 +78,7 @@ def label(
     return {"labels": len(ids), "threshold": value, "chosen": chosen}
 
 
-def _threshold(
-    threshold: float | str | None, files: list[Path], cams: Path, dataset: Any
-) -> tuple[float | None, str]:
+def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
     from acr_lightning.refine.choose_threshold import automatic_threshold, oracle_threshold
 

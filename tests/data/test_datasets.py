@@ -8,7 +8,7 @@ from acr_lightning.artefacts.palette import read_mask, write_mask
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.data.shapes_scenes import draw_scene
 from acr_lightning.data.tag_folder import TagFolder
-from acr_lightning.data.voc import VOC_CLASSES, VOC2012
+from acr_lightning.data.voc import VOC2012, VOC_CLASSES
 from acr_lightning.errors import UserError
 
 

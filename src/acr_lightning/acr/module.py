@@ -103,7 +103,9 @@ class ACR(LightningModule):
         if now.reconstructor:
             with self.toggled_optimizer(optimizers[1]):
                 ru = self.reconstructor_update(image, tags, target)
-                self._step(optimizers[1], "ru", ru, ru.total(options.ru_whole, options.ru_target, options.ru_non_target))
+                self._step(
+                    optimizers[1], "ru", ru, ru.total(options.ru_whole, options.ru_target, options.ru_non_target)
+                )
         if now.classifier:
             with self.toggled_optimizer(optimizers[0]):
                 cu = self.classifier_update(image, tags, target if now.adversarial else None)

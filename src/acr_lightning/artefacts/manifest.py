@@ -67,9 +67,7 @@ def is_done(folder: Path, wanted: str) -> bool:
     return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
 
 
-def start(
-    folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False
-) -> Path | None:
+def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False) -> Path | None:
     """Open a stage's folder for this configuration.
 
     A folder begun with the same digest is continued. A folder of another configuration (or any, with `anew`) is moved

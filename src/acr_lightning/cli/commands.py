@@ -110,9 +110,13 @@ def _stage_words(found: Arguments, name: str) -> list[str]:
     for key, value in found.values:
         first, _, rest = key.partition(".")
         if first in SHARED and first != "stages":
-            words.append(f"--{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}")
+            words.append(
+                f"--{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
+            )
         elif first == name:
-            words.append(f"--{rest}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}")
+            words.append(
+                f"--{rest}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
+            )
     return words + (["--force"] if "--force" in found.flags else [])
 
 

@@ -87,7 +87,9 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
     known = [*SHARED, *stages.CHAIN]
     for key in values:
         if key not in known:
-            raise UserError(f"{config or 'command line'}: {key}: no such key.{nearest(key, known)} Known: {', '.join(known)}")
+            raise UserError(
+                f"{config or 'command line'}: {key}: no such key.{nearest(key, known)} Known: {', '.join(known)}"
+            )
         if key in stages.CHAIN and not isinstance(values[key] or {}, dict):
             raise UserError(f"{config}: {key}: expected a section (a mapping)")
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"

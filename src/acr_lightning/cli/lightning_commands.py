@@ -5,14 +5,14 @@ import sys
 
 def run_lightning(command: str, words: list[str]) -> int:
     """Hand a command to LightningCLI with this package's classes known by their short names."""
+    from lightning.pytorch import LightningDataModule, LightningModule
+    from lightning.pytorch.cli import LightningCLI
+
     import acr_lightning.acr.module
     import acr_lightning.data.datamodule
     import acr_lightning.data.shapes
     import acr_lightning.data.tag_folder
     import acr_lightning.segment.module  # noqa: F401
-
-    from lightning.pytorch import LightningDataModule, LightningModule
-    from lightning.pytorch.cli import LightningCLI
 
     sys.argv = ["acr"]  # LightningCLI warns when both its arguments and the process's are there
     LightningCLI(

@@ -6,7 +6,6 @@ from pathlib import Path
 from acr_lightning.errors import UserError
 
 
-
 def read_ids(path: Path) -> list[str]:
     """Read a list of ids, one a line; blank lines are passed over.
 

@@ -32,7 +32,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         labels: folder of pseudo-labels `<id>.png`, or `masks` for the data set's true masks (an upper bound).
     """
 
-    def __init__(self, dataset: TaggedDataset, transform: A.Compose, seed: int, labels: Path | str | None = None) -> None:
+    def __init__(
+        self, dataset: TaggedDataset, transform: A.Compose, seed: int, labels: Path | str | None = None
+    ) -> None:
         self.dataset, self.transform, self.seed, self.labels = dataset, transform, seed, labels
         self.ids = dataset.ids("train")
 
@@ -95,5 +97,3 @@ def tag_vector(dataset: TaggedDataset, image_id: str) -> Tensor:
     vector = torch.zeros(dataset.num_classes)
     vector[torch.from_numpy(dataset.tags(image_id))] = 1
     return vector
-
-

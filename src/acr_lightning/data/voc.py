@@ -79,7 +79,9 @@ class VOC2012(TaggedDataset):
             return ids
         tagged = [image_id for image_id in ids if len(self.tags(image_id))]
         if len(tagged) < len(ids):
-            log.info("%d of %d training photos show none of the classes and are left out", len(ids) - len(tagged), len(ids))
+            log.info(
+                "%d of %d training photos show none of the classes and are left out", len(ids) - len(tagged), len(ids)
+            )
         return tagged
 
     def _list_path(self, name: str) -> Path:

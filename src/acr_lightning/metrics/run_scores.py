@@ -58,7 +58,9 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
     paths = [dataset.mask_path(image_id) for image_id in ids]
     missing = [path for path in paths if path is None or not path.is_file()]
     if missing and len(missing) < len(paths):
-        raise UserError(f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line")
+        raise UserError(
+            f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line"
+        )
     return bool(paths) and not missing
 
 

@@ -28,9 +28,7 @@ class Unit(nn.Module):
     ) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(before)
-        self.conv1 = nn.Conv2d(
-            before, inner, 3, stride, padding=first_dilation, dilation=first_dilation, bias=False
-        )
+        self.conv1 = nn.Conv2d(before, inner, 3, stride, padding=first_dilation, dilation=first_dilation, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv2 = nn.Conv2d(inner, after, 3, padding=dilation, dilation=dilation, bias=False)
         self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False) if before != after or stride != 1 else None
@@ -205,6 +203,11 @@ def resnet38d(pretrained: bool = False, **kwargs: Any) -> nn.Module:
         kwargs.setdefault("out_indices", (0, 1, 2, 3, 4))
         # Not a classifier any more: its linear layer is dropped from the weights that are loaded.
         return build_model_with_cfg(
-            ResNet38dFeatures, "resnet38d", pretrained, pretrained_strict=False, kwargs_filter=("num_classes",), **kwargs
+            ResNet38dFeatures,
+            "resnet38d",
+            pretrained,
+            pretrained_strict=False,
+            kwargs_filter=("num_classes",),
+            **kwargs,
         )
     return build_model_with_cfg(ResNet38d, "resnet38d", pretrained, **kwargs)

@@ -46,6 +46,6 @@ def plot(series: Series, x_label: str, y_label: str) -> Markup:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = buffer.getvalue()
     return Markup(svg[svg.index("<svg") :])  # without the XML head, which does not belong inside HTML
