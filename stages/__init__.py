@@ -3,8 +3,8 @@
     fit → cam → (affinity) → label → segment → evaluate → report
 
 A stage module has `READS` (stages that must be done before it), `ALSO_READS` (stages whose results it takes if they
-are there), `defaults(run)` (its section of an experiment
-file, before the experiment's own values) and `main(section, folder)`. Importing one is cheap; its libraries are loaded when it runs.
+are there), `defaults(run)` (its section of an experiment file, before the experiment's own values) and
+`main(section, folder)`. Importing one is cheap; its libraries are loaded when it runs.
 """
 
 import importlib

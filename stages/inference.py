@@ -1,4 +1,4 @@
-"""What the two inference stages share: photos whose result is there are left out, the others are spread over devices."""
+"""What the two inference stages share: photos without a result are spread over the devices, the others left out."""
 
 from collections.abc import Callable
 from pathlib import Path

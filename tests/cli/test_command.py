@@ -50,7 +50,9 @@ def config(tmp_path, shapes_root):
             "data": {"crop": 48, "long_side": [56, 64], "batch_size": 4, "num_workers": 0},
             "trainer": {"max_epochs": 3, "logger": False, "accelerator": "cpu", "devices": 1},
         },
-        "cam": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}},
+        "cam": {
+            "model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}
+        },
         "label": {"workers": 1},
         "segment": {
             "model": {"backbone": "tiny_resnet", "output_stride": None, "freeze_batchnorm": False, "rates": [1, 2]},

@@ -42,7 +42,8 @@ def test_two_ranks_read_together_what_one_process_reads():
 def test_batch_holds_images_tags_and_ids(shapes):
     batch = batches(shapes, 0, 0)[0]
     assert batch["image"].shape == (4, 3, 48, 48)
-    assert batch["image"].min() >= 0 and batch["image"].max() <= 1
+    assert batch["image"].min() >= 0
+    assert batch["image"].max() <= 1
     for image_id, tags in zip(batch["id"], batch["tags"], strict=True):
         assert tags.nonzero().flatten().tolist() == shapes.tags(image_id).tolist()
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -83,6 +83,7 @@ class ACR(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
+        self.options: Any = self.hparams  # the arguments above, by name
         self.automatic_optimization = False
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
@@ -95,7 +96,7 @@ class ACR(LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: RU, then CU, as the epoch's phase has it."""
-        options = self.hparams
+        options = self.options
         now = phase(options.strategy, self.current_epoch, options.classifier_epochs, options.reconstructor_epochs)
         image, tags = self.classifier.backbone.normalise(batch["image"]), batch["tags"]
         target = draw_target(tags)
@@ -121,7 +122,7 @@ class ACR(LightningModule):
             tags: `[B, K]` of 0 and 1.
             target: one tagged class per image, `[B]`.
         """
-        reconstructor, options = self._reconstructor(), self.hparams
+        reconstructor, options = self._reconstructor(), self.options
         self.classifier.eval()
         reconstructor.train()
         size = reconstructor.working_size(image)
@@ -166,13 +167,13 @@ class ACR(LightningModule):
         ).chunk(2)
         return cu_loss(
             class_logits, tags, _resized(image, size), from_target, from_non_target, segment,
-            target_wins(cam_logits, target, size), self.hparams.cu_outside,
+            target_wins(cam_logits, target, size), self.options.cu_outside,
         )  # fmt: skip
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """An optimiser and a poly schedule for each network; checkpoints keep both."""
-        options = self.hparams
-        parts = [(self.classifier, self.classifier.backbone)]
+        options = self.options
+        parts: list[tuple[nn.Module, nn.Module]] = [(self.classifier, self.classifier.backbone)]
         if self.reconstructor is not None:
             parts.append((self.reconstructor, self.reconstructor.encoder.backbone))
         optimizers = []
@@ -185,8 +186,8 @@ class ACR(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip here: only here are the gradients unscaled in 16-mixed."""
-        if self.hparams.gradient_clip is not None:
-            self.clip_gradients(optimizer, self.hparams.gradient_clip, gradient_clip_algorithm="norm")
+        if self.options.gradient_clip is not None:
+            self.clip_gradients(optimizer, self.options.gradient_clip, gradient_clip_algorithm="norm")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what `load_classifier` needs to build the classifier without this module."""

@@ -61,7 +61,7 @@ def read_levels(path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.uint8]]
 def read_cam(path: str | Path) -> CamFile:
     """Read one image's CAM as scores in `[0, 1]` (see `read_levels` for the errors)."""
     classes, levels = read_levels(path)
-    return CamFile(classes, levels.astype(np.float32) / LEVELS)
+    return CamFile(classes, levels.astype(np.float32) / np.float32(LEVELS))
 
 
 def is_whole(path: str | Path) -> bool:

@@ -5,6 +5,7 @@ The digest covers the stage's resolved configuration and the digests of what it 
 """
 
 import hashlib
+import itertools
 import json
 import platform
 from datetime import UTC, datetime
@@ -79,14 +80,18 @@ def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, s
     wanted, moved = digest(section, inputs), None
     manifest = read(folder)
     if manifest is not None and (anew or manifest["digest"] != wanted):
-        number = 1
-        while (moved := folder.with_name(f"{folder.name}.old-{number}")).exists():
-            number += 1
+        moved = _free_name(folder)
         folder.rename(moved)
         manifest = None
     if manifest is None:
         _write(folder, stage, section, inputs, status="started")
     return moved
+
+
+def _free_name(folder: Path) -> Path:
+    """The first of `<folder>.old-1`, `<folder>.old-2` … that is not taken."""
+    names = (folder.with_name(f"{folder.name}.old-{number}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def finish(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], counts: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return len(self.ids)
 
     def __getitem__(self, at: tuple[int, int]) -> dict[str, Any]:
-        """`image [3, h, w]` in `[0, 1]`, `tags [K]` of 0 and 1, `id`, and `label [h, w]` (int64) when there are labels."""
+        """`image [3, h, w]` in `[0, 1]`, `tags [K]` of 0 and 1, `id`, and `label [h, w]` when there are labels."""
         epoch, index = at
         image_id = self.ids[index]
         arrays = {"image": self.dataset.image(image_id)}

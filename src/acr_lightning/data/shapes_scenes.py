@@ -176,10 +176,9 @@ def _draw_badge(canvas: np.ndarray, body: _Body, label: int) -> None:
         cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], color, cv2.LINE_AA)
     else:
         for shift in (-0.55, 0.55):
-            middle = center + (0.0, shift * inner)
-            cv2.line(
-                canvas, _point(middle - (0.8 * inner, 0)), _point(middle + (0.8 * inner, 0)), color, thick, cv2.LINE_AA
-            )
+            half = np.array((0.8 * inner, 0.0))
+            middle = center + np.array((0.0, shift * inner))
+            cv2.line(canvas, _point(middle - half), _point(middle + half), color, thick, cv2.LINE_AA)
 
 
 def _blend(canvas: np.ndarray, inside: np.ndarray, texture: np.ndarray) -> None:
@@ -189,4 +188,4 @@ def _blend(canvas: np.ndarray, inside: np.ndarray, texture: np.ndarray) -> None:
 
 def _point(position: np.ndarray) -> tuple[int, int]:
     """Rounds a position to the whole pixels OpenCV draws at."""
-    return int(round(float(position[0]))), int(round(float(position[1])))
+    return round(float(position[0])), round(float(position[1]))

@@ -42,7 +42,7 @@ def score_run(run: Path, dataset: TaggedDataset, tested: list[Split]) -> list[di
     if (run / "evaluate" / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(run / "evaluate" / "predictions", dataset, test_ids)
         settings = _init_args(run, "evaluate")
-        conditions = {key: settings.get(key) for key in ("scales", "flip", "long_side", "crf") if key in settings}
+        conditions = _kept(settings, "scales", "flip", "long_side", "crf")
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     write_json(run / "evaluate" / "scores.json", records)
     write_text(run / "evaluate" / "scores.md", table(records))
@@ -88,8 +88,8 @@ def _cam_records(run: Path, dataset: TaggedDataset, ids: list[str], names: list[
     write_json(run / "evaluate" / "thresholds.json", curve)
     best = int(np.argmax([miou(matrix) for matrix in matrices]))
     settings = _init_args(run, "cam")
-    conditions = {key: settings.get(key) for key in ("scales", "flip", "long_side") if key in settings}
-    base = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
+    conditions = _kept(settings, "scales", "flip", "long_side")
+    base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
     records = [{**base, "threshold": best / LEVELS, "chosen": ORACLE, **rows[best]}]
     made = read_manifest(run / "label")
     if made and made.get("counts", {}).get("threshold") is not None:
@@ -115,6 +115,10 @@ def _init_args(run: Path, stage: str) -> dict[str, Any]:
     made = read_manifest(run / stage) or {}
     found: dict[str, Any] = made.get("config", {}).get("model", {}).get("init_args", {})
     return found
+
+
+def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: settings[name] for name in names if name in settings}
 
 
 def table(records: list[dict[str, Any]]) -> str:

@@ -1,6 +1,6 @@
 """A timm network as a backbone: three feature maps, frozen BatchNorm, its own normalisation."""
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import timm
 import torch
@@ -50,14 +50,15 @@ class Backbone(nn.Module):
         if not timm.is_model(name):
             raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
         overlay = pretrained_overlay(name, weights)
-        options = {} if output_stride is None else {"output_stride": output_stride}
+        options: dict[str, Any] = {} if output_stride is None else {"output_stride": output_stride}
         try:
-            self.net = timm.create_model(
+            net: Any = timm.create_model(
                 name, features_only=True, pretrained=overlay is not None, pretrained_cfg_overlay=overlay, **options
             )
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
-        self.channels = cast(list[int], self.net.feature_info.channels())[-TAPS:]
+        self.net = net
+        self.channels: list[int] = net.feature_info.channels()[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:
             for module in self.modules():

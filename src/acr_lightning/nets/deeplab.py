@@ -29,5 +29,5 @@ class DeepLabV2(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]` at the backbone's stride."""
         features = self.backbone(image).final
-        logits: Tensor = sum(branch(features) for branch in self.branches)  # type: ignore[assignment]
+        logits: Tensor = sum(branch(features) for branch in self.branches)
         return logits

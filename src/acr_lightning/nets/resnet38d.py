@@ -4,7 +4,7 @@ Zifeng Wu, Chunhua Shen, Anton van den Hengel: Wider or Deeper: Revisiting the R
 (model A1), with the last three stages dilated instead of strided, so that features have stride 8.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
@@ -81,6 +81,17 @@ def _stage(units: int, before: int, inner: int, after: int, stride: int, dilatio
     return nn.Sequential(first, *rest)
 
 
+# The feature maps of `features_only`: after a stage, and (activated) where the next stage takes them. The last
+# three are the taps that ACR's reconstructor and AffinityNet read.
+FEATURES = [
+    dict(num_chs=128, reduction=2, module="stage2"),
+    dict(num_chs=256, reduction=4, module="stage3"),
+    dict(num_chs=512, reduction=8, module="stage5.0.bn1"),
+    dict(num_chs=1024, reduction=8, module="stage6.bn1"),
+    dict(num_chs=4096, reduction=8, module="norm"),
+]
+
+
 class ResNet38d(nn.Module):
     """ResNet38d at stride 8.
 
@@ -93,15 +104,7 @@ class ResNet38d(nn.Module):
         ValueError: another output stride.
     """
 
-    # The feature maps of `features_only`: after a stage, and (activated) where the next stage takes them. The last
-    # three are the taps that ACR's reconstructor and AffinityNet read.
-    feature_info = [
-        dict(num_chs=128, reduction=2, module="stage2"),
-        dict(num_chs=256, reduction=4, module="stage3"),
-        dict(num_chs=512, reduction=8, module="stage5.0.bn1"),
-        dict(num_chs=1024, reduction=8, module="stage6.bn1"),
-        dict(num_chs=4096, reduction=8, module="norm"),
-    ]
+    feature_info: Any = FEATURES
 
     def __init__(self, num_classes: int = 1000, in_chans: int = 3, output_stride: int = 8, **_: Any) -> None:
         super().__init__()
@@ -129,7 +132,7 @@ class ResNet38d(nn.Module):
         four = self.stage4(three)
         five = self.stage5(four)
         final = F.relu(self.norm(self.stage7(self.stage6(five))))
-        return [two, three, F.relu(self.stage5[0].bn1(four)), F.relu(self.stage6.bn1(five)), final]
+        return [two, three, F.relu(cast(Unit, self.stage5[0]).bn1(four)), F.relu(self.stage6.bn1(five)), final]
 
     def forward_features(self, image: Tensor) -> Tensor:
         """`[B, 3, H, W]` to `[B, 4096, H/8, W/8]`."""
@@ -173,7 +176,7 @@ class ResNet38dFeatures(ResNet38d):
         from timm.models import FeatureInfo
 
         self.out_indices = out_indices
-        self.feature_info = FeatureInfo([dict(info) for info in ResNet38d.feature_info], out_indices)
+        self.feature_info = FeatureInfo([dict(info) for info in FEATURES], out_indices)
 
     def forward(self, image: Tensor) -> list[Tensor]:  # type: ignore[override]
         """`[B, 3, H, W]` to the chosen maps."""

@@ -71,7 +71,7 @@ def _file_state(path: str) -> dict[str, Tensor]:
 def _check_fit(name: str, state: dict[str, Tensor], weights: str) -> None:
     """Timm loads a feature extractor's weights leniently; a file of another network must not pass."""
     with torch.device("meta"):
-        model = timm.create_model(name)
+        model: Any = timm.create_model(name)
     classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
     wanted = {
         key: value.shape

@@ -56,7 +56,7 @@ def dense_crf(
     height, width = image.shape[:2]
     if scale != 1.0:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         probabilities = _resize_maps(probabilities, small, cv2.INTER_AREA)
     labels = len(probabilities)
     crf = DenseCRF2D(image.shape[1], image.shape[0], labels)

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -61,6 +61,7 @@ class Segmenter(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
+        self.options: Any = self.hparams  # the arguments above, by name
         self.network_config = NetworkConfig(num_classes, backbone, output_stride, freeze_batchnorm, tuple(rates))
         self.network = self.network_config.build(weights)
 
@@ -73,15 +74,15 @@ class Segmenter(LightningModule):
         self.log("segment/loss", loss, prog_bar=True)
         return loss
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, Any]]]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser; the poly schedule steps once a batch."""
-        options = self.hparams
+        options = self.options
         groups = parameter_groups(
             self.network, self.network.backbone, options.lr, options.weight_decay, options.new_layer_factor
         )
         optimizer = make_optimizer(options.optimizer, groups, options.momentum)
         schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what `load_network` needs to build the network without this module."""
