@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import ArgumentError
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -75,6 +76,7 @@ class TrainerCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:
+            torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
             super().instantiate_classes()
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
