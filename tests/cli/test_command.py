@@ -1,6 +1,7 @@
 """`acr` as a user types it, in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -113,7 +114,7 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path):
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
     assert "mIoU" in page
-    assert page.count("mask (scoring only)") == 6
+    assert page.count("<figcaption>mask (scoring only)") == 6
     times = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     again = acr("run", "--config", config)
     assert again.returncode == 0
@@ -137,8 +138,6 @@ def test_bad_values_get_one_line(config, words, message):
     done = acr("run", "--config", config, "--stages", "fit,cam,label", *words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    import re
-
     assert re.search(message, done.stderr), done.stderr
 
 
