@@ -131,7 +131,8 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path):
         (["--label.crf=dense"], "label: .*crf"),
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
         (["--fit.model.weights=/nowhere.pth"], "no file /nowhere.pth"),
-        (["--fit.data.class_path=Nothing"], "no class 'Nothing'"),
+        (["--dataset.class_path=Nothing"], "no class 'Nothing'"),
+        (["--fit.data.class_path=Nothing"], "write either class_path and init_args, or the arguments alone"),
     ],
 )
 def test_bad_values_get_one_line(config, words, message):

@@ -59,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
         print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
         return 130
     except Exception as error:
-        message = _from_worker(error)
+        message = _wrapped(error)
         if message is None:
             raise
         print(f"acr {command}: {message}", file=sys.stderr)
@@ -107,10 +107,16 @@ def _no_advertising(record: logging.LogRecord) -> bool:
     return "litlogger" not in record.getMessage()
 
 
-def _from_worker(error: Exception) -> str | None:
-    """The message of a UserError that a loader process raised: torch wraps its traceback into a new error."""
+def _wrapped(error: BaseException | None) -> str | None:
+    """The message of a UserError inside another error: jsonargparse and torch's loader processes wrap what is raised."""
     marker = "acr_lightning.errors.UserError: "
-    return str(error).rpartition(marker)[2].strip() if marker in str(error) else None
+    while error is not None:
+        if isinstance(error, UserError):
+            return str(error)
+        if marker in str(error):
+            return str(error).rpartition(marker)[2].strip()
+        error = error.__cause__ or error.__context__
+    return None
 
 
 if __name__ == "__main__":
