@@ -108,7 +108,7 @@ def _no_advertising(record: logging.LogRecord) -> bool:
 
 
 def _wrapped(error: BaseException | None) -> str | None:
-    """The message of a UserError inside another error: jsonargparse and torch's loader processes wrap what is raised."""
+    """The message of a UserError inside another error (jsonargparse and loader processes wrap what is raised)."""
     marker = "acr_lightning.errors.UserError: "
     while error is not None:
         if isinstance(error, UserError):
