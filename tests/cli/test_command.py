@@ -122,6 +122,26 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path):
     assert times == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
 
 
+def test_photos_and_tags_without_masks(config, shapes, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    lines = ["image,tags"]
+    for image_id in shapes.ids("train"):
+        (photos / f"{image_id}.jpg").write_bytes(shapes.image_path(image_id).read_bytes())
+        lines.append(f"{image_id}.jpg,{';'.join(shapes.class_names[tag] for tag in shapes.tags(image_id))}")
+    (photos / "tags.csv").write_text("\n".join(lines))
+    content = yaml.safe_load(config.read_text())
+    content["dataset"] = {"class_path": "TagFolder", "init_args": {"root": str(photos)}}
+    config.write_text(yaml.safe_dump(content))
+    done = acr("run", "--config", config)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    assert "nothing was scored" in (run / "report.html").read_text()
+    assert (run / "evaluate" / "scores.md").read_text() == "No masks, so nothing was scored.\n"
+    assert (run / "segment" / "last.ckpt").is_file()
+    assert len(list((run / "evaluate" / "predictions").glob("*.png"))) == 16
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
