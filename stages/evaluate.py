@@ -31,7 +31,7 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     from acr_lightning.stages import inference
 
     from acr_lightning.artefacts.palette import is_whole
-    from acr_lightning.cli.names import build
+    from acr_lightning.class_names import build
     from acr_lightning.cli.stage import is_first_process
     from acr_lightning.metrics.run_scores import score_run
     from acr_lightning.segment.inference import PredictionWriter

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from acr_lightning import stages
-from acr_lightning.cli.names import full_path
+from acr_lightning.class_names import full_path
 from acr_lightning.data.id_list import shipped
 from acr_lightning.data.tagged import nearest
 from acr_lightning.errors import UserError

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from acr_lightning.cli.names import import_class
+from acr_lightning.class_names import import_class
 from acr_lightning.data.tagged import nearest
 from acr_lightning.errors import UserError
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from acr_lightning import stages
 from acr_lightning.artefacts import manifest
+from acr_lightning.class_names import build
 from acr_lightning.cli.experiment import Experiment
-from acr_lightning.cli.names import build
 from acr_lightning.errors import UserError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning import stages
-from acr_lightning.cli.names import SHORT
+from acr_lightning.class_names import SHORT
 
 
 def print_help(name: str) -> None:
@@ -20,7 +20,7 @@ def print_help(name: str) -> None:
 
         parser_of(getattr(module, name)).print_help()
         return
-    from acr_lightning.cli.names import import_class
+    from acr_lightning.class_names import import_class
 
     for path in SHORT.values():
         importlib.import_module(path.rpartition(".")[0])

@@ -6,7 +6,7 @@ import torch
 import yaml
 from jsonargparse import ArgumentError
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
 from acr_lightning.cli.keys import arguments_of, check_keys
@@ -14,7 +14,7 @@ from acr_lightning.cli.messages import readable
 from acr_lightning.errors import UserError
 
 SECTION_KEYS = ("seed_everything", "model", "data", "trainer")
-# Two networks take turns, so in each backward the parameters of one are unused (measured: DDP fails without this).
+# Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
 DDP = "ddp_find_unused_parameters_true"
 
 
@@ -32,30 +32,24 @@ class TrainerCLI(LightningCLI):
     """The Lightning command line behind a stage that needs a Trainer.
 
     Args:
-        args: the stage's section, or command-line words such as `["--help"]`.
+        section: the stage's section.
         callbacks: what the stage always has, whatever the experiment's own callbacks.
         parse_only: check the values and build nothing.
-        defaults: the stage's default section, shown by `--help`.
 
     Raises:
         UserError: a key does not exist or a value does not fit; the message names it.
     """
 
     def __init__(
-        self,
-        args: ArgsType,
-        callbacks: list[Callback] | None = None,
-        parse_only: bool = False,
-        defaults: dict[str, Any] | None = None,
+        self, section: dict[str, Any], callbacks: list[Callback] | None = None, parse_only: bool = False
     ) -> None:
-        self.parse_only, self.section_defaults = parse_only, defaults
-        if isinstance(args, dict):
-            check_section(args)
+        self.parse_only = parse_only
+        check_section(section)
         try:
             super().__init__(
                 LightningModule,
                 LightningDataModule,
-                args=args,
+                args=section,
                 run=False,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
@@ -64,15 +58,13 @@ class TrainerCLI(LightningCLI):
                 trainer_defaults={"callbacks": callbacks or []},
                 save_config_callback=ConfigToLoggers,
                 save_config_kwargs={"overwrite": True},
-                parser_kwargs={"exit_on_error": isinstance(args, list), "prog": "acr"},
+                parser_kwargs={"exit_on_error": False, "prog": "acr"},
             )
         except ArgumentError as error:
             raise UserError(readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
         parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
-        if self.section_defaults:
-            parser.set_defaults({key: self.section_defaults[key] for key in ("model", "data")})
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:

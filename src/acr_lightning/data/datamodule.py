@@ -1,5 +1,6 @@
 """What each stage's loaders read."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from acr_lightning.data.transforms import classification_transform, segmentation
 from acr_lightning.errors import UserError
 
 
-class TrainingData(LightningDataModule):
+class TrainingData(LightningDataModule, ABC):
     """Shuffled, augmented batches of the `train` split; subclasses say what a sample is."""
 
     def __init__(self, dataset: TaggedDataset, batch_size: int, num_workers: int, seed: int) -> None:
@@ -25,9 +26,9 @@ class TrainingData(LightningDataModule):
         """K, without background."""
         return self.dataset.num_classes
 
+    @abstractmethod
     def samples(self) -> TrainingSamples:
         """The training samples."""
-        raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
         trainer, samples = self.trainer, self.samples()

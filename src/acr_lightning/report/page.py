@@ -10,12 +10,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from acr_lightning import __version__
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
-from acr_lightning.cli.names import build
+from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.report.curves import loss_series, plot, threshold_series
 from acr_lightning.report.pictures import colour, pictures
-from acr_lightning.stages import CHAIN
 
 
 def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
@@ -86,5 +85,7 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
 
 
 def _settings(run: Path) -> dict[str, str]:
-    made = {stage: manifest.read(run / stage) for stage in CHAIN}
-    return {stage: yaml.safe_dump(one["config"], sort_keys=False) for stage, one in made.items() if one}
+    """The configuration of every stage that has a manifest, in the order in which they were done."""
+    folders = [path.parent for path in run.glob(f"*/{manifest.NAME}") if ".old-" not in path.parent.name]
+    made = sorted((one for folder in folders if (one := manifest.read(folder))), key=lambda one: one["written"])
+    return {one["stage"]: yaml.safe_dump(one["config"], sort_keys=False) for one in made}
