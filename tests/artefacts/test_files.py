@@ -99,6 +99,16 @@ def test_another_configuration_moves_the_old_result_aside(tmp_path):
     assert not manifest.is_done(folder, manifest.digest(SECTION, {}))
 
 
+def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
+    folder = tmp_path / "label"
+    manifest.start(folder, "label", SECTION, {})
+    (folder / "labels").mkdir()
+    (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
+    (folder / "labels" / "a.png").write_bytes(b"whole")
+    manifest.finish(folder, "label", SECTION, {}, {})
+    assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
+
+
 def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(UserError, match="not a manifest"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning import __version__
-from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.artefacts.atomic import remove_leftovers, write_json
 from acr_lightning.errors import UserError
 
 NAME = "manifest.json"
@@ -95,7 +95,8 @@ def _free_name(folder: Path) -> Path:
 
 
 def finish(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], counts: dict[str, Any]) -> None:
-    """Say that the stage is done, and what it made."""
+    """Say that the stage is done, and what it made; what killed attempts left half-written is removed."""
+    remove_leftovers(folder)
     _write(folder, stage, section, inputs, status="done", counts=counts)
 
 
