@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -151,6 +152,7 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
         (["--label.crf=dense"], "label: .*crf"),
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
         (["--fit.model.weights=/nowhere.pth"], "no file /nowhere.pth"),
+        (["--fit.model.decoder_depth=7"], "not a multiple of 128; change crop"),
         (["--dataset.class_path=Nothing"], "no class 'Nothing'"),
         (["--fit.data.class_path=Nothing"], "write either class_path and init_args, or the arguments alone"),
     ],
@@ -160,6 +162,18 @@ def test_bad_values_get_one_line(config, words, message):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert re.search(message, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_truncated_photo_gets_one_line_from_any_process(config, shapes_root, tmp_path, workers):
+    root = tmp_path / "damaged"
+    shutil.copytree(shapes_root, root)
+    photo = root / "JPEGImages" / "train_00003.jpg"
+    photo.write_bytes(photo.read_bytes()[:700])
+    done = acr("fit", "--config", config, f"--dataset.root={root}", f"--data.num_workers={workers}")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert re.search(r"^acr fit: .*train_00003\.jpg: damaged photo", done.stderr, re.MULTILINE), done.stderr
 
 
 def test_a_stage_before_its_input(config):

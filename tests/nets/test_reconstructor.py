@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import CamClassifier
 from acr_lightning.nets.reconstructor import Reconstructor, UNetDecoder
@@ -23,7 +24,7 @@ def test_decoder_has_the_papers_layers():
 def test_decoder_wants_a_multiple():
     decoder = UNetDecoder(4, depth=3, width=4)
     assert decoder(torch.randn(1, 4, 16, 24)).shape == (1, 3, 16, 24)
-    with pytest.raises(ValueError, match="12×12, not a multiple of 8"):
+    with pytest.raises(UserError, match="12×12, not a multiple of 8"):
         decoder(torch.randn(1, 4, 12, 12))
 
 

@@ -53,8 +53,6 @@ def main(words: list[str] | None = None) -> int:
     command, rest = words[0], words[1:]
     try:
         return _dispatch(command, rest)
-    except UserError as error:
-        print(f"acr {command}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
         return 130
@@ -111,10 +109,11 @@ def _wrapped(error: BaseException | None) -> str | None:
     """The message of a UserError inside another error (jsonargparse and loader processes wrap what is raised)."""
     marker = "acr_lightning.errors.UserError: "
     while error is not None:
-        if isinstance(error, UserError):
-            return str(error)
+        # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
         if marker in str(error):
             return str(error).rpartition(marker)[2].strip()
+        if isinstance(error, UserError):
+            return str(error)
         error = error.__cause__ or error.__context__
     return None
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.errors import UserError
 from acr_lightning.nets.classifier import CamClassifier
 
 SIDE_CHANNELS = (64, 128, 256)
@@ -100,10 +101,10 @@ class UNetDecoder(nn.Module):
         """`[B, C, h, w]` to `[B, 3, h, w]`.
 
         Raises:
-            ValueError: h or w is not a multiple of `2**depth`.
+            UserError: h or w is not a multiple of `2**depth`.
         """
         if features.shape[-1] % self.multiple or features.shape[-2] % self.multiple:
-            raise ValueError(
+            raise UserError(
                 f"the decoder's input is {features.shape[-1]}×{features.shape[-2]}, not a multiple of {self.multiple}; "
                 "change crop, decoder_stride or decoder_depth"
             )
