@@ -36,11 +36,11 @@ def fit(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 
     from acr_lightning.cli.trainer_cli import TrainerCLI
-    from acr_lightning.training.epoch_seed import EpochSeed
+    from acr_lightning.training.step_seed import StepSeed
 
     checkpoint = folder / CHECKPOINT
     callbacks = [
-        EpochSeed(),
+        StepSeed(),
         RichProgressBar(leave=True),
         # One file, overwritten (by renaming) after every epoch.
         ModelCheckpoint(folder, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False),

@@ -50,8 +50,20 @@ def test_target_wins_where_its_logit_is_largest():
     assert not got.requires_grad
 
 
-def test_target_is_a_tag_and_uniform():
-    tags = torch.tensor([[0.0, 1, 0, 1]]).repeat(4000, 1)
-    counts = torch.bincount(draw_target(tags), minlength=4)
+def test_target_by_hand():
+    tags = torch.tensor([[0.0, 1, 0, 1], [0, 1, 0, 1], [1, 1, 1, 0], [0, 0, 1, 0]])
+    assert draw_target(tags, torch.tensor([0.49, 0.5, 0.999999, 0.999999])).tolist() == [1, 3, 2, 2]
+
+
+def test_target_is_uniform():
+    counts = torch.bincount(draw_target(torch.tensor([[0.0, 1, 0, 1]]).repeat(4000, 1), torch.rand(4000)), minlength=4)
     assert counts[0] == counts[2] == 0
     assert abs(counts[1].item() - 2000) < 200  # six deviations of a fair coin
+
+
+def test_half_precision_does_not_lose_the_epsilon():
+    logits = torch.tensor([[[[-1.0, -2.0]], [[0.5, 1.0]]]])
+    tags = torch.ones(1, 2)
+    half = normalise_cam(logits.half(), tags)
+    assert half.dtype == torch.float32
+    assert torch.equal(half, normalise_cam(logits, tags))

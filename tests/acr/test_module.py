@@ -2,13 +2,16 @@
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.nn import functional as F
 
 from acr_lightning.acr.module import ACR
 from acr_lightning.acr.phases import phase
+from acr_lightning.acr.step_input import StepInput
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.errors import UserError
+from acr_lightning.training.step_seed import StepDraws, StepSeed
 
 
 def tiny(**options):
@@ -24,53 +27,61 @@ def batch_of(size=32, count=2):
     return torch.randn(count, 3, size, size, generator=generator), torch.tensor([[1.0, 0, 1], [0, 1, 0]])[:count]
 
 
+def step_of(target=(0, 1)):
+    return StepInput(*batch_of(), torch.tensor(target))
+
+
+def ru_of(acr, step):
+    return acr.reconstructor_update(step, *acr.removed(step))[0]
+
+
 def gradients(module):
     return [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
 
 
 def test_ru_gives_no_gradient_to_the_classifier():
-    acr, (image, tags) = tiny(), batch_of()
-    acr.reconstructor_update(image, tags, torch.tensor([0, 1])).total().backward()
+    acr = tiny()
+    ru_of(acr, step_of()).total().backward()
     assert gradients(acr.classifier) == []
     assert sum(gradient.abs().sum() for gradient in gradients(acr.reconstructor.encoder)) > 0
     assert all(parameter.grad is not None for parameter in acr.reconstructor.decoder.parameters())
 
 
 def test_ru_whole_term_does_not_train_the_encoder():
-    acr, (image, tags) = tiny(), batch_of()
-    acr.reconstructor_update(image, tags, torch.tensor([0, 1])).whole.backward()
+    acr = tiny()
+    ru_of(acr, step_of()).whole.backward()
     still = [*gradients(acr.reconstructor.encoder), *gradients(acr.reconstructor.side)]
     assert all(gradient.abs().max() == 0 for gradient in still)
     assert sum(gradient.abs().sum() for gradient in gradients(acr.reconstructor.decoder)) > 0
 
 
 def test_cu_gradient_reaches_the_classifier_through_the_segment_only():
-    acr, (image, tags) = tiny(), batch_of()
+    acr = tiny()
     acr.reconstructor.requires_grad_(False)  # as `toggled_optimizer` does
-    cu = acr.classifier_update(image, tags, torch.tensor([0, 1]))
+    cu, _ = acr.classifier_update(step_of())
     (cu.target + cu.non_target).backward()
     assert gradients(acr.reconstructor) == []
     assert acr.classifier.classify.weight.grad.abs().sum() > 0
 
 
 def test_frozen_networks_keep_their_batchnorm():
-    acr, (image, tags) = tiny(), batch_of()
+    acr = tiny()
 
     def statistics(module):
         return torch.cat([value.flatten() for name, value in module.state_dict().items() if "running" in name])
 
     before = statistics(acr.classifier), statistics(acr.reconstructor)
-    acr.reconstructor_update(image, tags, torch.tensor([0, 1]))
+    ru_of(acr, step_of())
     assert torch.equal(statistics(acr.classifier), before[0])
     middle = statistics(acr.reconstructor)
     assert not torch.equal(middle, before[1])
-    acr.classifier_update(image, tags, torch.tensor([0, 1]))
+    acr.classifier_update(step_of())
     assert torch.equal(statistics(acr.reconstructor), middle)
 
 
 def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
     acr, (image, tags) = tiny(srf=None), batch_of()
-    target = torch.tensor([2, 1])
+    target = (2, 1)
     torch.nn.init.uniform_(acr.classifier.classify.weight, 0, 0.1)  # so that no image's segment is empty
     acr.reconstructor.train()
     for module in acr.reconstructor.modules():
@@ -97,7 +108,7 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
         ((1 - segment) * (reconstructor.decode(f * segment) - x)).abs().mean(),
     ]
     wanted = terms[0] + 0.2 * terms[1] + 0.3 * terms[2] + 0.5 * terms[3]
-    got = acr.reconstructor_update(image, tags, target)
+    got = ru_of(acr, step_of(target))
     # BatchNorm in the encoder sees the same batch in both, so its statistics do not matter in train mode.
     assert got.total().item() == pytest.approx(wanted.item(), abs=1e-5)
     names = [name for name, _ in reconstructor.named_parameters()]
@@ -113,14 +124,14 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
     classifier.train()
     logits = classifier(image).cam_logits
     segment = norm_and_pick(logits)
-    wins = (F.interpolate(logits, (16, 16), mode="bilinear").argmax(1) == target[:, None, None])[:, None]
+    wins = (F.interpolate(logits, (16, 16), mode="bilinear").argmax(1) == torch.tensor(target)[:, None, None])[:, None]
     beyond = segment.detach() == 0
     wanted = (
         F.binary_cross_entropy_with_logits(logits.mean((2, 3)), tags)
         - 0.8 * (beyond * (reconstructor.decode(f * segment) - x)).abs().mean()
         - 0.3 * (segment.detach() * wins * (reconstructor.decode(f * (1 - segment)) - x)).abs().mean()
     )
-    got = acr.classifier_update(image, tags, target)
+    got, _ = acr.classifier_update(step_of(target))
     assert got.total().item() == pytest.approx(wanted.item(), abs=1e-5)
     for one, two in zip(
         torch.autograd.grad(wanted, list(classifier.parameters())),
@@ -175,7 +186,118 @@ def test_fit_counts_both_optimisers_and_ends_its_schedules(tmp_path, shapes):
         assert all(group["lr"] == 0 for group in optimizer.param_groups)
 
 
-def test_clipping_acts_on_the_real_gradient(tmp_path, shapes):
+def shapes_data(shapes, **options):
+    settings = dict(crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
+    return TaggedImages(shapes, **{**settings, **options})
+
+
+def four_classes(**options):
+    """As `tiny`, for the classes of `shapes`, with frozen BatchNorm as in the paper."""
+    hyper_parameters = tiny(freeze_batchnorm=True, decoder_depth=2, **options).hparams
+    torch.manual_seed(1)
+    return ACR(**{**hyper_parameters, "num_classes": 4})
+
+
+def fitted(path, shapes, epochs=1, callbacks=(), data=None, **options):
+    acr = four_classes(**options)
+    trainer(path, epochs, callbacks=[StepSeed(), *callbacks]).fit(acr, data or shapes_data(shapes))
+    return acr
+
+
+def difference(one, two):
+    pairs = zip(one.state_dict().values(), two.state_dict().values(), strict=True)
+    return max((a.float() - b.float()).abs().max().item() for a, b in pairs)
+
+
+def test_micro_batches_are_the_same_step(tmp_path, shapes):
+    # SGD: Adam would blow up rounding where a gradient is next to nothing.
+    options = {"optimizer": "sgd", "lr": 0.05}
+    whole = fitted(tmp_path, shapes, **options)
+    parts = fitted(tmp_path, shapes, micro_batches=4, **options)
+    assert difference(whole, four_classes(**options)) > 1e-3
+    assert difference(whole, parts) < 1e-6
+
+
+def test_micro_batches_must_divide(tmp_path, shapes):
+    with pytest.raises(UserError, match="4 photos cannot be split into 3"):
+        fitted(tmp_path, shapes, micro_batches=3)
+
+
+def test_reuse_is_the_same_step_for_a_reconstructor_that_stands_still(tmp_path, shapes):
+    # With these weights RU has no gradient, and there is neither dropout nor moving BatchNorm: nothing can differ.
+    still = {"ru_whole": 0.0, "ru_target": 0.0, "ru_non_target": 0.0, "optimizer": "sgd", "lr": 0.05}
+
+    class Still(ACR):
+        def on_before_optimizer_step(self, optimizer):
+            if optimizer is self.trainer.optimizers[1]:
+                optimizer.zero_grad()
+
+    results = []
+    for reuse in (False, True):
+        torch.manual_seed(1)
+        acr = Still(**{**four_classes(**still).hparams, "reuse_features": reuse})
+        trainer(tmp_path, 1, callbacks=[StepSeed()]).fit(acr, shapes_data(shapes))
+        results.append(acr)
+    assert difference(results[0], four_classes(**still)) > 1e-3
+    assert difference(*results) < 1e-6
+
+
+def test_a_loss_that_is_not_finite_skips_its_step(tmp_path, shapes):
+    class Broken(ACR):
+        def classifier_update(self, step, *rest):
+            terms, features = super().classifier_update(step, *rest)
+            bad = self.trainer.fit_loop.epoch_loop.batch_idx == 1
+            return terms._replace(classification=terms.classification * (float("nan") if bad else 1)), features
+
+    acr = Broken(**four_classes().hparams)
+    run = trainer(tmp_path, 1)
+    run.fit(acr, shapes_data(shapes))
+    assert acr.guard.skipped == {"cu": 1}
+    assert run.global_step == 7  # of two optimisers, four batches
+    assert all(parameter.isfinite().all() for parameter in acr.parameters())
+
+
+def test_too_many_in_a_row_stop_the_run(tmp_path, shapes):
+    class Broken(ACR):
+        def classifier_update(self, step, *rest):
+            terms, features = super().classifier_update(step, *rest)
+            return terms._replace(classification=terms.classification * float("inf")), features
+
+    acr = Broken(**{**four_classes().hparams, "max_nonfinite": 3})
+    with pytest.raises(UserError, match=r"loss of cu was not finite 3 times in a row.*lower model\.lr"):
+        trainer(tmp_path, 1).fit(acr, shapes_data(shapes))
+
+
+@pytest.mark.parametrize(("batches_before", "workers"), [(4, 0), (5, 0), (7, 0), (8, 0), (6, 1)])
+def test_resumed_in_the_middle_of_an_epoch_equals_uninterrupted(tmp_path, shapes, batches_before, workers):
+
+    class SaveAt(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if trainer.fit_loop.total_batch_idx + 1 == batches_before:
+                trainer.save_checkpoint(tmp_path / "middle.ckpt")
+
+    def run(callbacks, **options):
+        acr, run = tiny(decoder_depth=4, decoder_stride=1), trainer(tmp_path, 3, callbacks=[StepSeed(), *callbacks])
+        assert any(isinstance(module, torch.nn.Dropout) for module in acr.modules())
+        acr = ACR(**{**acr.hparams, "num_classes": 4})
+        run.fit(acr, shapes_data(shapes, num_workers=workers), **options)
+        return run, acr
+
+    torch.manual_seed(1)
+    _, whole = run([SaveAt()])
+    torch.manual_seed(2)
+    resumed_trainer, resumed = run([], ckpt_path=tmp_path / "middle.ckpt", weights_only=True)
+    assert resumed_trainer.fit_loop.total_batch_idx + 1 == 12
+    assert difference(whole, resumed) == 0
+
+
+def half_precision():
+    # Lightning gives 16-mixed on a CPU no scaler of its own.
+    return {"plugins": [MixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu"))]}
+
+
+@pytest.mark.parametrize("precision", [{}, {"precision": "bf16-mixed"}, half_precision()], ids=["32", "bf16", "16"])
+def test_clipping_acts_on_the_real_gradient(tmp_path, shapes, precision):
     norms = []
 
     class Watched(ACR):
@@ -184,7 +306,19 @@ def test_clipping_acts_on_the_real_gradient(tmp_path, shapes):
             parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
 
-    acr = Watched(**{**tiny().hparams, "num_classes": 4, "gradient_clip": 1e-3})
-    trainer(tmp_path, 1).fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+    acr = Watched(**{**tiny().hparams, "num_classes": 4, "gradient_clip_val": 1e-3})
+    trainer(tmp_path, 1, **precision).fit(acr, shapes_data(shapes))
     assert len(norms) == 8
-    assert max(norms) == pytest.approx(1e-3, rel=1e-3)
+    norms = [norm for norm in norms if norm == norm and norm > 0]  # the scaler's first steps may overflow
+    assert len(norms) >= 6
+    assert norms == pytest.approx([1e-3] * len(norms), rel=1e-2)
+
+
+def test_processes_together_draw_what_one_process_draws():
+    alone = StepDraws(epoch=2, batch_index=5)
+    ranks = [StepDraws(2, 5, world=2, rank=rank) for rank in (0, 1)]
+    for shape in ((), (1, 3, 3)):
+        whole = alone.uniform(6, *shape)
+        halves = [rank.uniform(3, *shape) for rank in ranks]
+        assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
+    assert not torch.equal(StepDraws(2, 6).uniform(6), StepDraws(2, 5).uniform(6))

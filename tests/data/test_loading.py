@@ -28,15 +28,25 @@ def test_augmentation_depends_on_seed_and_epoch_only(shapes):
     assert sum(torch.equal(first, second) for first, second in crops.values()) < 4
 
 
-def test_two_ranks_read_together_what_one_process_reads():
-    data = list(range(10))
+@pytest.mark.parametrize("count", [10, 11])
+def test_two_ranks_read_together_what_one_process_reads(count):
+    data = list(range(count))
     alone = EpochSampler(data, 1, 0, seed=5)
     ranks = [EpochSampler(data, 2, rank, seed=5) for rank in (0, 1)]
     for sampler in (alone, *ranks):
         sampler.set_epoch(3)
     indices = [[index for _, index in sampler] for sampler in (alone, *ranks)]
-    assert [index for pair in zip(*indices[1:], strict=True) for index in pair] == indices[0]
+    assert [index for pair in zip(*indices[1:], strict=True) for index in pair] == indices[0][:10]
     assert sorted(indices[0]) == data
+
+
+def test_a_stopped_epoch_goes_on_where_it_was():
+    data = list(range(10))
+    whole, rest = EpochSampler(data, 1, 0, seed=5), EpochSampler(data, 1, 0, seed=5, done=(3, 4))
+    for epoch, left_out in ((3, 4), (4, 0)):
+        whole.set_epoch(epoch)
+        rest.set_epoch(epoch)
+        assert list(rest) == list(whole)[left_out:]
 
 
 def test_batch_holds_images_tags_and_ids(shapes):
@@ -70,7 +80,7 @@ def test_wrong_labels_are_named(shapes, tmp_path):
 
 
 def test_batch_larger_than_the_data_is_said(shapes):
-    with pytest.raises(UserError, match="batch_size: 17 on 1 devices"):
+    with pytest.raises(UserError, match="batch_size: 17 is more than the 16"):
         TaggedImages(shapes, 48, (64, 64), batch_size=17).train_dataloader()
 
 

@@ -17,18 +17,24 @@ def normalise_cam(cam_logits: Tensor, tags: Tensor) -> Tensor:
     Returns:
         `[B, K, h, w]` in `[0, 1)`; 0 for untagged classes and for maps without a positive logit.
     """
-    positive = F.relu(cam_logits)
+    positive = F.relu(cam_logits.float())  # ε is next to nothing in half precision
     low = positive.amin(dim=(2, 3), keepdim=True)
     high = positive.amax(dim=(2, 3), keepdim=True)
     return F.relu(positive - low - EPSILON) / (high - low + EPSILON) * tags[:, :, None, None]
 
 
-def draw_target(tags: Tensor) -> Tensor:
-    """One tagged class `t` per image, uniformly at random: `[B, K]` of 0 and 1 to `[B]`.
+def draw_target(tags: Tensor, uniform: Tensor) -> Tensor:
+    """One tagged class `t` per image, uniformly at random.
 
-    Every image must have a tag.
+    Args:
+        tags: `y`, `[B, K]` of 0 and 1; every image must have a tag.
+        uniform: random numbers in `[0, 1)`, `[B]`.
+
+    Returns:
+        `t`, `[B]`.
     """
-    return torch.multinomial(tags.float(), 1).squeeze(1)
+    wanted = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
+    return ((tags.cumsum(dim=1) == wanted[:, None]) & (tags > 0)).int().argmax(dim=1)
 
 
 def target_segment(cam_logits: Tensor, tags: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:
@@ -50,7 +56,7 @@ def target_segment(cam_logits: Tensor, tags: Tensor, target: Tensor, size: tuple
 def target_wins(cam_logits: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:
     """`1[argmax_k A = t]` at the working size: `[B, 1, H, W]` of 0 and 1, without gradient."""
     resized = F.interpolate(cam_logits.detach(), size, mode="bilinear", align_corners=False)
-    return (resized.argmax(dim=1) == target[:, None, None]).unsqueeze(1).to(cam_logits.dtype)
+    return (resized.argmax(dim=1) == target[:, None, None]).unsqueeze(1).float()
 
 
 def _select(maps: Tensor, target: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """ACR as a LightningModule: RU and CU in turn at every batch, by manual optimisation."""
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any, Literal, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -12,12 +13,16 @@ from torch.optim.lr_scheduler import LRScheduler
 from acr_lightning.acr.cam import draw_target, target_segment, target_wins
 from acr_lightning.acr.checkpoint import ClassifierConfig
 from acr_lightning.acr.cu_loss import CULoss, cu_loss
+from acr_lightning.acr.nonfinite import NonFiniteGuard
 from acr_lightning.acr.phases import Strategy, phase
-from acr_lightning.acr.ru_loss import RULoss, removed_parts, ru_loss
+from acr_lightning.acr.ru_loss import RULoss, has_target, removed_parts, ru_loss
 from acr_lightning.acr.srf import removal_mask, removal_probability
+from acr_lightning.acr.step_input import StepInput
 from acr_lightning.errors import UserError
+from acr_lightning.nets.classifier import ClassifierOutput
 from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
+from acr_lightning.training.step_seed import StepDraws
 
 
 class ACR(LightningModule):
@@ -49,7 +54,13 @@ class ACR(LightningModule):
         new_layer_factor: times `lr` for layers that start from random weights.
         momentum: of SGD.
         weight_decay: of weights; biases have none.
-        gradient_clip: largest gradient norm of each network; null leaves gradients alone.
+        gradient_clip_val: largest gradient norm of each network; null leaves gradients alone.
+        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        reuse_features: take the frozen network's pass from the other phase of the same step, which saves two of the
+            six encoder passes. RU then sees the CAM of a classifier in train mode, CU the features of the
+            reconstructor before its step; the classifier's graph is kept during RU.
+        max_nonfinite: a step whose loss is not finite is skipped; so many in a row, of one network, stop the run.
     """
 
     def __init__(
@@ -79,12 +90,17 @@ class ACR(LightningModule):
         new_layer_factor: float = 10.0,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
-        gradient_clip: float | None = None,
+        gradient_clip_val: float | None = None,
+        micro_batches: int = 1,
+        reuse_features: bool = False,
+        max_nonfinite: int = 10,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
         self.automatic_optimization = False
+        self.guard = NonFiniteGuard(max_nonfinite)
+        self._weights = {"ru": (ru_whole, ru_target, ru_non_target), "cu": (cu_target, cu_non_target)}
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
         self.classifier_config = ClassifierConfig(num_classes, backbone, output_stride, freeze_batchnorm)
@@ -95,80 +111,107 @@ class ACR(LightningModule):
             self.reconstructor = Reconstructor(encoder, decoder_depth, decoder_width, decoder_stride)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
-        """One batch: RU, then CU, as the epoch's phase has it."""
+        """One batch: RU, then CU, as the epoch's phase has it.
+
+        Lightning's `global_step` counts the steps of both optimisers, two a batch; schedules and loggers count batches.
+        """
         options = self.options
         now = phase(options.strategy, self.current_epoch, options.classifier_epochs, options.reconstructor_epochs)
-        image, tags = self.classifier.backbone.normalise(batch["image"]), batch["tags"]
-        target = draw_target(tags)
+        parts = self._step_input(batch, batch_index).split(options.micro_batches)
         optimizers = _as_list(self.optimizers())
+        # `reuse_features`: what one phase made of each part, for the other.
+        classified: list[ClassifierOutput | None] = [None] * len(parts)
+        features: list[Tensor | None] = [None] * len(parts)
+        if options.reuse_features and now.reconstructor and now.classifier:
+            classified = [self._classify(part) for part in parts]
         if now.reconstructor:
             with self.toggled_optimizer(optimizers[1]):
-                ru = self.reconstructor_update(image, tags, target)
-                self._step(
-                    optimizers[1], "ru", ru, ru.total(options.ru_whole, options.ru_target, options.ru_non_target)
-                )
+                removed = [self.removed(part, known) for part, known in zip(parts, classified, strict=True)]
+                share = self._over_devices(torch.cat([has_target(target) for target, _ in removed]).mean())
+                ru = (self.reconstructor_update(part, *cut, share) for part, cut in zip(parts, removed, strict=True))
+                made = self._update(optimizers[1], "ru", len(parts), ru)
+            if options.reuse_features:
+                features = made
         if now.classifier:
             with self.toggled_optimizer(optimizers[0]):
-                cu = self.classifier_update(image, tags, target if now.adversarial else None)
-                self._step(optimizers[0], "cu", cu, cu.total(options.cu_target, options.cu_non_target))
+                cu = (
+                    self.classifier_update(part, now.adversarial, *known)
+                    for part, known in zip(parts, zip(classified, features, strict=True), strict=True)
+                )
+                self._update(optimizers[0], "cu", len(parts), cu)
         for schedule in cast(list[LRScheduler], _as_list(self.lr_schedulers())):
             schedule.step()
 
-    def reconstructor_update(self, image: Tensor, tags: Tensor, target: Tensor) -> RULoss:
-        """RU's terms: the classifier is frozen and in eval mode, its CAM has no gradient.
+    def removed(self, step: StepInput, classified: ClassifierOutput | None = None) -> tuple[Tensor, Tensor]:
+        """`r_t` and `r_nt` at the working size, `[B, 1, h, w]`, from the frozen classifier (eval mode, no gradient).
 
         Args:
-            image: normalised, `[B, 3, H, W]`.
-            tags: `[B, K]` of 0 and 1.
-            target: one tagged class per image, `[B]`.
+            step: images and draws.
+            classified: the classifier's own pass of this step, if it is to be reused.
         """
-        reconstructor, options = self._reconstructor(), self.options
-        self.classifier.eval()
-        reconstructor.train()
-        size = reconstructor.working_size(image)
         with torch.no_grad():
-            segment = target_segment(self.classifier(image).cam_logits, tags, target, size)
-        removal = None
-        if options.srf is not None:
-            probability = removal_probability(self.current_epoch, options.srf_start, options.srf_growth)
-            removal = removal_mask(len(image), size, options.srf, probability, image.device)
-        removed_target, removed_non_target = removed_parts(segment, removal)
-        features, class_logits = reconstructor.encode(image)
-        # One batched call: whole (the encoder gets no gradient from it), without target, without non-target.
-        fed = torch.cat([features.detach(), features * (1 - removed_target), features * (1 - removed_non_target)])
-        whole, without_target, without_non_target = reconstructor.decode(fed).chunk(3)
-        return ru_loss(
-            class_logits, tags, _resized(image, size), whole, without_target, without_non_target,
-            removed_target, removed_non_target,
-        )  # fmt: skip
+            if classified is None:
+                self.classifier.eval()
+                classified = self.classifier(step.image)
+            size = self._reconstructor().working_size(step.image)
+            return removed_parts(target_segment(classified.cam_logits, step.tags, step.target, size), step.removal)
 
-    def classifier_update(self, image: Tensor, tags: Tensor, target: Tensor | None) -> CULoss:
-        """CU's terms: the reconstructor is frozen and in eval mode, its features have no gradient.
+    def reconstructor_update(
+        self, step: StepInput, removed_target: Tensor, removed_non_target: Tensor, share: Tensor | None = None
+    ) -> tuple[RULoss, Tensor]:
+        """RU's terms, and the features `f` without gradient, `[B, 448, h, w]`.
 
         Args:
-            image: normalised, `[B, 3, H, W]`.
-            tags: `[B, K]` of 0 and 1.
-            target: one tagged class per image, `[B]`; None leaves the classification loss alone (the other terms are
-                then 0).
+            step: images and draws.
+            removed_target: `r_t`, `[B, 1, h, w]`.
+            removed_non_target: `r_nt`, `[B, 1, h, w]`.
+            share: of the whole step's images with a target to speak of; see `ru_loss`.
         """
-        self.classifier.train()
-        cam_logits, class_logits, _ = self.classifier(image)
-        if target is None:
+        reconstructor = self._reconstructor()
+        reconstructor.train()
+        features, class_logits = reconstructor.encode(step.image)
+        # From the whole the encoder gets no gradient.
+        whole, without_target, without_non_target = self._decode(
+            features.detach(), features * (1 - removed_target), features * (1 - removed_non_target)
+        )
+        terms = ru_loss(
+            class_logits, step.tags, _resized(step.image, whole), whole, without_target, without_non_target,
+            removed_target, removed_non_target, share,
+        )  # fmt: skip
+        return terms, features.detach()
+
+    def classifier_update(
+        self,
+        step: StepInput,
+        adversarial: bool = True,
+        classified: ClassifierOutput | None = None,
+        features: Tensor | None = None,
+    ) -> tuple[CULoss, Tensor | None]:
+        """CU's terms, and the features: the reconstructor is frozen and in eval mode.
+
+        Args:
+            step: images and draws.
+            adversarial: otherwise the classification loss alone (the other terms are then 0).
+            classified: the classifier's pass of this step with its graph, if it is to be reused.
+            features: `f` of RU in this step, if they are to be reused.
+        """
+        cam_logits, class_logits, _ = classified or self._classify(step)
+        if not adversarial:
             zero = class_logits.new_zeros(())
-            return CULoss(F.binary_cross_entropy_with_logits(class_logits, tags), zero, zero)
+            return CULoss(F.binary_cross_entropy_with_logits(class_logits, step.tags), zero, zero), None
         reconstructor = self._reconstructor()
         reconstructor.eval()
-        size = reconstructor.working_size(image)
-        with torch.no_grad():
-            features, _ = reconstructor.encode(image)
-        segment = target_segment(cam_logits, tags, target, size)
-        from_target, from_non_target = reconstructor.decode(
-            torch.cat([features * segment, features * (1 - segment)])
-        ).chunk(2)
-        return cu_loss(
-            class_logits, tags, _resized(image, size), from_target, from_non_target, segment,
-            target_wins(cam_logits, target, size), self.options.cu_outside,
+        if features is None:
+            with torch.no_grad():
+                features, _ = reconstructor.encode(step.image)
+        size = reconstructor.working_size(step.image)
+        segment = target_segment(cam_logits, step.tags, step.target, size)
+        from_target, from_non_target = self._decode(features * segment, features * (1 - segment))
+        terms = cu_loss(
+            class_logits, step.tags, _resized(step.image, from_target), from_target, from_non_target, segment,
+            target_wins(cam_logits, step.target, size), self.options.cu_outside,
         )  # fmt: skip
+        return terms, features
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """An optimiser and a poly schedule for each network; checkpoints keep both."""
@@ -186,28 +229,76 @@ class ACR(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip here: only here are the gradients unscaled in 16-mixed."""
-        if self.options.gradient_clip is not None:
-            self.clip_gradients(optimizer, self.options.gradient_clip, gradient_clip_algorithm="norm")
+        if self.options.gradient_clip_val is not None:
+            self.clip_gradients(optimizer, self.options.gradient_clip_val, gradient_clip_algorithm="norm")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what `load_classifier` needs to build the classifier without this module."""
         checkpoint["classifier_config"] = self.classifier_config._asdict()
 
-    def _step(self, optimizer: LightningOptimizer, name: str, terms: RULoss | CULoss, loss: Tensor) -> None:
-        """One update of one network, with its terms logged."""
+    def _step_input(self, batch: dict[str, Any], batch_index: int) -> StepInput:
+        """The batch with its draws, which are the same on any number of devices."""
+        image, tags, options = self.classifier.backbone.normalise(batch["image"]), batch["tags"], self.options
+        if len(image) % options.micro_batches:
+            raise UserError(
+                f"model.micro_batches: a device's {len(image)} photos cannot be split into "
+                f"{options.micro_batches} equal parts"
+            )
+        draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
+        target = draw_target(tags, draws.uniform(len(image)).to(tags.device))
+        removal = None
+        if options.srf is not None and self.reconstructor is not None:
+            probability = removal_probability(self.current_epoch, options.srf_start, options.srf_growth)
+            cells = draws.uniform(len(image), 1, options.srf, options.srf).to(image.device)
+            removal = removal_mask(cells, probability, self.reconstructor.working_size(image))
+        return StepInput(image, tags, target, removal)
+
+    def _classify(self, step: StepInput) -> ClassifierOutput:
+        self.classifier.train()
+        output: ClassifierOutput = self.classifier(step.image)
+        return output
+
+    def _decode(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """All of a phase's reconstructions in one batched call (no layer of the decoder mixes images)."""
+        return self._reconstructor().decode(torch.cat(features)).chunk(len(features))
+
+    def _update(
+        self,
+        optimizer: LightningOptimizer,
+        name: Literal["ru", "cu"],
+        parts: int,
+        updates: Iterator[tuple[RULoss | CULoss, Tensor | None]],
+    ) -> list[Tensor | None]:
+        """One step of one network from the mean of the parts' losses; returns what came with each part's terms."""
+        kept: list[Tensor | None] = []
+        logged: dict[str, Tensor] = {}
         optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        self.log(name, loss.detach(), prog_bar=True)
-        self.log_dict({f"{name}/{term}": value.detach() for term, value in terms._asdict().items()})
+        for terms, also in updates:
+            loss = terms.total(*self._weights[name])
+            self.manual_backward(loss / parts)
+            kept.append(also)
+            for key, value in ((name, loss), *((f"{name}/{term}", value) for term, value in terms._asdict().items())):
+                logged[key] = logged.get(key, torch.zeros_like(loss)) + value.detach() / parts
+        finite = self._over_devices(torch.isfinite(logged[name]).float()) == 1
+        if self.guard.allows(name, bool(finite), f"epoch {self.current_epoch}"):
+            optimizer.step()
+        self.log(name, logged.pop(name), prog_bar=True)
+        self.log_dict({**logged, f"{name}/skipped": float(self.guard.skipped[name])})
+        return kept
+
+    def _over_devices(self, value: Tensor) -> Tensor:
+        """The mean of a number over all processes."""
+        mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")
+        return mean
 
     def _reconstructor(self) -> Reconstructor:
         assert self.reconstructor is not None, "strategy baseline has no reconstructor"
         return self.reconstructor
 
 
-def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+def _resized(image: Tensor, like: Tensor) -> Tensor:
     """What the decoder regresses: the image at its working size."""
+    size = like.shape[-2:]
     return image if image.shape[-2:] == size else F.interpolate(image, size, mode="area")
 
 

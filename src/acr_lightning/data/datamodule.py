@@ -20,6 +20,7 @@ class TrainingData(LightningDataModule, ABC):
     def __init__(self, dataset: TaggedDataset, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
         self.dataset, self.batch_size, self.num_workers, self.seed = dataset, batch_size, num_workers, seed
+        self.done = (0, 0)
 
     @property
     def num_classes(self) -> int:
@@ -33,19 +34,32 @@ class TrainingData(LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
         trainer, samples = self.trainer, self.samples()
         world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        if len(samples) < self.batch_size * world:
-            raise UserError(
-                f"data.batch_size: {self.batch_size} on {world} devices is more than the {len(samples)} training photos"
-            )
+        if self.batch_size % world:
+            raise UserError(f"data.batch_size: {self.batch_size} photos cannot be shared evenly by {world} devices")
+        if len(samples) < self.batch_size:
+            raise UserError(f"data.batch_size: {self.batch_size} is more than the {len(samples)} training photos")
+        per_device, (epoch, batches) = self.batch_size // world, self.done
         return DataLoader(
             samples,
-            batch_size=self.batch_size,
-            sampler=EpochSampler(samples, world, rank, self.seed),
+            batch_size=per_device,
+            sampler=EpochSampler(samples, world, rank, self.seed, (epoch, batches * per_device)),
             drop_last=True,
             num_workers=self.num_workers,
             pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
             persistent_workers=self.num_workers > 0,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch to go on with, and how many of its batches are done."""
+        assert self.trainer is not None
+        epoch, batches = self.trainer.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        if batches >= self.trainer.num_training_batches:
+            epoch, batches = epoch + 1, 0
+        return {"epoch": epoch, "batches": batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Leave out the batches that were trained on before the checkpoint."""
+        self.done = (state["epoch"], state["batches"])
 
 
 class TaggedImages(TrainingData):
@@ -55,7 +69,7 @@ class TaggedImages(TrainingData):
         dataset: photos and tags.
         crop: side of the square crop, pixels.
         long_side: smallest and largest long side that photos are resized to before cropping, pixels.
-        batch_size: photos per device.
+        batch_size: photos a step, all devices together, so that their number changes speed only.
         num_workers: loader processes per device; changes speed only.
         seed: of order and augmentation.
     """
@@ -86,7 +100,7 @@ class PseudoLabels(TrainingData):
         crop: side of the square crop, pixels.
         scale: smallest and largest random factor.
         long_side: resize photos to this long side first; null keeps their size.
-        batch_size: photos per device.
+        batch_size: photos a step, all devices together, so that their number changes speed only.
         num_workers: loader processes per device; changes speed only.
         seed: of order and augmentation.
     """
