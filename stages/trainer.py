@@ -32,16 +32,18 @@ def defaults(folder: Path) -> dict[str, Any]:
 
 
 def fit(section: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Train to `max_epochs`, from the last whole epoch if there is one."""
+    """Train to `max_epochs`, from the last checkpoint if there is one."""
     from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 
     from acr_lightning.cli.trainer_cli import TrainerCLI
+    from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
     from acr_lightning.training.step_seed import StepSeed
 
     checkpoint = folder / CHECKPOINT
     callbacks = [
         StepSeed(),
         RichProgressBar(leave=True),
+        IntervalCheckpoint(checkpoint),
         # One file, overwritten (by renaming) after every epoch.
         ModelCheckpoint(folder, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False),
     ]

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 import yaml
 
 
@@ -68,6 +69,28 @@ def config(tmp_path, shapes_root):
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@pytest.mark.parametrize("stage", ["fit", "segment"])
+def test_two_processes_train_as_one(config, tmp_path, stage):
+    content = yaml.safe_load(config.read_text())
+    model = content[stage]["model"]
+    # Without what depends on which photos share a device: moving BatchNorm. SGD, since Adam blows up rounding.
+    model |= {"freeze_batchnorm": True, "optimizer": "sgd", "lr": 0.001}
+    content["segment"]["data"]["labels"] = "masks"
+    config.write_text(yaml.safe_dump(content))
+    states = []
+    for devices in (1, 2):
+        run = tmp_path / f"devices{devices}"
+        for done in ("fit", "cam", "label") if stage == "segment" else ():  # what `segment` reads, here not used
+            (run / done).mkdir(parents=True)
+            (run / done / "manifest.json").write_text('{"status": "done", "digest": "x"}')
+        words = ["--config", config, "--run", run, f"--trainer.devices={devices}", "--trainer.max_epochs=1"]
+        done = acr(stage, *words)
+        assert done.returncode == 0, done.stderr
+        states.append(torch.load(run / stage / "last.ckpt", weights_only=True)["state_dict"])
+    apart = {name: float((one.float() - states[1][name]).abs().max()) for name, one in states[0].items()}
+    assert max(apart.values()) < 1e-6, apart
 
 
 def labels_of(run):
@@ -153,6 +176,8 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
         (["--fit.model.weights=/nowhere.pth"], "no file /nowhere.pth"),
         (["--fit.model.decoder_depth=7"], "not a multiple of 128; change crop"),
+        (["--fit.trainer.gradient_clip_val=1"], "clipping is not supported for manual optimization"),
+        (["--fit.data.batch_size=5", "--fit.trainer.devices=2"], "5 photos cannot be shared evenly by 2 devices"),
         (["--dataset.class_path=Nothing"], "no class 'Nothing'"),
         (["--fit.data.class_path=Nothing"], "write either class_path and init_args, or the arguments alone"),
     ],

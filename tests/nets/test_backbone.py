@@ -78,3 +78,10 @@ def test_weights_of_another_network_are_refused(tmp_path):
     (tmp_path / "noise.pth").write_bytes(b"\x00" * 100)
     with pytest.raises(UserError, match="not a weights file"):
         Backbone("tiny_resnet", str(tmp_path / "noise.pth"))
+
+
+def test_frozen_batchnorm_is_still_in_a_new_backbone_too():
+    backbone = Backbone("tiny_resnet", freeze_batchnorm=True)
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    backbone(torch.rand(2, 3, 32, 32))
+    assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())

@@ -96,6 +96,8 @@ def _quieten() -> None:
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
         ".*Couldn't infer the batch indices.*",  # results are named by id
         ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued
+        ".*your dataloader is not resumable.*",  # it is: data/datamodule.py
+        ".*lr_scheduler.step.. before .optimizer.step.*",  # a step was skipped, and counted
         ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop
     ):
         warnings.filterwarnings("ignore", message=message)
@@ -112,7 +114,8 @@ def _wrapped(error: BaseException | None) -> str | None:
         # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
         if marker in str(error):
             return str(error).rpartition(marker)[2].strip()
-        if isinstance(error, UserError):
+        # Lightning's own refusals are about values, too; by name, since importing Lightning takes seconds.
+        if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
             return str(error)
         error = error.__cause__ or error.__context__
     return None

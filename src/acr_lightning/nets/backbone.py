@@ -68,6 +68,7 @@ class Backbone(nn.Module):
         mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.train()  # a new module is in train mode without having been asked: frozen BatchNorm must not be
 
     def train(self, mode: bool = True) -> "Backbone":
         """As usual, but frozen BatchNorm stays in eval mode."""

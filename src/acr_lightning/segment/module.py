@@ -66,10 +66,11 @@ class Segmenter(LightningModule):
         self.network = self.network_config.build(weights)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        """Cross entropy at the labels' size; 255 is not counted."""
+        """Cross entropy at the labels' size; 255 is not counted, on whichever device it lies."""
         logits = self.network(self.network.backbone.normalise(batch["image"]))
         logits = F.interpolate(logits, batch["label"].shape[-2:], mode="bilinear", align_corners=False)
-        counted = (batch["label"] != IGNORE).sum().clamp(min=1)
+        # The mean over all devices, as the gradients are: each pixel of the whole batch counts the same.
+        counted = self.trainer.strategy.reduce((batch["label"] != IGNORE).sum().float(), reduce_op="mean").clamp(min=1)
         loss = F.cross_entropy(logits, batch["label"], ignore_index=IGNORE, reduction="sum") / counted
         self.log("segment/loss", loss, prog_bar=True)
         return loss
