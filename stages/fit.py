@@ -1,6 +1,7 @@
 """Stage fit: train the classifier with ACR, from image tags alone.
 
-Reads the `train` split's photos and tags. Writes `fit/last.ckpt` after every epoch, and `fit/csv/` (losses).
+Reads the `train` split's photos and tags. Writes `fit/last.ckpt` after every epoch, `fit/csv/`
+(losses) and `fit/monitor/` (pictures of what the reconstructor paints).
 """
 
 from pathlib import Path
@@ -26,4 +27,6 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; returns counts for the manifest."""
     from acr_lightning.stages import trainer
 
-    return trainer.fit(section, folder)
+    from acr_lightning.acr.monitor import ReconstructionMonitor
+
+    return trainer.fit(section, folder, [ReconstructionMonitor(folder / "monitor")])

@@ -1,5 +1,6 @@
 """What the two training stages share: loggers, checkpoints, and going on after a kill."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def defaults(folder: Path) -> dict[str, Any]:
     }
 
 
-def fit(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def fit(section: dict[str, Any], folder: Path, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     """Train to `max_epochs`, from the last checkpoint if there is one."""
     from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 
@@ -44,6 +45,7 @@ def fit(section: dict[str, Any], folder: Path) -> dict[str, Any]:
         StepSeed(),
         RichProgressBar(leave=True),
         IntervalCheckpoint(checkpoint),
+        *more_callbacks,
         # One file, overwritten (by renaming) after every epoch.
         ModelCheckpoint(folder, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False),
     ]

@@ -15,6 +15,8 @@ SHORT = {
         "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),
         "acr.module": ("ACR",),
         "acr.inference": ("CamInference",),
+        "training.speed": ("ChannelsLast", "Compile"),
+        "metrics.seed_scores": ("SeedScores",),
         "segment.module": ("Segmenter",),
         "segment.inference": ("NetworkInference",),
     }.items()

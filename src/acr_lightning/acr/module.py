@@ -63,6 +63,8 @@ class ACR(LightningModule):
         max_nonfinite: a step whose loss is not finite is skipped; so many in a row, of one network, stop the run.
     """
 
+    compiled_parts = ("classifier", "reconstructor.encoder", "reconstructor.decoder")
+
     def __init__(
         self,
         num_classes: int,

@@ -96,6 +96,7 @@ def _quieten() -> None:
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
         ".*Couldn't infer the batch indices.*",  # results are named by id
         ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued
+        ".*module.s. in eval mode at the start of training.*",  # frozen BatchNorm
         ".*your dataloader is not resumable.*",  # it is: data/datamodule.py
         ".*lr_scheduler.step.. before .optimizer.step.*",  # a step was skipped, and counted
         ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop

@@ -8,13 +8,14 @@ import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning import __version__
+from acr_lightning.acr.monitor import COLUMNS
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.report.curves import loss_series, plot, threshold_series
-from acr_lightning.report.pictures import colour, pictures
+from acr_lightning.report.pictures import colour, last_monitor, pictures
 
 
 def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
@@ -46,6 +47,8 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
         curves=[curve for run in runs for curve in _curves(run)],
         legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
         rows=[(image_id, pictures(image_id, dataset, runs)) for image_id in shown] if dataset else [],
+        painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
+        columns=COLUMNS,
         settings={run.name: _settings(run) for run in runs},
     )
     write_text(output, page)
@@ -77,6 +80,9 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
     for prefix, title in (("cu", "classifier (CU)"), ("ru", "reconstructor (RU)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
             found.append((f"{run.name}: {title}", plot(part, "batch", "loss")))
+    for prefix, title in (("monitor", "CAM and reconstruction"), ("uses_masks", "CAM while it trains (uses masks)")):
+        if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
+            found.append((f"{run.name}: {title}", plot(part, "batch", "value")))
     if segment := {name: xy for name, xy in loss_series(run, "segment").items() if "loss" in name}:
         found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
     if thresholds := threshold_series(run):

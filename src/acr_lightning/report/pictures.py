@@ -46,6 +46,12 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
     return row
 
 
+def last_monitor(run: Path) -> str | None:
+    """The last picture of what the reconstructor paints, as a data URI; None where there is none."""
+    paths = sorted((run / "fit" / "monitor").glob("epoch_*.jpg"))
+    return _data_uri(paths[-1].read_bytes()) if paths else None
+
+
 def heat(image: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A CAM `[H, W]` in `[0, 1]` over its photo `[H, W, 3]`."""
     colours = colormaps["jet"](scores)[..., :3] * 255
@@ -86,4 +92,8 @@ def _jpeg(image: NDArray[np.uint8]) -> str:
     enlarge = Image.Resampling.NEAREST if image.shape[1] < WIDTH else Image.Resampling.LANCZOS
     buffer = io.BytesIO()
     Image.fromarray(image).resize((WIDTH, height), enlarge).save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _data_uri(buffer.getvalue())
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

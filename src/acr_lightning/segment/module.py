@@ -45,6 +45,8 @@ class Segmenter(LightningModule):
         weight_decay: of weights; biases have none.
     """
 
+    compiled_parts = ("network",)
+
     def __init__(
         self,
         num_classes: int,

@@ -1,0 +1,64 @@
+"""What is watched, against sums with loops."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from PIL import Image
+
+from acr_lightning.acr.module import ACR
+from acr_lightning.acr.monitor import COLUMNS, ReconstructionMonitor, watch
+from acr_lightning.acr.step_input import StepInput
+from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.metrics.seed_scores import SeedScores
+
+OPTIONS = dict(num_classes=4, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2, srf=4)
+
+
+def test_values_by_loops():
+    acr = ACR(**OPTIONS).eval()
+    torch.nn.init.uniform_(acr.classifier.classify.weight, 0, 0.1)
+    step = StepInput(torch.randn(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]]), torch.tensor([2, 1]))
+    with torch.no_grad():
+        values, picture = watch(acr, step)
+        logits = acr.classifier(step.image).cam_logits
+        features, _ = acr.reconstructor.encode(step.image)
+        painted = []
+        for i, target in enumerate((2, 1)):
+            a = logits[i, target].clamp(min=0)
+            s = (a - a.min() - 1e-5).clamp(min=0) / (a.max() - a.min() + 1e-5)
+            s = torch.nn.functional.interpolate(s[None, None], (16, 16), mode="bilinear", align_corners=False)
+            outside = acr.reconstructor.decode(features[i : i + 1] * (1 - s))
+            inside = acr.reconstructor.decode(features[i : i + 1] * s)
+            painted.append((s, outside, inside, torch.nn.functional.avg_pool2d(step.image[i : i + 1], 2)))
+    wanted = {"cam_area": 0.0, "inferability": 0.0, "error_outside": 0.0}
+    area = sum(float(s.sum()) for s, *_ in painted)
+    for s, outside, inside, x in painted:
+        wanted["cam_area"] += float(s.sum()) / (2 * 16 * 16)
+        wanted["inferability"] += float((s * (outside - x)).abs().sum()) / (3 * area)
+        wanted["error_outside"] += float(((1 - s) * (inside - x)).abs().sum()) / (3 * (2 * 16 * 16 - area))
+    for name, value in wanted.items():
+        assert values[name] == pytest.approx(value, abs=1e-5), name
+    assert picture.shape == (2 * 16, len(COLUMNS) * 16, 3)
+
+
+@pytest.mark.parametrize("strategy", ["adversarial", "baseline"])
+def test_watching_changes_nothing(tmp_path, shapes, strategy):
+    states, watched = [], [ReconstructionMonitor(tmp_path / "monitor", photos=3), SeedScores(photos=2)]
+    for callbacks in ([], watched):
+        torch.manual_seed(0)
+        acr = ACR(**OPTIONS, strategy=strategy, freeze_batchnorm=False)
+        trainer = Trainer(
+            default_root_dir=tmp_path, max_epochs=2, accelerator="cpu", devices=1, logger=False, callbacks=callbacks,
+            enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        )  # fmt: skip
+        torch.manual_seed(1)
+        trainer.fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+        states.append(acr.state_dict())
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert 0 <= trainer.callback_metrics["uses_masks/seed_miou"] <= 100
+    assert ("monitor/inferability" in trainer.callback_metrics) == (strategy == "adversarial")
+    pictures = sorted(path.name for path in (tmp_path / "monitor").iterdir())
+    assert pictures == ["epoch_000.jpg", "epoch_001.jpg"]
+    with Image.open(tmp_path / "monitor" / pictures[0]) as picture:
+        columns, side = (len(COLUMNS), 16) if strategy == "adversarial" else (2, 32)
+        assert picture.size == (columns * side, 3 * side)

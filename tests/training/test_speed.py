@@ -1,0 +1,50 @@
+import copy
+
+import torch
+from lightning.pytorch import Trainer
+
+from acr_lightning.acr.module import ACR
+from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
+from acr_lightning.training.speed import ChannelsLast, Compile
+from acr_lightning.training.step_seed import StepSeed
+
+OPTIONS = dict(
+    num_classes=4, backbone="tiny_resnet", decoder_depth=2, decoder_width=8, decoder_stride=2, srf=4, lr=0.02
+)
+
+
+def fitted(tmp_path, shapes, *callbacks, **options):
+    torch.manual_seed(0)
+    acr = ACR(**OPTIONS)
+    start = copy.deepcopy(acr.state_dict())
+    trainer = Trainer(
+        default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, callbacks=[StepSeed(), *callbacks], **options,
+    )  # fmt: skip
+    trainer.fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+    return acr, start
+
+
+def apart(one, two):
+    return max(float((value.float() - two[name].float()).abs().max()) for name, value in one.items())
+
+
+def test_memory_format_and_compiler_give_the_same_training(tmp_path, shapes):
+    plain, start = fitted(tmp_path, shapes)
+    assert apart(plain.state_dict(), start) > 1e-3
+    fast, _ = fitted(tmp_path, shapes, ChannelsLast())
+    assert fast.classifier.reduce.weight.is_contiguous(memory_format=torch.channels_last)
+    assert apart(fast.state_dict(), plain.state_dict()) < 1e-5
+    compiled, _ = fitted(tmp_path, shapes, Compile(backend="aot_eager"))  # inductor takes a minute
+    parts = [compiled.classifier, compiled.reconstructor.encoder, compiled.reconstructor.decoder]
+    assert all(part._compiled_call_impl is not None for part in parts)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    assert apart(compiled.state_dict(), plain.state_dict()) < 1e-4
+
+
+def test_a_long_epoch_is_saved_in_its_middle(tmp_path, shapes, monkeypatch):
+    monkeypatch.setattr("acr_lightning.training.interval_checkpoint.ASK_EVERY", 3)
+    fitted(tmp_path, shapes, IntervalCheckpoint(tmp_path / "middle.ckpt", minutes=0))
+    state = torch.load(tmp_path / "middle.ckpt", weights_only=True)
+    assert state["TaggedImages"] == {"epoch": 0, "batches": 3}
