@@ -1,10 +1,10 @@
 """One full training step (RU and CU) in several modes: images per second and peak memory, each in a fresh process.
 
-    plain    two frozen passes and every reconstruction decoded by itself, as the release does
-    batched  the reconstructions of a phase decoded in one call (what ACR does)
-    reuse    batched, and `reuse_features`: no frozen passes
-    compile  batched, compiled by torch.compile
-    at_once  batched, but both phases' graphs are built before either goes backward (memory only)
+plain    two frozen passes and every reconstruction decoded by itself, as the release does
+batched  the reconstructions of a phase decoded in one call (what ACR does)
+reuse    batched, and `reuse_features`: no frozen passes
+compile  batched, compiled by torch.compile
+at_once  batched, but both phases' graphs are built before either goes backward (memory only)
 """
 
 import argparse
@@ -50,7 +50,9 @@ def main() -> None:
             rows.append((net, mode, found[mode], found["plain"]["seconds"] / found[mode]["seconds"]))
     lines = ["| net | mode | images/s | speed-up over plain | peak memory, MB |", "|---|---|---|---|---|"]
     for net, mode, one, speedup in rows:
-        lines.append(f"| {net} | {mode} | {options.batch / one['seconds']:.3f} | {speedup:.2f} | {one['peak_mb']:.0f} |")
+        lines.append(
+            f"| {net} | {mode} | {options.batch / one['seconds']:.3f} | {speedup:.2f} | {one['peak_mb']:.0f} |"
+        )
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

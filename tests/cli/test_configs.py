@@ -48,7 +48,7 @@ def test_two_steps(name, stage, shapes_root, tmp_path):
     else:
         values |= {"segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))
-    part = cli.model.classifier.classify if stage == "fit" else cli.model.network.branches[0]
+    part = cli.model.classifier.classify if stage == "fit" else cli.model.network.head.branches[0]
     before = part.weight.detach().clone()
     cli.trainer.fit(cli.model, cli.datamodule)
     assert cli.trainer.fit_loop.total_batch_idx == 1

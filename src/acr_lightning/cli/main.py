@@ -98,7 +98,7 @@ def _quieten() -> None:
         ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued
         ".*module.s. in eval mode at the start of training.*",  # frozen BatchNorm
         ".*your dataloader is not resumable.*",  # it is: data/datamodule.py
-        ".*lr_scheduler.step.. before .optimizer.step.*",  # a step was skipped, and counted
+        ".*lr_scheduler.step.*before.*optimizer.step.*",  # one network rests in a warm-up phase
         ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -27,6 +27,11 @@ class Backbone(nn.Module):
 
     Images come in `[0, 1]`; `normalise` applies the mean and deviation that the network was trained with.
 
+    Attributes:
+        channels: of the three taps.
+        map_channels: of all feature maps.
+        strides: of all feature maps.
+
     Args:
         name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`.
         weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
@@ -58,7 +63,9 @@ class Backbone(nn.Module):
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
         self.net = net
-        self.channels: list[int] = net.feature_info.channels()[-TAPS:]
+        self.map_channels: list[int] = net.feature_info.channels()
+        self.strides: list[int] = net.feature_info.reduction()
+        self.channels = self.map_channels[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:
             for module in self.modules():
@@ -83,6 +90,11 @@ class Backbone(nn.Module):
         """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
         return (image - cast(Tensor, self.mean)) / cast(Tensor, self.std)
 
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Normalised images `[B, 3, H, W]` to all feature maps `[B, C_i, h_i, w_i]`, finest first."""
+        maps: list[Tensor] = self.net(image)
+        return maps
+
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""
-        return Taps(*self.net(image)[-TAPS:])
+        return Taps(*self.maps(image)[-TAPS:])

@@ -1,33 +1,129 @@
-"""DeepLabV2: a backbone and an ASPP head whose branches are summed."""
+"""DeepLab on any backbone: V1-LargeFOV, V2 and V3+."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from acr_lightning.nets.backbone import Backbone
 
+HeadName = Literal["v1_large_fov", "v2", "v3plus"]
+# Dilations of each head at output stride 8 and above, as published.
+RATES: dict[HeadName, tuple[int, ...]] = {"v1_large_fov": (12,), "v2": (6, 12, 18, 24), "v3plus": (6, 12, 18)}
 
-class DeepLabV2(nn.Module):
-    """Atrous spatial pyramid pooling over a backbone's last feature map (Chen et al., 2017).
+
+class DeepLab(nn.Module):
+    """A backbone and one of DeepLab's heads; the logits have the stride of what the head works on.
 
     Args:
         backbone: the feature extractor.
         num_labels: K + 1, with background.
-        rates: dilation of each 3×3 branch.
+        head: `v1_large_fov` (one wide convolution, Chen et al., 2015), `v2` (branches summed, 2017) or `v3plus` (ASPP
+            and a decoder at stride 4, 2018).
+        rates: dilations of the head; None takes the published ones.
     """
 
-    def __init__(self, backbone: Backbone, num_labels: int, rates: Sequence[int] = (6, 12, 18, 24)) -> None:
+    def __init__(
+        self, backbone: Backbone, num_labels: int, head: HeadName = "v2", rates: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.branches = nn.ModuleList(
-            nn.Conv2d(backbone.channels[-1], num_labels, 3, padding=rate, dilation=rate) for rate in rates
+        chosen = tuple(rates or RATES[head])
+        self.head: nn.Module
+        if head == "v1_large_fov":
+            self.head = LargeFOV(backbone.channels[-1], num_labels, chosen[0])
+        elif head == "v2":
+            self.head = SummedASPP(backbone.channels[-1], num_labels, chosen)
+        else:
+            self.head = V3PlusDecoder(backbone, num_labels, chosen)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]`."""
+        logits: Tensor = self.head(self.backbone.maps(image))
+        return logits
+
+
+class LargeFOV(nn.Sequential):
+    """DeepLabV1's head: a 3×3 convolution with a large field of view, two 1×1 convolutions, dropout.
+
+    Args:
+        channels: of the last feature map.
+        num_labels: K + 1.
+        rate: dilation.
+    """
+
+    def __init__(self, channels: int, num_labels: int, rate: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, 1024, 3, padding=rate, dilation=rate),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Conv2d(1024, 1024, 1),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Conv2d(1024, num_labels, 1),
         )
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """The backbone's maps to logits at its stride."""
+        logits: Tensor = super().forward(maps[-1])
+        return logits
+
+
+class SummedASPP(nn.Module):
+    """DeepLabV2's head: atrous branches that are classifiers themselves, summed.
+
+    Args:
+        channels: of the last feature map.
+        num_labels: K + 1.
+        rates: dilation of each branch.
+    """
+
+    def __init__(self, channels: int, num_labels: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Conv2d(channels, num_labels, 3, padding=rate, dilation=rate) for rate in rates)
         for branch in self.branches:
             nn.init.normal_(branch.weight, std=0.01)  # type: ignore[arg-type]
             nn.init.zeros_(branch.bias)  # type: ignore[arg-type]
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]` at the backbone's stride."""
-        features = self.backbone(image).final
-        logits: Tensor = sum(branch(features) for branch in self.branches)
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """The backbone's maps to logits at its stride."""
+        logits: Tensor = sum(branch(maps[-1]) for branch in self.branches)
+        return logits
+
+
+class V3PlusDecoder(nn.Module):
+    """DeepLabV3+'s head: ASPP, upsampled and joined with a map of stride 4.
+
+    Its BatchNorm starts from nothing, so it is trained whatever the backbone's does; its image pooling needs more than
+    one image a device.
+
+    Args:
+        backbone: whose maps are used.
+        num_labels: K + 1.
+        rates: dilations of the ASPP.
+    """
+
+    def __init__(self, backbone: Backbone, num_labels: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        # The last map at stride 4, or the finest of a network that starts coarser.
+        self.low = max((at for at, stride in enumerate(backbone.strides) if stride <= 4), default=0)
+        self.aspp = ASPP(backbone.channels[-1], list(rates))
+        self.reduce = nn.Sequential(
+            nn.Conv2d(backbone.map_channels[self.low], 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU()
+        )
+        self.classify = nn.Sequential(
+            nn.Conv2d(256 + 48, 256, 3, padding=1, bias=False),
+            nn.BatchNorm2d(256),
+            nn.ReLU(),
+            nn.Conv2d(256, num_labels, 1),
+        )
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """The backbone's maps to logits at stride 4."""
+        low = self.reduce(maps[self.low])
+        high = F.interpolate(self.aspp(maps[-1]), low.shape[-2:], mode="bilinear", align_corners=False)
+        logits: Tensor = self.classify(torch.cat([high, low], dim=1))
         return logits

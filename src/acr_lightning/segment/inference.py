@@ -8,16 +8,19 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.nets.checkpoint import load_part, read_checkpoint
-from acr_lightning.nets.deeplab import DeepLabV2
+from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.refine.crf import PRESETS, CrfName, dense_crf
 from acr_lightning.refine.multiscale import multiscale_sum
+from acr_lightning.refine.sliding_window import sliding_window
 from acr_lightning.segment.module import NetworkConfig
 
 
-def load_network(path: str | Path) -> DeepLabV2:
+def load_network(path: str | Path) -> DeepLab:
     """The trained network of a `Segmenter` checkpoint, in eval mode.
 
     Raises:
@@ -38,6 +41,8 @@ class NetworkInference(LightningModule):
         flip: whether mirror images are added.
         long_side: resize photos to this long side first (the base size); null keeps their size.
         crf: dense CRF at test time, by name; `none` goes without.
+        window: scaled photos larger than this are read in overlapping windows of this side, pixels; null reads them
+            whole.
     """
 
     def __init__(
@@ -47,17 +52,16 @@ class NetworkInference(LightningModule):
         flip: bool = True,
         long_side: int | None = None,
         crf: CrfName = "none",
+        window: int | None = None,
     ) -> None:
         super().__init__()
         self.network = load_network(checkpoint)
-        self.scales, self.flip, self.long_side, self.crf = tuple(scales), flip, long_side, crf
+        self.scales, self.flip, self.long_side, self.crf, self.window = tuple(scales), flip, long_side, crf, window
 
     def predict_step(self, sample: dict[str, Any], batch_index: int) -> tuple[str, NDArray[np.uint8]]:
         """One photo: its id and its label map `[H, W]` (0 background, 1..K)."""
         image = self.network.backbone.normalise(sample["image"][None])[0]
-        total = multiscale_sum(
-            lambda views: self.network(views).softmax(dim=1), image, self.scales, self.flip, self.long_side
-        )
+        total = multiscale_sum(self.probabilities, image, self.scales, self.flip, self.long_side)
         if self.crf == "none":
             return sample["id"], total.argmax(dim=0).byte().cpu().numpy()
         probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
@@ -66,6 +70,18 @@ class NetworkInference(LightningModule):
         photo = (sample["image"] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         refined = dense_crf(photo, probabilities[likely], PRESETS[self.crf])
         return sample["id"], likely.astype(np.uint8)[refined.argmax(axis=0)]
+
+    def probabilities(self, views: Tensor) -> Tensor:
+        """Normalised images `[B, 3, h, w]` to label probabilities, `[B, K + 1, h, w]`, or at the network's stride."""
+        if self.window is None or max(views.shape[-2:]) <= self.window:
+            return self.network(views).softmax(dim=1)
+        return sliding_window(
+            lambda part: F.interpolate(
+                self.network(part), part.shape[-2:], mode="bilinear", align_corners=False
+            ).softmax(dim=1),
+            views,
+            self.window,
+        )
 
 
 class PredictionWriter(BasePredictionWriter):

@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.deeplab import DeepLabV2
+from acr_lightning.nets.deeplab import DeepLab, HeadName
+from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
 
 
@@ -20,24 +21,28 @@ class NetworkConfig(NamedTuple):
     backbone: str
     output_stride: int | None
     freeze_batchnorm: bool
-    rates: tuple[int, ...]
+    head: HeadName
+    rates: tuple[int, ...] | None
 
-    def build(self, weights: str | None = None) -> DeepLabV2:
+    def build(self, weights: str | None = None) -> DeepLab:
         """A new network; `weights` as in `Backbone`."""
         backbone = Backbone(self.backbone, weights, self.output_stride, self.freeze_batchnorm)
-        return DeepLabV2(backbone, self.num_classes + 1, self.rates)
+        return DeepLab(backbone, self.num_classes + 1, self.head, self.rates)
 
 
 class Segmenter(LightningModule):
-    """DeepLabV2 on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (FACTS §3).
+    """DeepLab on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (FACTS §3).
 
     Args:
         num_classes: K, without background (taken from the data set).
         backbone: a timm CNN or `resnet38d`.
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
-        freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
-        rates: dilation of each branch of the ASPP head.
+        freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
+            weights (and `trainer.sync_batchnorm: true` on several devices).
+        head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`.
+        rates: dilations of the head; null takes the published ones.
+        loss: `cross_entropy`, or `balanced` between background and foreground.
         optimizer: `sgd` or `adamw`.
         lr: of pretrained weights; biases get twice as much.
         new_layer_factor: times `lr` for the head.
@@ -54,7 +59,9 @@ class Segmenter(LightningModule):
         weights: str | None = None,
         output_stride: int | None = 8,
         freeze_batchnorm: bool = True,
-        rates: tuple[int, ...] = (6, 12, 18, 24),
+        head: HeadName = "v2",
+        rates: tuple[int, ...] | None = None,
+        loss: LossName = "cross_entropy",
         optimizer: OptimizerName = "sgd",
         lr: float = 2.5e-4,
         new_layer_factor: float = 10.0,
@@ -64,16 +71,19 @@ class Segmenter(LightningModule):
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
-        self.network_config = NetworkConfig(num_classes, backbone, output_stride, freeze_batchnorm, tuple(rates))
+        self.network_config = NetworkConfig(
+            num_classes, backbone, output_stride, freeze_batchnorm, head, tuple(rates) if rates else None
+        )
         self.network = self.network_config.build(weights)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        """Cross entropy at the labels' size; 255 is not counted, on whichever device it lies."""
+        """The loss at the labels' size; 255 is not counted."""
         logits = self.network(self.network.backbone.normalise(batch["image"]))
         logits = F.interpolate(logits, batch["label"].shape[-2:], mode="bilinear", align_corners=False)
-        # The mean over all devices, as the gradients are: each pixel of the whole batch counts the same.
-        counted = self.trainer.strategy.reduce((batch["label"] != IGNORE).sum().float(), reduce_op="mean").clamp(min=1)
-        loss = F.cross_entropy(logits, batch["label"], ignore_index=IGNORE, reduction="sum") / counted
+        groups = pixel_groups(batch["label"], self.options.loss)
+        counts = torch.stack([group.sum() for group in groups]).float()
+        counts = self.trainer.strategy.reduce(counts, reduce_op="mean")
+        loss = segmentation_loss(logits, batch["label"], groups, counts)
         self.log("segment/loss", loss, prog_bar=True)
         return loss
 

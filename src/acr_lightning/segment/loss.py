@@ -1,0 +1,39 @@
+"""Losses of the segmentation network."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.artefacts.palette import IGNORE
+
+LossName = Literal["cross_entropy", "balanced"]
+
+
+def pixel_groups(label: Tensor, name: LossName) -> list[Tensor]:
+    """The groups of pixels whose means the loss averages, `[B, H, W]` of true and false each.
+
+    Args:
+        label: `[B, H, W]`, 0 background, 1..K, 255 ignore.
+        name: `cross_entropy` has one group, all labelled pixels; `balanced` has background and foreground, so that
+            much background does not outweigh small objects (FACTS §3).
+    """
+    if name == "cross_entropy":
+        return [label != IGNORE]
+    return [label == 0, (label != 0) & (label != IGNORE)]
+
+
+def segmentation_loss(logits: Tensor, label: Tensor, groups: list[Tensor], counts: Tensor) -> Tensor:
+    """Cross entropy, averaged inside each group of pixels and over the groups.
+
+    Args:
+        logits: `[B, K + 1, H, W]`.
+        label: `[B, H, W]`.
+        groups: from `pixel_groups`.
+        counts: pixels of each group, `[groups]`; on several devices the mean over them, so that each pixel of the whole
+            batch counts the same.
+    """
+    losses = F.cross_entropy(logits.float(), label, ignore_index=IGNORE, reduction="none")
+    sums = torch.stack([losses[group].sum() for group in groups])
+    return (sums / counts.clamp(min=1)).mean()
