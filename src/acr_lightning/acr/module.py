@@ -52,6 +52,8 @@ class ACR(LightningModule):
         optimizer: `sgd` or `adamw`, one for each network.
         lr: of pretrained weights; biases get twice as much.
         new_layer_factor: times `lr` for layers that start from random weights.
+        transposed_factor: the same for the decoder's transposed convolutions; null treats them as other new layers.
+        schedule_epochs: length of the poly schedule, after which the rate stays at its last value; null: the whole run.
         momentum: of SGD.
         weight_decay: of weights; biases have none.
         gradient_clip_val: largest gradient norm of each network; null leaves gradients alone.
@@ -90,6 +92,8 @@ class ACR(LightningModule):
         optimizer: OptimizerName = "sgd",
         lr: float = 0.01,
         new_layer_factor: float = 10.0,
+        transposed_factor: float | None = None,
+        schedule_epochs: int | None = None,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         gradient_clip_val: float | None = None,
@@ -223,10 +227,15 @@ class ACR(LightningModule):
             parts.append((self.reconstructor, self.reconstructor.encoder.backbone))
         optimizers = []
         for module, backbone in parts:
-            groups = parameter_groups(module, backbone, options.lr, options.weight_decay, options.new_layer_factor)
+            groups = parameter_groups(
+                module, backbone, options.lr, options.weight_decay, options.new_layer_factor,
+                transposed_factor=options.transposed_factor,
+            )  # fmt: skip
             optimizers.append(make_optimizer(options.optimizer, groups, options.momentum))
         # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
         total = int(self.trainer.estimated_stepping_batches)
+        if options.schedule_epochs is not None:
+            total = total * options.schedule_epochs // (self.trainer.max_epochs or options.schedule_epochs)
         return optimizers, [poly_schedule(optimizer, total) for optimizer in optimizers]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

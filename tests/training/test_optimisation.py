@@ -1,0 +1,53 @@
+import pytest
+import torch
+from torch import nn
+
+from acr_lightning.training.optimisation import make_optimizer, parameter_groups, poly_schedule
+
+
+def rates(module, groups):
+    """Name of each parameter to its rate and decay."""
+    by_id = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+    return {name: by_id.get(id(parameter)) for name, parameter in module.named_parameters()}
+
+
+def test_rates_of_the_release_and_of_its_ancestors():
+    module = nn.ModuleDict(
+        {
+            "old": nn.Conv2d(1, 1, 1),
+            "new": nn.Conv2d(1, 1, 1),
+            "up": nn.ConvTranspose2d(1, 1, 1),
+            "norm": nn.BatchNorm2d(1),
+        }
+    )
+    module["norm"].requires_grad_(False)
+    old, none = module["old"], {"norm.weight": None, "norm.bias": None}
+    ancestors = parameter_groups(module, old, lr=0.5, weight_decay=0.25)
+    assert rates(module, ancestors) == {
+        "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (5.0, 0.25), "new.bias": (10.0, 0),
+        "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
+    }  # fmt: skip
+    release = parameter_groups(module, old, 0.5, 0.25, new_layer_factor=1, transposed_factor=10)
+    assert rates(module, release) == {
+        "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (0.5, 0.25), "new.bias": (1.0, 0),
+        "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
+    }  # fmt: skip
+
+
+def test_poly_by_hand_and_flat_after_its_end():
+    layer = nn.Linear(1, 1)
+    optimizer = make_optimizer("sgd", parameter_groups(layer, layer, 2.0, 0.0, bias_factor=1), momentum=0.9)
+    schedule, seen = poly_schedule(optimizer, 4), []
+    for _ in range(7):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    wanted = [2.0, 2 * 0.75**0.9, 2 * 0.5**0.9, 2 * 0.25**0.9]
+    assert seen == pytest.approx([*wanted, *[wanted[-1]] * 3])
+
+
+def test_adamw_takes_the_groups():
+    layer = nn.Linear(1, 1)
+    optimizer = make_optimizer("adamw", parameter_groups(layer, layer, 1e-3, 0.5), momentum=0.9)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert sorted(group["weight_decay"] for group in optimizer.param_groups) == [0, 0.5]
