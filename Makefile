@@ -8,7 +8,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format voc6
+.PHONY: help install demo test check format voc6 ablation bench-step
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2
 	    --dataset.root='$(VOC_ROOT)' $(ARGS); \
 	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
 	$(BIN)/python -m acr_lightning.report.figures voc6 --baseline runs/voc6/baseline --acr runs/voc6/acr --since $$since
+
+ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
+	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+bench-step: install  ## Images/s and peak memory of a training step in each mode
+	$(BIN)/python -W ignore benchmarks/step.py $(ARGS)
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)

@@ -189,6 +189,29 @@ def test_bad_values_get_one_line(config, words, message):
     assert re.search(message, done.stderr), done.stderr
 
 
+def test_ablation_runs_each_variant_once(config, tmp_path):
+    plan = {
+        "base": str(config), "run": str(tmp_path / "ablation"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
+        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed"]},
+        "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"again": {}}},
+    }  # fmt: skip
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(plan))
+    done = acr("ablation", "--config", path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "ablation").iterdir()) == [
+        "ablation.html", "ablation.md", "base-seed3", "strategy=baseline-seed3",
+    ]  # fmt: skip
+    rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("|")}
+    assert rows["ACR"].split("|")[2:] == rows["again"].split("|")[2:]
+    assert done.stderr.count("fit: done, ") == 2
+    plan["table"] = plan.pop("tables")
+    path.write_text(yaml.safe_dump(plan))
+    wrong = acr("ablation", "--config", path)
+    assert wrong.returncode == 2
+    assert "table: no such key. Did you mean 'tables'?" in wrong.stderr
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_truncated_photo_gets_one_line_from_any_process(config, shapes_root, tmp_path, workers):
     root = tmp_path / "damaged"

@@ -59,10 +59,10 @@ def run(words: list[str]) -> int:
             continue
         if not checked:
             # Once, before hours of work: a key misspelt in the last section is found now.
-            if status := _spawn("run", [*words, "--check"]):
+            if status := spawn("run", [*words, "--check"]):
                 return status
             checked = True
-        if status := _spawn(name, _stage_words(found, name)):
+        if status := spawn(name, _stage_words(found, name)):
             print(f"acr run: stage {name} failed (exit status {status}); the same command continues", file=sys.stderr)
             return status
     return 0
@@ -120,7 +120,7 @@ def _stage_words(found: Arguments, name: str) -> list[str]:
     return words + (["--force"] if "--force" in found.flags else [])
 
 
-def _spawn(command: str, words: list[str]) -> int:
+def spawn(command: str, words: list[str]) -> int:
     """Run one command of `acr` in a new process; its exit status."""
     return subprocess.run([sys.executable, "-m", "acr_lightning", command, *words]).returncode
 

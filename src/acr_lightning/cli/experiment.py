@@ -96,11 +96,21 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
     return Experiment(Path(run), values)
 
 
-def _read(config: str) -> dict[str, Any]:
+def find(config: str) -> Path:
+    """The path of a file in the working folder, or of a shipped one.
+
+    Raises:
+        UserError: there is neither.
+    """
     path = Path(config) if Path(config).is_file() else shipped(config)
     if not path.is_file():
         known = sorted(file.name for file in shipped("").glob("*.yaml"))
         raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
+    return path
+
+
+def _read(config: str) -> dict[str, Any]:
+    path = find(config)
     try:
         values = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:

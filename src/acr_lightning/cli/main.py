@@ -24,6 +24,9 @@ the chain:
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
+for researchers:
+  ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
+
 Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict
 
@@ -65,7 +68,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
-    commands = ("run", *CHAIN, *LIGHTNING)
+    commands = ("run", *CHAIN, "ablation", *LIGHTNING)
     if command not in commands:
         raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
     _quieten()
@@ -73,6 +76,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from acr_lightning.cli.lightning_commands import run_lightning
 
         return run_lightning(command, rest)
+    if command == "ablation":
+        from acr_lightning.cli.ablation import ablation
+
+        return ablation(rest)
     from acr_lightning.cli import commands as handlers
 
     if command == "run":

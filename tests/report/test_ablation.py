@@ -1,0 +1,36 @@
+import json
+
+import pytest
+
+from acr_lightning.errors import UserError
+from acr_lightning.report.ablation import read_row, write_tables
+
+
+def run_with(folder, miou):
+    records = [
+        {"what": "cam", "miou": miou, "precision": 60.0, "recall": 70.0},
+        {"what": "cam", "miou": 0.0, "precision": 0.0, "recall": 0.0},
+    ]
+    (folder / "evaluate").mkdir(parents=True)
+    (folder / "evaluate" / "scores.json").write_text(json.dumps(records))
+    return folder
+
+
+def test_mean_and_deviation_by_hand(tmp_path):
+    row = read_row("plain <CAM>", [run_with(tmp_path / str(miou), miou) for miou in (40.0, 42.0, 47.0)])
+    # Mean 43; deviations -3, -1, 4: variance (9 + 1 + 16) / 2 = 13.
+    assert row.cell("miou") == "43.0 ± 3.6"
+    assert row.cell("recall") == "70.0 ± 0.0"
+    single = read_row("one seed", [tmp_path / "40.0"])
+    assert single.cell("miou") == "40.0"
+    text = write_tables({"Strategy": [row, single]}, tmp_path, "VOC-6")
+    assert (tmp_path / "ablation.md").read_text() == text
+    assert "| plain <CAM> | 43.0 ± 3.6 | 60.0 ± 0.0 | 70.0 ± 0.0 |" in text
+    page = (tmp_path / "ablation.html").read_text()
+    assert "plain &lt;CAM&gt;" in page
+    assert "40.0 42.0 47.0" in page
+
+
+def test_a_run_without_scores_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing/evaluate/scores\.json: no CAM score"):
+        read_row("x", [tmp_path / "nothing"])
