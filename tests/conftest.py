@@ -45,3 +45,25 @@ def shapes_root(tmp_path_factory):
 @pytest.fixture
 def shapes(shapes_root):
     return Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory, shapes_root):
+    """A run folder with a network of two steps, on the four classes of `shapes`."""
+    torch.manual_seed(0)
+    run = tmp_path_factory.mktemp("run")
+    from lightning.pytorch import Trainer
+
+    from acr_lightning.data.datamodule import PseudoLabels
+    from acr_lightning.segment.module import Segmenter
+
+    shapes = Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
+    trainer = Trainer(
+        default_root_dir=run, max_epochs=1, accelerator="cpu", devices=1, logger=False, limit_train_batches=2,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+    )  # fmt: skip
+    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=False, rates=(1, 2), lr=1e-3)
+    torch.nn.init.normal_(segmenter.network.head.branches[0].weight, std=0.3)  # so that several labels occur
+    trainer.fit(segmenter, PseudoLabels(shapes, "masks", crop=48, batch_size=4, num_workers=0))
+    trainer.save_checkpoint(run / "segment" / "last.ckpt")
+    return run

@@ -24,11 +24,15 @@ the chain:
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
+with a trained network:
+  predict    masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB [--output DIR]
+  export     the network as ONNX or TorchScript: acr export --run DIR
+
 for researchers:
   ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
 
 Lightning's own, with any class_path (see acr validate --help):
-  validate, test, predict
+  validate, test, predict (without --images)
 
 options:
   --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, demo.yaml, tag_folder.yaml)
@@ -68,10 +72,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
-    commands = ("run", *CHAIN, "ablation", *LIGHTNING)
+    commands = ("run", *CHAIN, "export", "ablation", *LIGHTNING)
     if command not in commands:
         raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
     _quieten()
+    if command == "export" or (command == "predict" and any(word.startswith(("--run", "--images")) for word in rest)):
+        from acr_lightning.cli import use_commands
+
+        return use_commands.export(rest) if command == "export" else use_commands.predict(rest)
     if command in LIGHTNING:
         from acr_lightning.cli.lightning_commands import run_lightning
 

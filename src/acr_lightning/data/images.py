@@ -19,10 +19,17 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            # Pillow would cut 16 bits off at 255, that is, make nearly everything white.
+            return np.array((_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo") from None
     except UnidentifiedImageError:
         raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
     except (OSError, SyntaxError) as error:
         raise UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list") from None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The upper 8 of 16 bits, grey."""
+    return Image.fromarray((np.asarray(image).astype(np.uint32).clip(0, 65535) >> 8).astype(np.uint8))

@@ -98,5 +98,6 @@ class Segmenter(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what `load_network` needs to build the network without this module."""
+        """Keep what it takes to build and to use the network without this module and without the data set."""
         checkpoint["network_config"] = self.network_config._asdict()
+        checkpoint["class_names"] = list(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]

@@ -1,0 +1,97 @@
+"""The trained network as one file for other runtimes, compared with torch before it is kept."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.errors import UserError
+from acr_lightning.nets.deeplab import DeepLab
+from acr_lightning.segment.inference import load_network
+
+Format = Literal["onnx", "torchscript"]
+TOLERANCE = 1e-4
+
+
+class Deployed(nn.Module):
+    """The network with everything around it: RGB in `[0, 1]` in, probabilities at the same size out.
+
+    Args:
+        network: trained.
+    """
+
+    def __init__(self, network: DeepLab) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in `[0, 1]` (not normalised: the file does that) to `[B, K + 1, H, W]` in `[0, 1]`."""
+        logits = self.network(self.network.backbone.normalise(image))
+        return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False).softmax(dim=1)
+
+
+def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> float:
+    """Write the network of a run as ONNX or TorchScript.
+
+    Args:
+        run: folder of a run whose stage `segment` is done.
+        output: the file.
+        format: of the file.
+        size: height and width that it takes; any batch.
+
+    Returns:
+        The largest difference of a probability from torch's, on random images, one and two in a batch.
+
+    Raises:
+        UserError: there is no network, a library is missing, or the file's results differ from torch's.
+    """
+    model = Deployed(load_network(run / "segment" / "last.ckpt")).eval()
+    example = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network"
+        (_to_onnx if format == "onnx" else _to_torchscript)(model, example, path)
+        run_file = _onnx_runner(path) if format == "onnx" else torch.jit.load(path)
+        with torch.inference_mode():
+            differences = [float((run_file(images) - model(images)).abs().max()) for images in (example, example[:1])]
+        if max(differences) > TOLERANCE:
+            raise UserError(
+                f"export: the {format} file differs from torch by {max(differences):.2g}; nothing was written"
+            )
+        with atomic_write(output) as file:
+            file.write(path.read_bytes())
+    return max(differences)
+
+
+def _to_onnx(model: nn.Module, example: Tensor, path: Path) -> None:
+    _onnx()
+    batch = torch.export.Dim("batch")
+    program = torch.onnx.export(
+        model, (example,), dynamo=True, input_names=["image"], output_names=["probabilities"],
+        dynamic_shapes={"image": {0: batch}}, verbose=False,
+    )  # fmt: skip
+    assert program is not None
+    program.save(str(path), external_data=False)
+
+
+def _to_torchscript(model: nn.Module, example: Tensor, path: Path) -> None:
+    with torch.inference_mode():
+        torch.jit.trace(model, example).save(str(path))
+
+
+def _onnx_runner(path: Path) -> Any:
+    session = _onnx().InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda images: torch.from_numpy(np.asarray(session.run(None, {"image": images.numpy()})[0]))
+
+
+def _onnx() -> Any:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter needs it
+    except ImportError as error:
+        raise UserError(f"export: ONNX needs {error.name}; pip install 'acr-lightning[export]'") from None
+    return onnxruntime

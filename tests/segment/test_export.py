@@ -1,0 +1,33 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from acr_lightning.errors import UserError
+from acr_lightning.segment import export as exporting
+from acr_lightning.segment.inference import load_network
+
+
+@pytest.mark.parametrize("form", ["onnx", "torchscript"])
+def test_the_file_gives_what_torch_gives(trained_run, tmp_path, form):
+    path = tmp_path / "network"
+    assert exporting.export(trained_run, path, form, (64, 96)) < 1e-4
+    network = load_network(trained_run / "segment" / "last.ckpt")
+    image = torch.rand(3, 3, 64, 96)
+    with torch.no_grad():
+        logits = network((image - network.backbone.mean) / network.backbone.std)
+        wanted = torch.nn.functional.interpolate(logits, (64, 96), mode="bilinear").softmax(dim=1).numpy()
+    if form == "onnx":
+        (got,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+            None, {"image": image.numpy()}
+        )
+    else:
+        got = torch.jit.load(path)(image).detach().numpy()
+    assert np.abs(got - wanted).max() < 1e-4
+
+
+def test_a_file_that_differs_is_not_kept(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(UserError, match="differs from torch"):
+        exporting.export(trained_run, tmp_path / "network", "torchscript", (32, 32))
+    assert not (tmp_path / "network").exists()

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from acr_lightning import load
+from acr_lightning.errors import UserError
+from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.predictor import enlarged_labels
+
+
+@pytest.fixture
+def picture(shapes):
+    return shapes.image(shapes.ids("val")[0])
+
+
+def test_is_the_networks_argmax(trained_run, picture):
+    predictor = load(trained_run, flip=False)
+    network = load_network(trained_run / "segment" / "last.ckpt")
+    image = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None] / 255
+    with torch.no_grad():
+        logits = network((image - network.backbone.mean) / network.backbone.std).softmax(dim=1)
+    wanted = F.interpolate(logits, (64, 64), mode="bilinear", align_corners=False)[0].argmax(0)
+    labels = predictor(picture)
+    assert len(np.unique(labels)) > 1
+    assert (labels == wanted.numpy()).mean() > 0.999  # ties
+    assert predictor.label_names == ("background", "cross", "ring", "triangle", "bars")
+    assert np.array_equal(predictor(Image.fromarray(picture)), labels)
+
+
+def test_mirrored_pictures_get_mirrored_masks(trained_run, picture):
+    predictor = load(trained_run)
+    there, back = predictor.predict(picture), predictor.predict(np.ascontiguousarray(picture[:, ::-1]))
+    assert np.allclose(there.probabilities, back.probabilities[..., ::-1], atol=1e-5)
+    assert there.probabilities.sum(axis=0) == pytest.approx(np.ones((64, 64)), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (1500, 1000)])
+def test_any_size(trained_run, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    prediction = load(trained_run).predict(pixels)
+    assert prediction.labels.shape == size
+    assert max(prediction.probabilities.shape[1:]) <= 1024
+
+
+def test_enlarged_labels_are_the_argmax_of_the_enlarged():
+    probabilities = torch.rand(5, 7, 9).softmax(dim=0)
+    wanted = F.interpolate(probabilities[None], (31, 20), mode="bilinear", align_corners=False)[0].argmax(dim=0)
+    assert torch.equal(enlarged_labels(probabilities, (31, 20)).long(), wanted)
+
+
+def test_no_network_is_said(tmp_path):
+    with pytest.raises(UserError, match="run `acr segment` first"):
+        load(tmp_path)
