@@ -24,6 +24,9 @@ the chain:
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
+beside it:
+  weights    ResNet38d's ImageNet weights: acr weights convert FILE.params OUT.safetensors
+
 Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict
 
@@ -65,7 +68,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
-    commands = ("run", *CHAIN, *LIGHTNING)
+    commands = ("run", *CHAIN, "weights", *LIGHTNING)
     if command not in commands:
         raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
     _quieten()
@@ -73,6 +76,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
         from acr_lightning.cli.lightning_commands import run_lightning
 
         return run_lightning(command, rest)
+    if command == "weights":
+        from acr_lightning.cli.weights import weights
+
+        return weights(rest)
     from acr_lightning.cli import commands as handlers
 
     if command == "run":
