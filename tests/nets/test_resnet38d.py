@@ -186,6 +186,7 @@ def test_bottleneck_drops_whole_channels_in_training_only():
         factor = after.sum((2, 3), keepdim=True) / before.sum((2, 3), keepdim=True)
         dropped = factor == 0
         assert 0 < dropped.sum() < 128 / 2
+        assert (before >= 0).all()  # after the ReLU
         assert torch.allclose(after, torch.where(dropped, 0, before / 0.75), atol=1e-6)
     seen.clear()
     bottleneck.eval()(x)

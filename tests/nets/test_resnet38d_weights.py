@@ -8,6 +8,7 @@ import timm
 import torch
 from mxnet_format import write
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from timm.models import register_model
 from torch.nn import functional as F
 
@@ -205,16 +206,29 @@ def test_each_array_is_used_once(arrays):
     assert sorted(float(value.sum()) for value in state.values()) == sorted(float(v.sum()) for v in arrays.values())
 
 
-def test_a_bad_disk_is_noticed(params, tmp_path, monkeypatch):
-    def flip(state, path, metadata):
-        key = "stage3.1.conv1.weight"
-        save(state | {key: np.nextafter(state[key], np.float32(9))}, path, metadata)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state, metadata: (state | {"norm.bias": np.nextafter(state["norm.bias"], np.float32(9))}, metadata),
+        lambda state, metadata: (without(state, "norm.bias"), metadata),
+        lambda state, metadata: (state | {"more": state["norm.bias"]}, metadata),
+        lambda state, metadata: (state, metadata | {"source": "another"}),
+    ],
+)
+def test_what_was_written_is_read_back(params, tmp_path, monkeypatch, spoil):
+    def save_otherwise(state, path, metadata):
+        other, text = spoil(state, metadata)
+        save_file(other, path, text)
 
-    save = resnet38d_weights.save_file
-    monkeypatch.setattr(resnet38d_weights, "save_file", flip)
+    monkeypatch.setattr(resnet38d_weights, "save_file", save_otherwise)
     with pytest.raises(UserError, match="does not read back the same"):
         convert(params, tmp_path / "a.safetensors", architecture="resnet38d_narrow")
     assert [path.name for path in tmp_path.iterdir()] == ["narrow.params"]
+
+
+def test_a_place_that_cannot_be_written(params):
+    with pytest.raises(UserError, match=r"narrow\.params/a\.safetensors: cannot be written \("):
+        convert(params, params / "a.safetensors", architecture="resnet38d_narrow")
 
 
 def test_another_file_than_the_published_one_is_said(params, tmp_path, monkeypatch, caplog):

@@ -12,7 +12,7 @@ HELP = """usage: acr weights convert FILE.params OUT.safetensors [--sha256 HEX] 
 ResNet38d's ImageNet weights from MXNet's format, for `weights: OUT.safetensors`; MXNet is not needed.
 
 FILE.params is Model A1 of github.com/itijyou/ademxapp: ilsvrc-cls_rna-a1_cls1000_ep-0001.params, which others pass on
-as resnet_38d.params. Names, shapes and values are checked, and its MD5 is compared with the published one.
+as resnet_38d.params. Fields, names and shapes are checked, and its MD5 is compared with the published one.
 
 options:
   --sha256 HEX  refuse a FILE.params with another SHA-256

@@ -14,7 +14,7 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 import acr_lightning.nets.resnet38d  # noqa: F401  importing registers it with timm
@@ -62,7 +62,7 @@ def convert(
 
     Raises:
         UserError: the target exists or has another suffix; the source is missing or damaged, has another checksum, or
-            its tensors are not the network's.
+            its tensors are not the network's; the target cannot be written.
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the name must end in .safetensors, for that is how the file is recognised")
@@ -78,8 +78,8 @@ def convert(
         raise UserError(f"{source}: {error}") from None
     if digests.md5 != PUBLISHED_MD5:
         log.warning(
-            "%s: MD5 is %s, not %s of the published file; names, shapes and finite values are as they should be, "
-            "but the values may be others", source, digests.md5, PUBLISHED_MD5,
+            "%s: MD5 is %s, not %s of the published file; names and shapes fit and all values are finite, "
+            "but they may be other values", source, digests.md5, PUBLISHED_MD5,
         )  # fmt: skip
     metadata = {
         "format": "pt",  # what other readers of safetensors look for
@@ -88,10 +88,13 @@ def convert(
         "source": source.name,
         "source_sha256": digests.sha256,
     }
-    with atomic_path(target) as temporary:
-        save_file(state, temporary, metadata)
-        if not _holds(temporary, state, metadata):
-            raise UserError(f"{target}: what was written does not read back the same; is the disk sound?")
+    try:
+        with atomic_path(target) as temporary:
+            save_file(state, temporary, metadata)
+            if not _holds(temporary, state, metadata):
+                raise UserError(f"{target}: what was written does not read back the same; is the disk sound?")
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{target}: cannot be written ({error})") from None
     return digests
 
 
