@@ -21,7 +21,16 @@ def acr(*words, cwd=None, env=None):
 
 @pytest.mark.parametrize(
     ("words", "status", "text"),
-    [(["--help"], 0, "acr COMMAND"), (["--version"], 0, "acr "), (["fti"], 2, "Did you mean 'fit'?"), ([], 0, "usage")],
+    [
+        (["--help"], 0, "acr COMMAND"),
+        (["--version"], 0, "acr "),
+        (["fti"], 2, "Did you mean 'fit'?"),
+        ([], 0, "usage"),
+        (["--help"], 0, "acr weights convert"),
+        (["weights"], 0, "usage: acr weights convert"),
+        (["weights", "--help"], 0, "--sha256 HEX"),
+        (["weights", "convert"], 2, "acr weights: convert takes two files"),
+    ],
 )
 def test_light_commands_load_nothing_heavy(words, status, text):
     code = (

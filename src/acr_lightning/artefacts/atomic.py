@@ -10,19 +10,20 @@ from typing import IO, Any
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open a binary file that appears under `path` only when the block ends without an error.
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary file that is renamed to `path` only when the block ends without an error.
 
-    The temporary file lies in the same folder, so the rename is atomic; its name starts with a dot and ends in
-    `.tmp`, so no reader takes it for an artefact when a killed process leaves it behind.
+    It lies in the same folder, so the rename is atomic; its name starts with a dot and ends in `.tmp`, so no reader
+    takes it for an artefact when a killed process leaves it behind.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(descriptor)
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         # mkstemp makes private files; an artefact gets the rights any new file of this user would have.
         umask = os.umask(0)
@@ -30,8 +31,15 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that appears under `path` only when the block ends without an error (see `atomic_path`)."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def remove_leftovers(folder: Path) -> None:

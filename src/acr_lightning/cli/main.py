@@ -1,5 +1,6 @@
 """The command `acr`. Nothing heavy is imported before a command is known to need it."""
 
+import importlib
 import logging
 import os
 import sys
@@ -28,7 +29,8 @@ with a trained network:
   predict    masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB [--output DIR]
   export     the network as ONNX or TorchScript: acr export --run DIR
 
-for researchers:
+beside the chain:
+  weights    ResNet38d's ImageNet weights: acr weights convert FILE.params OUT.safetensors
   ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
 
 Lightning's own, with any class_path (see acr validate --help):
@@ -46,6 +48,19 @@ options:
 
 version {__version__}
 """
+
+
+# Where each command lies: module of this folder, function.
+COMMANDS = {
+    "run": ("commands", "run"),
+    **{stage: ("commands", "stage") for stage in CHAIN},
+    "report": ("commands", "report"),
+    "predict_images": ("use_commands", "predict"),
+    "export": ("use_commands", "export"),
+    "weights": ("weights", "weights"),
+    "ablation": ("ablation", "ablation"),
+    **{name: ("lightning_commands", "run_lightning") for name in LIGHTNING},
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -72,29 +87,15 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
-    commands = ("run", *CHAIN, "export", "ablation", *LIGHTNING)
-    if command not in commands:
-        raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
+    if command not in COMMANDS:
+        raise UserError(f"no such command.{nearest(command, COMMANDS)} See acr --help")
     _quieten()
-    if command == "export" or (command == "predict" and any(word.startswith(("--run", "--images")) for word in rest)):
-        from acr_lightning.cli import use_commands
-
-        return use_commands.export(rest) if command == "export" else use_commands.predict(rest)
-    if command in LIGHTNING:
-        from acr_lightning.cli.lightning_commands import run_lightning
-
-        return run_lightning(command, rest)
-    if command == "ablation":
-        from acr_lightning.cli.ablation import ablation
-
-        return ablation(rest)
-    from acr_lightning.cli import commands as handlers
-
-    if command == "run":
-        return handlers.run(rest)
-    if command == "report":
-        return handlers.report(rest)
-    return handlers.stage(command, rest)
+    trained = any(word.startswith(("--run", "--images")) for word in rest)
+    module, function = COMMANDS["predict_images" if command == "predict" and trained else command]
+    handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
+    # The stages share one function, and so do Lightning's own commands: these are told which one is meant.
+    status: int = handler(command, rest) if function in ("stage", "run_lightning") else handler(rest)
+    return status
 
 
 def _quieten() -> None:

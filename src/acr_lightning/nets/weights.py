@@ -61,7 +61,12 @@ def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
 
 def _file_state(path: str) -> dict[str, Tensor]:
     if not Path(path).is_file():
-        raise UserError(f"weights: no file {path}; known names: {', '.join(PACKAGED)}, timm; null starts at random")
+        raise UserError(
+            f"weights: no file {path}; known names: {', '.join(PACKAGED)}, timm; null starts at random; "
+            "for ResNet38d's file see acr weights --help"
+        )
+    if Path(path).suffix == ".params":
+        raise UserError(f"weights: {path} is of MXNet's format; convert it: acr weights convert {path} OUT.safetensors")
     try:
         return dict(load_state_dict(path, device="cpu", weights_only=True))
     except Exception as error:  # torch, zipfile, pickle and safetensors all raise their own
