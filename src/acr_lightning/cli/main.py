@@ -55,7 +55,6 @@ COMMANDS = {
     "run": ("commands", "run"),
     **{stage: ("commands", "stage") for stage in CHAIN},
     "report": ("commands", "report"),
-    "predict_images": ("use_commands", "predict"),
     "export": ("use_commands", "export"),
     "weights": ("weights", "weights"),
     "ablation": ("ablation", "ablation"),
@@ -75,6 +74,9 @@ def main(words: list[str] | None = None) -> int:
     command, rest = words[0], words[1:]
     try:
         return _dispatch(command, rest)
+    except BrokenPipeError:  # `acr fit --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
         return 130
@@ -91,7 +93,7 @@ def _dispatch(command: str, rest: list[str]) -> int:
         raise UserError(f"no such command.{nearest(command, COMMANDS)} See acr --help")
     _quieten()
     trained = any(word.startswith(("--run", "--images")) for word in rest)
-    module, function = COMMANDS["predict_images" if command == "predict" and trained else command]
+    module, function = ("use_commands", "predict") if command == "predict" and trained else COMMANDS[command]
     handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
     # The stages share one function, and so do Lightning's own commands: these are told which one is meant.
     status: int = handler(command, rest) if function in ("stage", "run_lightning") else handler(rest)
