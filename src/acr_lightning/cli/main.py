@@ -22,6 +22,7 @@ the chain:
   label      stage 3: pseudo-labels from CAMs (background score, dense CRF)
   segment    stage 4: train the segmentation network on the pseudo-labels
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
+             (also another split, the VOC server's pack, any folder of predictions: acr evaluate --help)
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
 Lightning's own, with any class_path (see acr validate --help):
@@ -79,6 +80,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
         return handlers.run(rest)
     if command == "report":
         return handlers.report(rest)
+    if command == "evaluate":
+        from acr_lightning.cli.evaluate_command import evaluate
+
+        return evaluate(rest)
     return handlers.stage(command, rest)
 
 

@@ -78,6 +78,8 @@ class TagFolder(TaggedDataset):
 
     def ids(self, split: Split) -> list[str]:
         """`train` and `seed`: the tagged photos; `val`: the other photos, or the tagged ones if there is no other."""
+        if split == "test":
+            return []
         return list(self._untagged if split == "val" and self._untagged else self._paths)
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102

@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.data.images import read_image
+from acr_lightning.data.images import image_size, read_image
 from acr_lightning.errors import UserError
 
-Split = Literal["train", "seed", "val"]
+Split = Literal["train", "seed", "val", "test"]
 
 
 class TaggedDataset(ABC):
     """Photos with image-level tags; masks, where there are any, serve for scoring only.
 
     Splits: `train` trains both networks and gets pseudo-labels; `seed` is the part of `train` whose CAMs and
-    pseudo-labels are scored; `val` is where the segmentation network predicts and is scored.
+    pseudo-labels are scored; `val` is where the segmentation network predicts and is scored; `test` has neither tags
+    nor masks, a server scores it.
 
     Attributes:
         class_names: the K classes, without background.
@@ -67,7 +68,7 @@ class TaggedDataset(ABC):
         path = self.mask_path(image_id)
         if path is None:
             return None
-        mask, (height, width) = read_mask(path), self.image(image_id).shape[:2]
+        mask, (height, width) = read_mask(path), image_size(self.image_path(image_id))
         if mask.shape != (height, width):
             raise UserError(
                 f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]} but its photo is {width}×{height}; "
@@ -80,7 +81,7 @@ class TaggedDataset(ABC):
         return mask
 
     def fingerprint(self) -> str:
-        """A digest of ids, tags and class names: another one means another training set."""
+        """A digest of class names, and of ids and tags but for `test`: another one means another training set."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for split in ("train", "seed", "val"):
             for image_id in self.ids(split):

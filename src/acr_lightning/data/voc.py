@@ -30,6 +30,7 @@ class VOC2012(TaggedDataset):
             (also looked for beside the shipped configs).
         seed_list: ids of the photos whose CAMs and pseudo-labels are scored.
         val_list: ids on which the segmentation network predicts and is scored.
+        test_list: ids to predict on for the evaluation server; their photos come with the server's own archive.
 
     Raises:
         UserError: the root or a list is missing, a class is unknown, an id has no photo or no tag.
@@ -44,6 +45,7 @@ class VOC2012(TaggedDataset):
         train_list: str = "train_aug",
         seed_list: str = "train",
         val_list: str = "val",
+        test_list: str = "test",
     ) -> None:
         self.root = Path(root)
         self._check_root()
@@ -51,7 +53,9 @@ class VOC2012(TaggedDataset):
             if name not in self.known_classes:
                 raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
         self.class_names = tuple(classes or self.known_classes)
-        self.lists: dict[Split, str] = {"train": train_list, "seed": seed_list, "val": val_list}
+        self.lists: dict[Split, str] = {
+            "train": train_list, "seed": seed_list, "val": val_list, "test": test_list,
+        }  # fmt: skip
         self._index = {name: index for index, name in enumerate(self.class_names)}
         self._tags: dict[str, tuple[int, ...]] = {}
 
@@ -123,7 +127,9 @@ class VOC2012(TaggedDataset):
     def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """VOC's indices to 0..K in the order of `class_names`; pixels of other classes become 255."""
         table = np.full(256, 255, np.uint8)
-        table[0] = 0
-        for label, name in enumerate(self.class_names, start=1):
-            table[self.known_classes.index(name) + 1] = label
+        table[self.stored_labels()] = np.arange(self.num_classes + 1, dtype=np.uint8)
         return table[mask]
+
+    def stored_labels(self) -> NDArray[np.uint8]:
+        """VOC's own index of each label 0..K, `[K + 1]`."""
+        return np.array([0, *(self.known_classes.index(name) + 1 for name in self.class_names)], np.uint8)
