@@ -10,6 +10,7 @@ SHORT = {
     name: f"acr_lightning.{module}.{name}"
     for module, names in {
         "data.voc": ("VOC2012",),
+        "data.coco": ("COCO",),
         "data.tag_folder": ("TagFolder",),
         "data.shapes": ("Shapes",),
         "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),

@@ -55,7 +55,7 @@ class Experiment:
         _merge(section, self.values.get(stage) or {}, stage)
         dataset, seed = copy.deepcopy(self.values.get("dataset")), self.values.get("seed")
         if dataset is not None and "class_path" not in dataset:
-            raise UserError("dataset: needs a class_path (VOC2012, TagFolder, Shapes)")
+            raise UserError("dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes)")
         if dataset is not None:
             dataset["class_path"] = full_path(dataset["class_path"])
         if "data" in section:

@@ -39,6 +39,10 @@ class TaggedDataset(ABC):
     def ids(self, split: Split) -> list[str]:
         """The ids of a split, in their order; empty where the data set has no such split."""
 
+    def listed(self, split: Split) -> list[str]:
+        """The ids of a split before anything is checked, for `acr data check`, which names every fault."""
+        return self.ids(split)
+
     @abstractmethod
     def image_path(self, image_id: str) -> Path:
         """Where the photo of an id lies."""
@@ -50,6 +54,10 @@ class TaggedDataset(ABC):
     def mask_path(self, image_id: str) -> Path | None:
         """Where the mask of an id lies, or None in a data set without masks."""
         return None
+
+    def make_masks(self, ids: list[str]) -> None:
+        """Draw the masks of these ids where they are not files from the start; called once before scoring."""
+        del ids  # most data sets come with mask files
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """The photo, RGB, `[H, W, 3]`.

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.data.id_list import read_ids, shipped
-from acr_lightning.data.tagged import Split, TaggedDataset, nearest
+from acr_lightning.data.id_list import list_path, read_ids
+from acr_lightning.data.known_classes import KnownClasses
+from acr_lightning.data.tagged import Split, nearest
 from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 
 
-class VOC2012(TaggedDataset):
+class VOC2012(KnownClasses):
     """PASCAL VOC 2012: tags from the XML boxes, masks from `SegmentationClass` (scoring only).
 
     Args:
@@ -49,10 +50,7 @@ class VOC2012(TaggedDataset):
     ) -> None:
         self.root = Path(root)
         self._check_root()
-        for name in classes or ():
-            if name not in self.known_classes:
-                raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
-        self.class_names = tuple(classes or self.known_classes)
+        self.keep_classes(classes)
         self.lists: dict[Split, str] = {
             "train": train_list, "seed": seed_list, "val": val_list, "test": test_list,
         }  # fmt: skip
@@ -89,9 +87,7 @@ class VOC2012(TaggedDataset):
         return tagged
 
     def _list_path(self, name: str) -> Path:
-        if not name.endswith(".txt"):
-            return self.root / "ImageSets" / "Segmentation" / f"{name}.txt"
-        return Path(name) if Path(name).is_file() else shipped(name)
+        return list_path(name) if name.endswith(".txt") else self.root / "ImageSets" / "Segmentation" / f"{name}.txt"
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102
         return self.root / "JPEGImages" / f"{image_id}.jpg"
@@ -123,13 +119,3 @@ class VOC2012(TaggedDataset):
             if name not in self.known_classes:
                 raise UserError(f"{path}: unknown class '{name}'.{nearest(name, self.known_classes)}")
         return tuple(sorted({self._index[name] for name in names if name in self._index}))
-
-    def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """VOC's indices to 0..K in the order of `class_names`; pixels of other classes become 255."""
-        table = np.full(256, 255, np.uint8)
-        table[self.stored_labels()] = np.arange(self.num_classes + 1, dtype=np.uint8)
-        return table[mask]
-
-    def stored_labels(self) -> NDArray[np.uint8]:
-        """VOC's own index of each label 0..K, `[K + 1]`."""
-        return np.array([0, *(self.known_classes.index(name) + 1 for name in self.class_names)], np.uint8)

@@ -64,6 +64,7 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
     Raises:
         UserError: some have a mask and some have not.
     """
+    dataset.make_masks(ids)
     paths = [dataset.mask_path(image_id) for image_id in ids]
     missing = [path for path in paths if path is None or not path.is_file()]
     if missing and len(missing) < len(paths):
