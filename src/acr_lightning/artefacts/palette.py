@@ -85,6 +85,23 @@ def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) ->
         raise UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it") from None
 
 
+def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) -> None:
+    """Check every chunk of a mask file: decoding alone does not miss a cut tail.
+
+    Args:
+        source: a path or an open file.
+        name: of an open file, for the message.
+
+    Raises:
+        UserError: a chunk is damaged or missing.
+    """
+    try:
+        with Image.open(source) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{name or source}: damaged or cut short ({error}); make it again or replace it") from None
+
+
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
     """Read a label map `[H, W]`: the indices of a palette PNG, or the values of a grey one.
 

@@ -7,7 +7,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.class_names import build
 from acr_lightning.cli import commands
 from acr_lightning.cli.arguments import Arguments, parse
 from acr_lightning.cli.experiment import SHARED, load
@@ -82,7 +81,7 @@ def _other_split(options: Options, found: Arguments) -> None:
         experiment = load(found.config, [*values, *more])
     if commands.shown_or_checked("evaluate", experiment, found):
         return
-    dataset = _dataset(experiment.values)
+    dataset = experiment.dataset()
     ids = _ids(dataset, split)
     run_stage(experiment, "evaluate", "--force" in found.flags, folder)
     if is_first_process():
@@ -102,7 +101,7 @@ def _against_dataset(options: Options, found: Arguments) -> None:
         raise UserError(f"--{unfit[0]} goes with --gt DIR; with --config the data set says it")
     if not found.config:
         raise UserError("--pred: give the masks, --gt DIR, or a data set, --config FILE")
-    dataset = _dataset(load(found.config, found.values).values)
+    dataset = load(found.config, found.values).dataset()
     ids = _ids(dataset, options.split or "val")
     predictions = Path(str(options.pred))
     if has_masks(dataset, ids):
@@ -154,13 +153,6 @@ def _pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str])
     write_pack(path, predictions, ids, dataset.stored_labels())
     verify_pack(path, {image_id: image_size(dataset.image_path(image_id)) for image_id in ids})
     print(f"{path}: {len(ids)} label maps, verified")
-
-
-def _dataset(values: dict[str, Any]) -> TaggedDataset:
-    if not isinstance(values.get("dataset"), dict) or "class_path" not in values["dataset"]:
-        raise UserError("dataset: the experiment names none; add --config FILE")
-    built: TaggedDataset = build(values["dataset"], "dataset")
-    return built
 
 
 def _ids(dataset: TaggedDataset, split: Split) -> list[str]:

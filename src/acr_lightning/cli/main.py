@@ -25,6 +25,9 @@ the chain:
              (also another split, the VOC server's pack, any folder of predictions: acr evaluate --help)
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
+data:
+  data       acr data check --config FILE | --labels DIR: what is wrong with a data set, or with labels
+
 Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict
 
@@ -66,7 +69,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
-    commands = ("run", *CHAIN, *LIGHTNING)
+    commands = ("run", *CHAIN, "data", *LIGHTNING)
     if command not in commands:
         raise UserError(f"no such command.{nearest(command, commands)} See acr --help")
     _quieten()
@@ -78,6 +81,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
 
     if command == "run":
         return handlers.run(rest)
+    if command == "data":
+        from acr_lightning.cli.data_commands import data
+
+        return data(rest)
     if command == "report":
         return handlers.report(rest)
     if command == "evaluate":

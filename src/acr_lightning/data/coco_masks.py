@@ -5,10 +5,7 @@ So a crowd region keeps 255 where no single instance was drawn, and what nothing
 """
 
 import logging
-import os
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.palette import IGNORE, write_mask
 from acr_lightning.data.coco_index import read_json
 from acr_lightning.errors import UserError
+from acr_lightning.pool import map_in_pool
 
 log = logging.getLogger(__name__)
 # Fewer are drawn sooner than a pool of processes starts.
@@ -104,20 +102,13 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
     Raises:
         UserError: a segmentation cannot be drawn.
     """
-    from rich.progress import track
-
     left = {image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()}
     if not left:
         return
     log.info("drawing %d masks of %s into %s", len(left), annotations, folder)
     pictures = _pictures(annotations, folder, left)
-    if len(pictures) <= FEW:
-        for picture in pictures:
-            _draw(picture)
-        return
-    with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
-        for _ in track(pool.map(_draw, pictures, chunksize=16), "masks", total=len(pictures)):
-            pass
+    for _ in map_in_pool(_draw, pictures, "masks", workers, FEW):
+        pass
 
 
 def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture]:

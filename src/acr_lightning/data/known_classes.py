@@ -20,6 +20,10 @@ class KnownClasses(TaggedDataset, ABC):
 
     known_classes: tuple[str, ...]
 
+    @property
+    def num_stored_labels(self) -> int:  # noqa: D102
+        return len(self.known_classes) + 1
+
     def keep_classes(self, classes: list[str] | None) -> None:
         """Set `class_names`.
 

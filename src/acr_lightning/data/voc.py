@@ -71,7 +71,7 @@ class VOC2012(KnownClasses):
         Raises:
             UserError: an id has no photo, or a training photo has no object at all.
         """
-        ids = read_ids(self._list_path(self.lists[split]))
+        ids = self.listed(split)
         for image_id in ids:
             if not self.image_path(image_id).is_file():
                 raise UserError(
@@ -85,6 +85,9 @@ class VOC2012(KnownClasses):
                 "%d of %d training photos show none of the classes and are left out", len(ids) - len(tagged), len(ids)
             )
         return tagged
+
+    def listed(self, split: Split) -> list[str]:  # noqa: D102
+        return read_ids(self._list_path(self.lists[split]))
 
     def _list_path(self, name: str) -> Path:
         return list_path(name) if name.endswith(".txt") else self.root / "ImageSets" / "Segmentation" / f"{name}.txt"

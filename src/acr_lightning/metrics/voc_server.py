@@ -9,10 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.artefacts.palette import png_bytes, read_mask, read_stored_mask
+from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import check_labels
 from acr_lightning.metrics.folder_scores import require_files
@@ -134,12 +133,9 @@ def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[s
     """
     try:
         stored = read_stored_mask(io.BytesIO(content), name)
-        with Image.open(io.BytesIO(content)) as image:
-            image.verify()  # every chunk to the end: decoding alone does not miss a cut tail
+        check_to_the_end(io.BytesIO(content), name)
     except UserError as error:
-        return [str(error)]
-    except (OSError, SyntaxError) as error:
-        return [f"{name} is damaged ({error})"]
+        return [str(error).partition("; ")[0]]
     found = []
     if stored.file_format != "PNG":
         found.append(f"{name} is a {stored.file_format} file, not a PNG")
