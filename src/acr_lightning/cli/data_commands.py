@@ -15,17 +15,20 @@ from acr_lightning.errors import UserError
 USAGE = """usage: acr data check --config FILE [--json FILE] [--workers N] [--dataset.KEY=VALUE …]
        acr data check --labels DIR [--config FILE | --classes N] [--json FILE] [--workers N]
        acr data check --pack FILE.tgz --config FILE [--split test]
+       acr data download voc2012|sbd|coco2014 [DIR] [--mirror URL]
 
   check      decodes every photo and mask of an experiment's data set and compares size, palette, values and tags;
              with --labels a folder of label maps (pseudo-labels), with --pack an archive for PASCAL VOC's server.
              One line a problem: kind, id, file, what, what to do. Exit status 1 if there are problems.
+  download   into DIR (default: data): resumes where it was cut, verifies size and MD5, unpacks to DIR/VOC2012,
+             DIR/SBD and DIR/coco, and makes VOC's train_aug list as soon as VOC and SBD are both there.
 """
 OWN = ("labels", "json", "workers", "classes", "pack", "split")
 
 
 def data(words: list[str]) -> int:
     """`acr data …`; returns the exit status."""
-    commands = {"check": check}
+    commands = {"check": check, "download": download}
     if not words or words[0] in ("--help", "-h"):
         print(USAGE)
         return 0
@@ -56,6 +59,23 @@ def check(words: list[str]) -> int:
     if "json" in options:
         write_json(str(options["json"]), report.as_json())
     return 1 if report.problems else 0
+
+
+def download(words: list[str]) -> int:
+    """`acr data download NAME [DIR]`."""
+    from acr_lightning.data_care.download import download as get
+
+    found = parse(words)
+    values = dict(found.values)
+    if "--help" in found.flags:
+        print(USAGE)
+        return 0
+    if not 1 <= len(found.words) <= 2 or values.keys() - {"mirror"}:
+        raise UserError("data download: expected voc2012|sbd|coco2014 [DIR] [--mirror URL]")
+    mirror = str(values["mirror"]) if "mirror" in values else None
+    for line in get(found.words[0], Path(found.words[1] if len(found.words) == 2 else "data"), mirror):
+        print(line)
+    return 0
 
 
 def _report(options: dict[str, Any], found: Arguments) -> Report:

@@ -27,6 +27,7 @@ the chain:
 
 data:
   data       acr data check --config FILE | --labels DIR: what is wrong with a data set, or with labels
+             acr data download voc2012|sbd|coco2014 [DIR]: resumes, verifies, unpacks
 
 Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict
