@@ -33,7 +33,8 @@ Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict
 
 options:
-  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, demo.yaml, tag_folder.yaml)
+  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
+                    tag_folder.yaml)
   --run DIR         where results go (default: the experiment's `run`)
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
                     --dataset.root=DIR, --trainer.devices=4

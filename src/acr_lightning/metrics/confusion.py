@@ -1,5 +1,7 @@
 """IoU, precision and recall from a confusion matrix of integer counts."""
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,9 +55,11 @@ def write_confusion(path: str | Path, counts: NDArray[np.int64], label_names: Se
         counts: `[K + 1, K + 1]`.
         label_names: K + 1 names, background first.
     """
-    lines = [",".join(["true \\ predicted", *label_names])]
-    lines += [",".join([name, *map(str, row)]) for name, row in zip(label_names, counts.tolist(), strict=True)]
-    write_text(path, "\n".join(lines) + "\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")  # a class name may hold a comma
+    writer.writerow(["true \\ predicted", *label_names])
+    writer.writerows([name, *row] for name, row in zip(label_names, counts.tolist(), strict=True))
+    write_text(path, text.getvalue())
 
 
 def miou(counts: NDArray[np.int64]) -> float:
