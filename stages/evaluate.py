@@ -1,7 +1,8 @@
 """Stage evaluate: the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network.
 
 Reads `cam/cams/`, `label/labels/` and `segment/last.ckpt`, each if its stage was done. Writes
-`evaluate/predictions/<id>.png`, `evaluate/scores.json` and `evaluate/scores.md`; without masks nothing is scored.
+`evaluate/predictions/<id>.png`, `evaluate/scores.json`, `evaluate/scores.md` and `evaluate/confusion_*.csv` (pixels);
+without masks nothing is scored. `acr evaluate --split S` does another split, in the folder `evaluate_S`.
 """
 
 from pathlib import Path
@@ -42,6 +43,6 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
         counts = inference.predict(section, PredictionWriter(results), results, ".png", is_whole)
     if is_first_process():
         data = section["data"]["init_args"]
-        records = score_run(folder.parent, build(data["dataset"], "dataset"), data.get("splits", ["val"]))
+        records = score_run(folder.parent, build(data["dataset"], "dataset"), data.get("splits", ["val"]), folder)
         counts["scores"] = len(records)
     return counts

@@ -6,6 +6,7 @@ os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SIL
 import numpy as np
 import pytest
 import torch
+from tiny_coco import write_coco
 
 from acr_lightning.data.shapes import Shapes
 
@@ -39,6 +40,15 @@ def rng():
 def shapes_root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "shapes"
     Shapes(str(root), num_train=16, num_val=6, size=64, seed=3)
+    return root
+
+
+@pytest.fixture(scope="session")
+def coco_root(tmp_path_factory):
+    """COCO's layout of 2014 and of 2017 in one folder."""
+    root = tmp_path_factory.mktemp("data") / "coco"
+    for year in (2014, 2017):
+        write_coco(root, year)
     return root
 
 

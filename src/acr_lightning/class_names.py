@@ -1,6 +1,7 @@
 """Short names in experiment files: `VOC2012` for `acr_lightning.data.voc.VOC2012`."""
 
 import importlib
+import inspect
 from typing import Any
 
 from acr_lightning.data.tagged import nearest
@@ -10,6 +11,7 @@ SHORT = {
     name: f"acr_lightning.{module}.{name}"
     for module, names in {
         "data.voc": ("VOC2012",),
+        "data.coco": ("COCO",),
         "data.tag_folder": ("TagFolder",),
         "data.shapes": ("Shapes",),
         "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),
@@ -49,6 +51,21 @@ def import_class(class_path: str, where: str) -> Any:
         ) from None
 
 
+def class_and_arguments(node: dict[str, Any], where: str) -> tuple[Any, dict[str, Any]]:
+    """The class and the arguments of a node with `class_path` and `init_args`.
+
+    Raises:
+        UserError: there is no such class, or an argument is missing or unknown.
+    """
+    made, arguments = import_class(node["class_path"], where), node.get("init_args") or {}
+    try:
+        inspect.signature(made).bind(**arguments)
+    except TypeError as error:
+        raise UserError(f"{where}: {node['class_path']}: {error}") from None
+    return made, arguments
+
+
 def build(node: dict[str, Any], where: str) -> Any:
-    """Make what a node with `class_path` and `init_args` describes."""
-    return import_class(node["class_path"], where)(**(node.get("init_args") or {}))
+    """Make what a node with `class_path` and `init_args` describes (see `class_and_arguments` for the errors)."""
+    made, arguments = class_and_arguments(node, where)
+    return made(**arguments)

@@ -1,5 +1,6 @@
 """`acr` as a user types it, in a process of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -153,6 +154,26 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path):
     assert again.returncode == 0
     assert again.stderr.count("done before") == 6
     assert times == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    another_split_and_the_pack(config, run, tmp_path)
+
+
+def another_split_and_the_pack(config, run, tmp_path):
+    """Neither touches the chain's own evaluation."""
+    before = {path: path.stat().st_mtime_ns for path in (run / "evaluate").rglob("*") if path.is_file()}
+    packed = acr("evaluate", "--config", config, "--split", "val", "--pack", tmp_path / "results.tgz")
+    assert packed.returncode == 0, packed.stderr
+    assert "done before" in packed.stderr
+    assert "results.tgz: 6 label maps, verified" in packed.stdout
+    other = acr("evaluate", "--config", config, "--split", "train")
+    assert other.returncode == 0, other.stderr
+    assert [record["what"] for record in json.loads((run / "evaluate_train" / "scores.json").read_text())] == [
+        "network"
+    ]
+    assert len(list((run / "evaluate_train" / "predictions").glob("*.png"))) == 16
+    [header, *rows] = (run / "evaluate_train" / "confusion_network.csv").read_text().splitlines()
+    assert header.startswith("true \\ predicted,background,")
+    assert sum(int(count) for row in rows for count in row.split(",")[1:]) == 16 * 64 * 64
+    assert before == {path: path.stat().st_mtime_ns for path in (run / "evaluate").rglob("*") if path.is_file()}
 
 
 def test_photos_and_tags_without_masks(config, shapes, tmp_path):

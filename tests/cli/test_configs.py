@@ -1,4 +1,4 @@
-"""Every shipped experiment: each section parses as it is, and both trainings take two steps on tiny scenes."""
+"""Every shipped experiment: each section parses as it is, and both trainings take two steps on tiny data."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ TINY_TRAINER = {
 
 
 def test_there_are_configs():
-    assert {"demo.yaml", "voc.yaml", "voc6.yaml", "tag_folder.yaml"} <= set(CONFIGS)
+    assert {"coco.yaml", "coco_mini.yaml", "demo.yaml", "voc.yaml", "voc6.yaml", "tag_folder.yaml"} <= set(CONFIGS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -28,13 +28,15 @@ def test_every_section_parses(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("stage", ["fit", "segment"])
-def test_two_steps(name, stage, shapes_root, tmp_path):
+def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
+    if load(name, []).values["dataset"]["class_path"] == "COCO":
+        dataset = {"dataset.root": str(coco_root), "dataset.cache": str(tmp_path / "cache")}
+    else:
+        scenes = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
+        dataset = {"dataset": {"class_path": "Shapes", "init_args": scenes}}
     values = {
         "run": str(tmp_path),
-        "dataset": {
-            "class_path": "Shapes",
-            "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
-        },
+        **dataset,
         f"{stage}.model.weights": None,
         f"{stage}.data.crop": 32,
         f"{stage}.data.batch_size": 2,
@@ -49,6 +51,7 @@ def test_two_steps(name, stage, shapes_root, tmp_path):
         values |= {"segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))
     part = cli.model.classifier.classify if stage == "fit" else cli.model.network.head.branches[0]
+    assert cli.model.options.num_classes == (80 if "coco" in name else 4)
     before = part.weight.detach().clone()
     cli.trainer.fit(cli.model, cli.datamodule)
     assert cli.trainer.fit_loop.total_batch_idx == 1

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from acr_lightning.artefacts.palette import read_mask, write_mask
+from acr_lightning.data.images import image_size, read_image
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.data.shapes_scenes import draw_scene
 from acr_lightning.data.tag_folder import TagFolder
@@ -185,6 +186,22 @@ def test_missing_tags_file_and_root(folder):
         TagFolder(str(folder))
     with pytest.raises(UserError, match="no such folder of photos"):
         TagFolder(str(folder / "nowhere"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_size_from_the_header_is_that_of_the_upright_photo(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (9, 4)).save(tmp_path / "p.jpg", exif=exif)
+    assert image_size(tmp_path / "p.jpg") == read_image(tmp_path / "p.jpg").shape[:2]
+
+
+def test_size_of_what_is_no_photo(tmp_path):
+    (tmp_path / "p.jpg").write_text("hello")
+    with pytest.raises(UserError, match="not an image"):
+        image_size(tmp_path / "p.jpg")
+    with pytest.raises(UserError, match="no such photo"):
+        image_size(tmp_path / "nothing.jpg")
 
 
 def test_shapes_are_seeded_and_do_not_depend_on_their_number(tmp_path, shapes):

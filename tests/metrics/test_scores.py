@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from acr_lightning.metrics.confusion import confusion, miou, scores
+from acr_lightning.metrics.confusion import confusion, miou, scores, write_confusion
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 
 
@@ -41,6 +43,14 @@ def test_scores_by_hand():
     assert found["classes"]["cat"]["recall"] == pytest.approx(75)
     assert found["miou"] == pytest.approx((100 * 6 / 9 + 50) / 2)
     assert found["absent"] == ["dog"]
+
+
+def test_the_confusion_matrix_is_kept_as_whole_pixels(tmp_path):
+    counts = np.array([[2**40, 0], [3, 4]])
+    write_confusion(tmp_path / "c.csv", counts, ["background", "cat, asleep"])
+    rows = list(csv.reader((tmp_path / "c.csv").open()))
+    assert rows[0][1:] == [row[0] for row in rows[1:]] == ["background", "cat, asleep"]
+    assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == counts.tolist()
 
 
 def test_sweep_equals_scoring_each_threshold():

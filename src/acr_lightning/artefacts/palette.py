@@ -1,6 +1,8 @@
 """Label maps as palette PNGs, the way PASCAL VOC stores them."""
 
+import io
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,27 +26,89 @@ def voc_palette() -> NDArray[np.uint8]:
 
 def write_mask(path: str | Path, mask: NDArray[np.uint8]) -> None:
     """Write a label map `[H, W]` (0 background, 1..K classes, 255 ignore) as a palette PNG, atomically."""
+    with atomic_write(path) as file:
+        file.write(png_bytes(mask))
+
+
+def png_bytes(mask: NDArray[np.uint8]) -> bytes:
+    """A label map `[H, W]` as a PNG with VOC's palette."""
     image = Image.fromarray(mask)
     image.putpalette(voc_palette().tobytes())  # makes it a palette image whose indices are the labels
-    with atomic_write(path) as file:
-        image.save(file, "PNG")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class StoredMask(NamedTuple):
+    """A mask as its file has it.
+
+    Attributes:
+        labels: indices of a palette image, or values of a grey one, `[H, W]`.
+        colours: the file's palette, `[N, 3]` with N up to 256; None in a grey image.
+        file_format: as Pillow names it; masks are `PNG`.
+    """
+
+    labels: NDArray[np.uint8]
+    colours: NDArray[np.uint8] | None
+    file_format: str
+
+    def wrong_colours(self) -> list[int]:
+        """The labels in use whose colour is not VOC's: then the indices may mean something else than the colours."""
+        if self.colours is None:
+            return []
+        used, palette = np.unique(self.labels), voc_palette()
+        return [int(i) for i in used if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
+
+
+def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) -> StoredMask:
+    """Read a mask file with its palette.
+
+    Args:
+        source: a path or an open file.
+        name: of an open file, for the message.
+
+    Raises:
+        UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
+    """
+    where = name or source
+    try:
+        with Image.open(source) as image:
+            if image.mode not in ("P", "L"):
+                raise UserError(f"{where}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
+            labels = np.array(image, dtype=np.uint8)
+            flat = image.getpalette("RGB") if image.mode == "P" else None
+            colours = None if flat is None else np.array(flat, np.uint8).reshape(-1, 3)
+            return StoredMask(labels, colours, image.format or "unknown")
+    except FileNotFoundError:
+        raise UserError(f"{where}: no such mask") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it") from None
+
+
+def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) -> None:
+    """Check every chunk of a mask file: decoding alone does not miss a cut tail.
+
+    Args:
+        source: a path or an open file.
+        name: of an open file, for the message.
+
+    Raises:
+        UserError: a chunk is damaged or missing.
+    """
+    try:
+        with Image.open(source) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{name or source}: damaged or cut short ({error}); make it again or replace it") from None
 
 
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
     """Read a label map `[H, W]`: the indices of a palette PNG, or the values of a grey one.
 
     Raises:
-        UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
+        UserError: see `read_stored_mask`.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise UserError(f"{path}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
-            return np.array(image, dtype=np.uint8)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such mask") from None
-    except (OSError, SyntaxError) as error:
-        raise UserError(f"{path}: cannot be read as a mask ({error}); make it again or replace it") from None
+    return read_stored_mask(path).labels
 
 
 def is_whole(path: str | Path) -> bool:

@@ -26,13 +26,18 @@ def stage(name: str, words: list[str]) -> int:
     # Shared keys stand at the top of an experiment, all others belong to this stage's section.
     values = [(key if key.split(".")[0] in SHARED else f"{name}.{key}", value) for key, value in found.values]
     experiment = load(found.config, values)
+    if not shown_or_checked(name, experiment, found):
+        run_stage(experiment, name, force="--force" in found.flags)
+    return 0
+
+
+def shown_or_checked(name: str, experiment: Experiment, found: Arguments) -> bool:
+    """Do what `--print_config` and `--check` ask for; whether one of them was given."""
     if "--print_config" in found.flags:
         print(yaml.safe_dump(_jsonable(experiment.section(name)), sort_keys=False), end="")
     elif "--check" in found.flags:
         check([name], experiment)
-    else:
-        run_stage(experiment, name, force="--force" in found.flags)
-    return 0
+    return bool({"--print_config", "--check"} & found.flags)
 
 
 def run(words: list[str]) -> int:

@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from acr_lightning import stages
-from acr_lightning.class_names import full_path
+from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
-from acr_lightning.data.tagged import nearest
+from acr_lightning.data.tagged import TaggedDataset, nearest
 from acr_lightning.errors import UserError
 
 SHARED = ("run", "dataset", "seed", "stages")
@@ -49,13 +49,35 @@ class Experiment:
                 raise UserError(f"stages: no stage '{name}'.{nearest(str(name), stages.CHAIN)}")
         return [name for name in stages.CHAIN if name in wanted]
 
+    def dataset_node(self) -> dict[str, Any]:
+        """`class_path` and `init_args` of the data set.
+
+        Raises:
+            UserError: the experiment names none.
+        """
+        node = self.values.get("dataset")
+        if not isinstance(node, dict) or "class_path" not in node:
+            raise UserError("dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes); add --config FILE")
+        return node
+
+    def dataset(self) -> TaggedDataset:
+        """The data set.
+
+        Raises:
+            UserError: the experiment names none, or it cannot be made.
+        """
+        from acr_lightning.cli.keys import check_classes
+
+        check_classes(self.dataset_node(), "dataset")
+        made: TaggedDataset = build(self.dataset_node(), "dataset")
+        return made
+
     def section(self, stage: str) -> dict[str, Any]:
         """The full section of a stage: its defaults, the experiment's values, the data set and the seed."""
         section = stages.load(stage).defaults(self.run)
         _merge(section, self.values.get(stage) or {}, stage)
-        dataset, seed = copy.deepcopy(self.values.get("dataset")), self.values.get("seed")
-        if dataset is not None and "class_path" not in dataset:
-            raise UserError("dataset: needs a class_path (VOC2012, TagFolder, Shapes)")
+        seed = self.values.get("seed")
+        dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if dataset is not None:
             dataset["class_path"] = full_path(dataset["class_path"])
         if "data" in section:

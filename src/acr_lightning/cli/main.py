@@ -23,6 +23,7 @@ the chain:
   label      stage 3: pseudo-labels from CAMs (background score, dense CRF)
   segment    stage 4: train the segmentation network on the pseudo-labels
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
+             (also another split, the VOC server's pack, any folder of predictions: acr evaluate --help)
   report     one HTML page: acr report RUN [RUN …] [--output FILE]
 
 with a trained network:
@@ -30,6 +31,8 @@ with a trained network:
   export     the network as ONNX or TorchScript: acr export --run DIR
 
 beside the chain:
+  data       acr data check --config FILE | --labels DIR: what is wrong with a data set, or with labels
+             acr data download voc2012|sbd|coco2014 [DIR]: resumes, verifies, unpacks
   weights    ResNet38d's ImageNet weights: acr weights convert FILE.params OUT.safetensors
   ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
 
@@ -37,7 +40,8 @@ Lightning's own, with any class_path (see acr validate --help):
   validate, test, predict (without --images)
 
 options:
-  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, demo.yaml, tag_folder.yaml)
+  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
+                    tag_folder.yaml)
   --run DIR         where results go (default: the experiment's `run`)
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
                     --dataset.root=DIR, --trainer.devices=4
@@ -54,7 +58,9 @@ version {__version__}
 COMMANDS = {
     "run": ("commands", "run"),
     **{stage: ("commands", "stage") for stage in CHAIN},
+    "evaluate": ("evaluate_command", "evaluate"),
     "report": ("commands", "report"),
+    "data": ("data_commands", "data"),
     "export": ("use_commands", "export"),
     "weights": ("weights", "weights"),
     "ablation": ("ablation", "ablation"),

@@ -3,6 +3,7 @@
 import copy
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from acr_lightning import stages
@@ -30,13 +31,19 @@ def is_done(experiment: Experiment, stage: str) -> bool:
     return manifest.is_done(experiment.run / stage, wanted)
 
 
-def run_stage(experiment: Experiment, stage: str, force: bool = False) -> None:
+def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: Path | None = None) -> None:
     """Do a stage in this process.
+
+    Args:
+        experiment: with the stage's section.
+        stage: its name.
+        force: do it again even if it is done.
+        folder: of its results, if not the stage's own.
 
     Raises:
         UserError: what it needs is missing, or its input is bad.
     """
-    section, read, folder = experiment.section(stage), inputs(experiment, stage), experiment.run / stage
+    section, read, folder = experiment.section(stage), inputs(experiment, stage), folder or experiment.run / stage
     for name in stages.load(stage).READS:
         _require_done(experiment, name, stage)
     if manifest.is_done(folder, manifest.digest(section, read)) and not force:

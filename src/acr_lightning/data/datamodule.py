@@ -1,6 +1,7 @@
 """What each stage's loaders read."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,7 +136,7 @@ class WholePhotos(LightningDataModule):
 
     with_tags = False
 
-    def __init__(self, dataset: TaggedDataset, splits: list[Split], num_workers: int = 2) -> None:
+    def __init__(self, dataset: TaggedDataset, splits: Sequence[Split], num_workers: int = 2) -> None:
         super().__init__()
         self.dataset, self.num_workers = dataset, num_workers
         self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
@@ -197,7 +198,7 @@ class TestPhotos(WholePhotos):
     def __init__(
         self,
         dataset: TaggedDataset,
-        splits: list[Literal["train", "seed", "val"]] = ["val"],  # noqa: B006  jsonargparse copies it
+        splits: list[Literal["train", "seed", "val", "test"]] = ["val"],  # noqa: B006  jsonargparse copies it
         num_workers: int = 2,
     ) -> None:
         super().__init__(dataset, splits, num_workers)

@@ -25,6 +25,11 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
+def list_path(name: str) -> Path:
+    """Where a list of ids lies: in the working folder, or beside the shipped configs."""
+    return Path(name) if Path(name).is_file() else shipped(name)
+
+
 def shipped(name: str) -> Path:
     """Where a file that ships beside the configs lies (it need not exist)."""
     return Path(str(resources.files("acr_lightning.configs"))) / name

@@ -9,6 +9,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from acr_lightning.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+# EXIF: its tag for the camera's orientation, and the values that swap height and width.
+ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
@@ -33,3 +36,20 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """The upper 8 of 16 bits, grey."""
     return Image.fromarray((np.asarray(image).astype(np.uint32).clip(0, 65535) >> 8).astype(np.uint8))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of a photo, upright, from its header alone (nothing is decoded).
+
+    Raises:
+        UserError: the file is missing or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            return (width, height) if turned else (height, width)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such photo") from None
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{path}: not an image ({error}); replace it or drop its id") from None

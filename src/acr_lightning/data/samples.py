@@ -37,6 +37,8 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     ) -> None:
         self.dataset, self.transform, self.seed, self.labels = dataset, transform, seed, labels
         self.ids = dataset.ids("train")
+        if labels == "masks":
+            dataset.make_masks(self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)

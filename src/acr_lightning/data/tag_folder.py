@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,23 @@ class TagFolder(TaggedDataset):
         classes: list[str] | None = None,
         masks: str | None = None,
     ) -> None:
+        self._read(root, tags, classes, masks)
+        for fault in self._faults():
+            raise UserError(fault)
+
+    @classmethod
+    def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
+        made = cls.__new__(cls)
+        try:
+            made._read(**arguments)
+        except UserError as error:
+            return [str(error)]
+        return list(made._faults())
+
+    def _read(
+        self, root: str, tags: str = "tags.csv", classes: list[str] | None = None, masks: str | None = None
+    ) -> None:
+        """What is in the folder and in the file, whether it fits or not."""
         self.root = Path(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
@@ -50,25 +69,14 @@ class TagFolder(TaggedDataset):
         self.masks = Path(masks) if masks else None
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
-        names = self._read_tags_file()
-        found = sorted({name for names_of_photo in names.values() for name in names_of_photo})
+        self._names = self._read_tags_file()
+        found = sorted({name for names_of_photo in self._names.values() for name in names_of_photo})
         self.class_names = tuple(classes or found)
-        for photo, names_of_photo in names.items():
-            if not names_of_photo:
-                raise UserError(f"{self.tags_file}: photo '{photo}' has no tag; tag it or take its line out")
-            for name in names_of_photo:
-                if name not in self.class_names:
-                    raise UserError(
-                        f"{self.tags_file}: photo '{photo}' has the unknown tag '{name}'."
-                        f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
-                    )
-            if not (self.root / photo).is_file():
-                raise UserError(f"{self.tags_file}: photo '{photo}' is not in {self.root}")
         index = {name: number for number, name in enumerate(self.class_names)}
-        self._paths = {_id(photo): self.root / photo for photo in names}
-        if len(self._paths) < len(names):
-            raise UserError(f"{self.root}: two photos differ only in their suffix; rename one")
-        self._tags = {_id(photo): sorted({index[name] for name in names[photo]}) for photo in names}
+        self._paths = {_id(photo): self.root / photo for photo in self._names}
+        self._tags = {
+            _id(photo): sorted({index[name] for name in names if name in index}) for photo, names in self._names.items()
+        }
         untagged = [
             path.relative_to(self.root).as_posix()
             for path in sorted(self.root.rglob("*"))
@@ -76,8 +84,26 @@ class TagFolder(TaggedDataset):
         ]
         self._untagged = {_id(photo): self.root / photo for photo in untagged if _id(photo) not in self._paths}
 
+    def _faults(self) -> Iterator[str]:
+        """What is wrong with the tags file, line by line."""
+        for photo, names in self._names.items():
+            if not names:
+                yield f"{self.tags_file}: photo '{photo}' has no tag; tag it or take its line out"
+            for name in names:
+                if name not in self.class_names:
+                    yield (
+                        f"{self.tags_file}: photo '{photo}' has the unknown tag '{name}'."
+                        f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
+                    )
+            if not (self.root / photo).is_file():
+                yield f"{self.tags_file}: photo '{photo}' is not in {self.root}"
+        if len(self._paths) < len(self._names):
+            yield f"{self.root}: two photos differ only in their suffix; rename one"
+
     def ids(self, split: Split) -> list[str]:
         """`train` and `seed`: the tagged photos; `val`: the other photos, or the tagged ones if there is no other."""
+        if split == "test":
+            return []
         return list(self._untagged if split == "val" and self._untagged else self._paths)
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102

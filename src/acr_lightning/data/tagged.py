@@ -5,23 +5,24 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.data.images import read_image
+from acr_lightning.data.images import image_size, read_image
 from acr_lightning.errors import UserError
 
-Split = Literal["train", "seed", "val"]
+Split = Literal["train", "seed", "val", "test"]
 
 
 class TaggedDataset(ABC):
     """Photos with image-level tags; masks, where there are any, serve for scoring only.
 
     Splits: `train` trains both networks and gets pseudo-labels; `seed` is the part of `train` whose CAMs and
-    pseudo-labels are scored; `val` is where the segmentation network predicts and is scored.
+    pseudo-labels are scored; `val` is where the segmentation network predicts and is scored; `test` has neither tags
+    nor masks, a server scores it.
 
     Attributes:
         class_names: the K classes, without background.
@@ -38,6 +39,24 @@ class TaggedDataset(ABC):
     def ids(self, split: Split) -> list[str]:
         """The ids of a split, in their order; empty where the data set has no such split."""
 
+    @property
+    def num_stored_labels(self) -> int:
+        """How many labels a mask file may hold, background among them and 255 not."""
+        return self.num_classes + 1
+
+    @classmethod
+    def setup_faults(cls, **arguments: Any) -> list[str]:
+        """Every reason for which a data set with these arguments cannot be made, for `acr data check`."""
+        try:
+            cls(**arguments)
+        except UserError as error:
+            return [str(error)]
+        return []
+
+    def listed(self, split: Split) -> list[str]:
+        """The ids of a split before anything is checked, for `acr data check`, which names every fault."""
+        return self.ids(split)
+
     @abstractmethod
     def image_path(self, image_id: str) -> Path:
         """Where the photo of an id lies."""
@@ -49,6 +68,10 @@ class TaggedDataset(ABC):
     def mask_path(self, image_id: str) -> Path | None:
         """Where the mask of an id lies, or None in a data set without masks."""
         return None
+
+    def make_masks(self, ids: list[str]) -> None:
+        """Draw the masks of these ids where they are not files from the start; called once before scoring."""
+        del ids  # most data sets come with mask files
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """The photo, RGB, `[H, W, 3]`.
@@ -67,7 +90,7 @@ class TaggedDataset(ABC):
         path = self.mask_path(image_id)
         if path is None:
             return None
-        mask, (height, width) = read_mask(path), self.image(image_id).shape[:2]
+        mask, (height, width) = read_mask(path), image_size(self.image_path(image_id))
         if mask.shape != (height, width):
             raise UserError(
                 f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]} but its photo is {width}×{height}; "
@@ -80,7 +103,7 @@ class TaggedDataset(ABC):
         return mask
 
     def fingerprint(self) -> str:
-        """A digest of ids, tags and class names: another one means another training set."""
+        """A digest of class names, and of ids and tags but for `test`: another one means another training set."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for split in ("train", "seed", "val"):
             for image_id in self.ids(split):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.data.id_list import read_ids, shipped
-from acr_lightning.data.tagged import Split, TaggedDataset, nearest
+from acr_lightning.data.id_list import list_path, read_ids
+from acr_lightning.data.known_classes import KnownClasses
+from acr_lightning.data.tagged import Split, nearest
 from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 
 
-class VOC2012(TaggedDataset):
+class VOC2012(KnownClasses):
     """PASCAL VOC 2012: tags from the XML boxes, masks from `SegmentationClass` (scoring only).
 
     Args:
@@ -30,6 +31,7 @@ class VOC2012(TaggedDataset):
             (also looked for beside the shipped configs).
         seed_list: ids of the photos whose CAMs and pseudo-labels are scored.
         val_list: ids on which the segmentation network predicts and is scored.
+        test_list: ids to predict on for the evaluation server; their photos come with the server's own archive.
 
     Raises:
         UserError: the root or a list is missing, a class is unknown, an id has no photo or no tag.
@@ -44,14 +46,14 @@ class VOC2012(TaggedDataset):
         train_list: str = "train_aug",
         seed_list: str = "train",
         val_list: str = "val",
+        test_list: str = "test",
     ) -> None:
         self.root = Path(root)
         self._check_root()
-        for name in classes or ():
-            if name not in self.known_classes:
-                raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
-        self.class_names = tuple(classes or self.known_classes)
-        self.lists: dict[Split, str] = {"train": train_list, "seed": seed_list, "val": val_list}
+        self.keep_classes(classes)
+        self.lists: dict[Split, str] = {
+            "train": train_list, "seed": seed_list, "val": val_list, "test": test_list,
+        }  # fmt: skip
         self._index = {name: index for index, name in enumerate(self.class_names)}
         self._tags: dict[str, tuple[int, ...]] = {}
 
@@ -69,7 +71,7 @@ class VOC2012(TaggedDataset):
         Raises:
             UserError: an id has no photo, or a training photo has no object at all.
         """
-        ids = read_ids(self._list_path(self.lists[split]))
+        ids = self.listed(split)
         for image_id in ids:
             if not self.image_path(image_id).is_file():
                 raise UserError(
@@ -84,10 +86,11 @@ class VOC2012(TaggedDataset):
             )
         return tagged
 
+    def listed(self, split: Split) -> list[str]:  # noqa: D102
+        return read_ids(self._list_path(self.lists[split]))
+
     def _list_path(self, name: str) -> Path:
-        if not name.endswith(".txt"):
-            return self.root / "ImageSets" / "Segmentation" / f"{name}.txt"
-        return Path(name) if Path(name).is_file() else shipped(name)
+        return list_path(name) if name.endswith(".txt") else self.root / "ImageSets" / "Segmentation" / f"{name}.txt"
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102
         return self.root / "JPEGImages" / f"{image_id}.jpg"
@@ -119,11 +122,3 @@ class VOC2012(TaggedDataset):
             if name not in self.known_classes:
                 raise UserError(f"{path}: unknown class '{name}'.{nearest(name, self.known_classes)}")
         return tuple(sorted({self._index[name] for name in names if name in self._index}))
-
-    def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """VOC's indices to 0..K in the order of `class_names`; pixels of other classes become 255."""
-        table = np.full(256, 255, np.uint8)
-        table[0] = 0
-        for label, name in enumerate(self.class_names, start=1):
-            table[self.known_classes.index(name) + 1] = label
-        return table[mask]

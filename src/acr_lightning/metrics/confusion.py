@@ -1,5 +1,9 @@
 """IoU, precision and recall from a confusion matrix of integer counts."""
 
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.artefacts.palette import IGNORE
+from acr_lightning.errors import UserError
 
 
 def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels: int) -> NDArray[np.int64]:
@@ -25,6 +31,35 @@ def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels
         ignore_index=IGNORE,
     )
     return counts.numpy().astype(np.int64)
+
+
+def check_labels(labels: NDArray[np.uint8], num_labels: int, where: str | Path) -> None:
+    """Check that a prediction holds nothing but labels: it has no 255.
+
+    Raises:
+        UserError: it has another value.
+    """
+    highest = int(labels.max(initial=0))
+    if highest >= num_labels:
+        raise UserError(
+            f"{where}: holds the value {highest}, but a prediction's labels are 0 to {num_labels - 1}; "
+            "make it again, or set the right number of classes"
+        )
+
+
+def write_confusion(path: str | Path, counts: NDArray[np.int64], label_names: Sequence[str]) -> None:
+    """Write a confusion matrix as CSV, atomically: a row for each true label, a column for each predicted one, pixels.
+
+    Args:
+        path: the file.
+        counts: `[K + 1, K + 1]`.
+        label_names: K + 1 names, background first.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")  # a class name may hold a comma
+    writer.writerow(["true \\ predicted", *label_names])
+    writer.writerows([name, *row] for name, row in zip(label_names, counts.tolist(), strict=True))
+    write_text(path, text.getvalue())
 
 
 def miou(counts: NDArray[np.int64]) -> float:

@@ -13,13 +13,16 @@ from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.cam_scores import sweep_cams
-from acr_lightning.metrics.confusion import confusion, miou, scores
+from acr_lightning.metrics.confusion import check_labels, confusion, miou, scores, write_confusion
+from acr_lightning.metrics.folder_scores import require_files
 
 ORACLE = "best of all thresholds on these masks"
 
 
-def score_run(run: Path, dataset: TaggedDataset, tested: list[Split]) -> list[dict[str, Any]]:
-    """Score what a run has made; write `evaluate/scores.json`, `scores.md` and `thresholds.json`.
+def score_run(
+    run: Path, dataset: TaggedDataset, tested: list[Split], folder: Path | None = None
+) -> list[dict[str, Any]]:
+    """Score what a run has made; write `scores.json`, `scores.md`, `confusion_*.csv` and `thresholds.json`.
 
     CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
 
@@ -27,25 +30,31 @@ def score_run(run: Path, dataset: TaggedDataset, tested: list[Split]) -> list[di
         run: folder of the run.
         dataset: with masks; without any, nothing is scored, and the files say so.
         tested: splits that the network predicted on.
+        folder: of the predictions and the scores, `<run>/evaluate` if None; in another folder (of another split) only
+            the network is scored.
 
     Returns:
         A record for each score, in the chain's order.
     """
+    own = folder is None or folder == run / "evaluate"
+    folder = folder or run / "evaluate"
     names = ["background", *dataset.class_names]
     records: list[dict[str, Any]] = []
     ids = dataset.ids("seed")
-    if has_masks(dataset, ids):
+    if own and has_masks(dataset, ids):
         records += _cam_records(run, dataset, ids, names)
         if (run / "label" / "labels").is_dir():
-            records.append(_label_record(run, dataset, ids, names))
+            counts = score_folder(run / "label" / "labels", dataset, ids)
+            write_confusion(folder / "confusion_label.csv", counts, names)
+            records.append({**_label_conditions(run), **scores(counts, names)})
     test_ids = list(dict.fromkeys(image_id for split in tested for image_id in dataset.ids(split)))
-    if (run / "evaluate" / "predictions").is_dir() and has_masks(dataset, test_ids):
-        counts = score_folder(run / "evaluate" / "predictions", dataset, test_ids)
-        settings = _init_args(run, "evaluate")
-        conditions = _kept(settings, "scales", "flip", "long_side", "crf")
+    if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
+        counts = score_folder(folder / "predictions", dataset, test_ids)
+        write_confusion(folder / "confusion_network.csv", counts, names)
+        conditions = _kept(_init_args(folder), "scales", "flip", "long_side", "crf")
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
-    write_json(run / "evaluate" / "scores.json", records)
-    write_text(run / "evaluate" / "scores.md", table(records))
+    write_json(folder / "scores.json", records)
+    write_text(folder / "scores.md", table(records))
     return records
 
 
@@ -55,6 +64,7 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
     Raises:
         UserError: some have a mask and some have not.
     """
+    dataset.make_masks(ids)
     paths = [dataset.mask_path(image_id) for image_id in ids]
     missing = [path for path in paths if path is None or not path.is_file()]
     if missing and len(missing) < len(paths):
@@ -68,13 +78,15 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArra
     """The confusion matrix `[K + 1, K + 1]` of a folder of label maps against the masks.
 
     Raises:
-        UserError: a label map is missing, damaged, or not of its mask's size.
+        UserError: a label map is missing, damaged, not of its mask's size, or holds a value that is no label.
     """
+    require_files(folder, ids)
     counts = np.zeros((dataset.num_classes + 1,) * 2, np.int64)
     for image_id in ids:
         mask, label = dataset.mask(image_id), read_mask(folder / f"{image_id}.png")
         if mask is None or mask.shape != label.shape:
-            raise UserError(f"{folder / image_id}.png: not of the size of its mask; remove the stage's folder")
+            raise UserError(f"{folder / image_id}.png: not of the size of its mask; make it again")
+        check_labels(label, len(counts), folder / f"{image_id}.png")
         counts += confusion(mask, label, len(counts))
     return counts
 
@@ -87,8 +99,7 @@ def _cam_records(run: Path, dataset: TaggedDataset, ids: list[str], names: list[
     curve = [{"threshold": level / LEVELS, **{key: row[key] for key in keys}} for level, row in enumerate(rows)]
     write_json(run / "evaluate" / "thresholds.json", curve)
     best = int(np.argmax([miou(matrix) for matrix in matrices]))
-    settings = _init_args(run, "cam")
-    conditions = _kept(settings, "scales", "flip", "long_side")
+    conditions = _kept(_init_args(run / "cam"), "scales", "flip", "long_side")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
     records = [{**base, "threshold": best / LEVELS, "chosen": ORACLE, **rows[best]}]
     made = read_manifest(run / "label")
@@ -98,7 +109,7 @@ def _cam_records(run: Path, dataset: TaggedDataset, ids: list[str], names: list[
     return records
 
 
-def _label_record(run: Path, dataset: TaggedDataset, ids: list[str], names: list[str]) -> dict[str, Any]:
+def _label_conditions(run: Path) -> dict[str, Any]:
     made = read_manifest(run / "label") or {}
     counts, config = made.get("counts", {}), made.get("config", {})
     return {
@@ -107,12 +118,12 @@ def _label_record(run: Path, dataset: TaggedDataset, ids: list[str], names: list
         "crf": config.get("crf", "soft_cam"),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
-        **scores(score_folder(run / "label" / "labels", dataset, ids), names),
     }
 
 
-def _init_args(run: Path, stage: str) -> dict[str, Any]:
-    made = read_manifest(run / stage) or {}
+def _init_args(folder: Path) -> dict[str, Any]:
+    """The arguments of the model that a stage's folder was made with."""
+    made = read_manifest(folder) or {}
     found: dict[str, Any] = made.get("config", {}).get("model", {}).get("init_args", {})
     return found
 

@@ -35,5 +35,7 @@ def automatic_threshold(files: Iterable[Path]) -> float:
 def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:
     """The threshold with the best mIoU on the masks of the split `seed`."""
     log.warning("label: threshold oracle reads the masks of the split seed")
-    matrices = sweep_cams(cams, dataset, dataset.ids("seed")).confusion()
+    ids = dataset.ids("seed")
+    dataset.make_masks(ids)
+    matrices = sweep_cams(cams, dataset, ids).confusion()
     return int(np.argmax([miou(matrix) for matrix in matrices])) / LEVELS

@@ -91,7 +91,8 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
 
 
 def _settings(run: Path) -> dict[str, str]:
-    """The configuration of every stage that has a manifest, in the order in which they were done."""
+    """The configuration of every stage's folder that has a manifest, in the order in which they were done."""
     folders = [path.parent for path in run.glob(f"*/{manifest.NAME}") if ".old-" not in path.parent.name]
-    made = sorted((one for folder in folders if (one := manifest.read(folder))), key=lambda one: one["written"])
-    return {one["stage"]: yaml.safe_dump(one["config"], sort_keys=False) for one in made}
+    made = {folder.name: one for folder in folders if (one := manifest.read(folder))}
+    ordered = sorted(made.items(), key=lambda item: item[1]["written"])
+    return {name: yaml.safe_dump(one["config"], sort_keys=False) for name, one in ordered}

@@ -1,0 +1,149 @@
+"""What training needs of an `instances_*.json`, in one small file: the JSON is parsed once, by one process."""
+
+import hashlib
+import json
+import logging
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
+NAME = "index.npz"
+# Another version is another folder: an index of an older program is made again.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class CocoIndex:
+    """The photos of one JSON.
+
+    Attributes:
+        folder: of everything that is derived from the JSON.
+        class_names: of the JSON's categories, in its order.
+        files: names of the photos, `[N]`, in the order of the JSON.
+        tagged: whether a photo has an object of a class, `[N, K]`.
+    """
+
+    folder: Path
+    class_names: tuple[str, ...]
+    files: tuple[str, ...]
+    tagged: NDArray[np.bool_]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each id; an id is a photo's file name without the suffix."""
+        return {PurePosixPath(file).stem: row for row, file in enumerate(self.files)}
+
+
+def read_index(annotations: Path, cache: Path) -> CocoIndex:
+    """The index of a JSON; the first call makes it.
+
+    Args:
+        annotations: `instances_*.json`.
+        cache: folder under which the index is kept, by the JSON's name, size and time of change.
+
+    Raises:
+        UserError: the JSON is missing, damaged or no COCO annotation, or the cache cannot be written to.
+    """
+    folder = cache / f"{annotations.stem}-{_key(annotations)}"
+    if (folder / NAME).is_file():
+        try:
+            return _load(folder)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("%s: damaged index (%s), made again", folder / NAME, error)
+    log.info("%s: read once, for the index %s", annotations, folder / NAME)
+    content = read_json(annotations)
+    images, tagged = index_of(content, annotations)
+    names = [str(category["name"]) for category in content["categories"]]
+    try:
+        with atomic_write(folder / NAME) as file:
+            np.savez_compressed(
+                file,
+                class_names=np.array(names, dtype=np.str_),
+                files=np.array([image["file_name"].encode() for image in images], dtype=np.bytes_),
+                tagged=np.packbits(tagged, axis=1),
+            )
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); set dataset.cache to a folder of your own"
+        ) from None
+    return _load(folder)
+
+
+def _key(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError:
+        raise UserError(
+            f"{path}: no such file; set dataset.root to the folder that holds annotations/, and dataset.year"
+        ) from None
+    return hashlib.sha256(f"{VERSION} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:8]
+
+
+def _load(folder: Path) -> CocoIndex:
+    with np.load(folder / NAME, allow_pickle=False) as stored:
+        names = tuple(str(name) for name in stored["class_names"])
+        files = tuple(name.decode() for name in stored["files"].tolist())
+        tagged = np.unpackbits(stored["tagged"], axis=1, count=len(names)).astype(bool)
+    if len(tagged) != len(files):
+        raise ValueError("photos and tags differ in number")
+    return CocoIndex(folder, names, files, tagged)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read COCO annotations.
+
+    Raises:
+        UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged JSON ({error}); unpack or download it again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not COCO annotations, expected an object")
+    for name, keys in (
+        ("images", ("id", "file_name", "height", "width")),
+        ("annotations", ("id", "image_id", "category_id", "segmentation")),
+        ("categories", ("id", "name")),
+    ):
+        if not isinstance(content.get(name), list):
+            raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
+        for number, item in enumerate(content[name]):
+            if missing := [key for key in keys if key not in item]:
+                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
+    return content
+
+
+def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
+    """The photos of COCO annotations, and whether each shows each class, `[N, K]`; crowds count as well.
+
+    Raises:
+        UserError: a photo is listed twice, or an annotation names an unknown photo or category.
+    """
+    images = content["images"]
+    rows = {image["id"]: row for row, image in enumerate(images)}
+    stems = {PurePosixPath(image["file_name"]).stem for image in images}
+    if len(rows) < len(images) or len(stems) < len(images):
+        raise UserError(f"{where}: a photo is listed twice")
+    columns = {category["id"]: column for column, category in enumerate(content["categories"])}
+    tagged = np.zeros((len(images), len(columns)), bool)
+    for annotation in content["annotations"]:
+        row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])
+        if row is None or column is None:
+            raise UserError(
+                f"{where}: annotation {annotation['id']} names the unknown "
+                + (f"photo {annotation['image_id']}" if row is None else f"category {annotation['category_id']}")
+            )
+        tagged[row, column] = True
+    return images, tagged

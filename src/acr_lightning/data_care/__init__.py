@@ -1,0 +1,1 @@
+"""Care for data: what is wrong with a data set or with labels, and getting the public data sets."""

@@ -1,0 +1,121 @@
+"""A whole data set: every split, every photo, in a pool of processes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import get_args
+
+from acr_lightning.artefacts.palette import IGNORE
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.data_care.check_photo import PhotoResult, Wanted, check_photo
+from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
+from acr_lightning.errors import UserError
+from acr_lightning.pool import map_in_pool
+
+# Splits whose photos need tags, and splits that are scored, where masks are there for all photos or for none.
+TAGGED: tuple[Split, ...] = ("train", "seed")
+SCORED: tuple[Split, ...] = ("seed", "val")
+FEW = 50
+
+
+def check_dataset(dataset: TaggedDataset, workers: int | None = None) -> Report:
+    """Check lists, photos, tags and masks of a data set.
+
+    Args:
+        dataset: which one.
+        workers: processes; None takes all cores.
+    """
+    report = Report()
+    splits = _listed(dataset, report)
+    wanted = _wanted(dataset, splits, report)
+    work = partial(check_photo, dataset=dataset)
+    results = {found.image_id: found for found in map_in_pool(work, wanted, "photos", workers, FEW)}
+    for found in results.values():
+        report.problems += found.problems
+        report.notes += found.notes
+    _compare_splits(splits, report)
+    report.tables["splits"] = (
+        ("split", "photos", "with a mask", "photos with problems"),
+        [
+            (
+                split,
+                len(ids),
+                sum(bool(results[i].pixels) for i in ids),
+                sum(bool(results[i].problems) for i in ids),
+            )
+            for split, ids in splits.items()
+        ],
+    )
+    report.tables["classes"] = _class_table(dataset, splits, results, report)
+    return report
+
+
+def _listed(dataset: TaggedDataset, report: Report) -> dict[Split, list[str]]:
+    """The ids of each split that there is."""
+    splits: dict[Split, list[str]] = {}
+    for split in get_args(Split):
+        try:
+            ids = dataset.listed(split)
+        except UserError as error:
+            # Only who sends results to a server has a list of test photos.
+            if split != "test":
+                report.problems.append(from_error("list", "", error))
+            continue
+        if ids:
+            splits[split] = ids
+        elif split == "train":
+            what = "no photo to train on"
+            report.problems.append(Finding("list", "", split, what, "check the list, the tags and the classes"))
+    return splits
+
+
+def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Report) -> list[Wanted]:
+    """What each photo must have; an id in two splits is checked once."""
+    tagged = {image_id for split in TAGGED for image_id in splits.get(split, [])}
+    scored: set[str] = set()
+    for split in SCORED:
+        ids = splits.get(split, [])
+        try:
+            dataset.make_masks(ids)
+        except UserError as error:
+            report.problems.append(from_error("list", "", error))
+        paths = [dataset.mask_path(image_id) for image_id in ids]
+        if any(path is not None and path.is_file() for path in paths):
+            scored |= set(ids)
+        elif ids:
+            what = "has no masks, so nothing is scored on it"
+            report.notes.append(Finding("masks", "", split, what, "add masks if there are any"))
+    every = dict.fromkeys(image_id for ids in splits.values() for image_id in ids)
+    return [Wanted(image_id, image_id in tagged, image_id in scored) for image_id in every]
+
+
+def _compare_splits(splits: dict[Split, list[str]], report: Report) -> None:
+    """Notes on photos that the network is trained and scored on."""
+    train = set(splits.get("train", []))
+    for split in ("val", "test"):
+        if shared := [image_id for image_id in splits.get(split, []) if image_id in train]:
+            what = f"{len(shared)} of its photos are also trained on, the first is {shared[0]}"
+            report.notes.append(Finding("overlap", "", split, what, "take them off one of the lists"))
+
+
+def _class_table(
+    dataset: TaggedDataset, splits: dict[Split, list[str]], results: dict[str, PhotoResult], report: Report
+) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+    """Photos by class: tagged in train, with pixels in each scored split, and the share of pixels."""
+    tagged = Counter(tag for image_id in splits.get("train", []) for tag in results[image_id].tags)
+    masks = {
+        split: Counter(label for image_id in splits.get(split, []) for label in results[image_id].pixels)
+        for split in SCORED
+    }
+    pixels: Counter[int] = Counter()
+    for found in results.values():
+        pixels.update(found.pixels)
+    total = max(1, pixels.total())
+    rows: list[Sequence[Cell]] = []
+    for label, name in [*enumerate(["background", *dataset.class_names]), (IGNORE, "not scored")]:
+        in_train: str | int = tagged[label - 1] if 0 < label < IGNORE else ""
+        rows.append((name, in_train, *(masks[split][label] for split in SCORED), round(100 * pixels[label] / total, 2)))
+        if in_train == 0:
+            what = f"no training photo is tagged {name}, so it cannot be learned"
+            report.notes.append(Finding("class", "", "train", what, "add photos, or leave the class out"))
+    return ("class", "tagged in train", "in masks of seed", "in masks of val", "% of the masks' pixels"), rows

@@ -1,0 +1,145 @@
+"""A linter for a folder of label maps: pseudo-labels, or masks that somebody drew."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from acr_lightning.artefacts.palette import IGNORE
+from acr_lightning.data.images import image_size
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.data_care.check_photo import check_mask
+from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
+from acr_lightning.errors import UserError
+from acr_lightning.pool import map_in_pool
+
+FEW = 50
+
+
+class LabelMap(NamedTuple):
+    """A label map to be checked.
+
+    Attributes:
+        image_id: its name in the folder, without the suffix.
+        path: the file.
+        photo: its photo, if known.
+        tags: the classes that it may show, counted from 0; None if unknown.
+    """
+
+    image_id: str
+    path: Path
+    photo: Path | None
+    tags: tuple[int, ...] | None
+
+
+class LabelResult(NamedTuple):
+    """Findings of one label map, and its pixels by label."""
+
+    problems: list[Finding]
+    notes: list[Finding]
+    pixels: dict[int, int]
+
+
+def check_labels(
+    folder: Path, dataset: TaggedDataset | None = None, num_classes: int | None = None, workers: int | None = None
+) -> Report:
+    """Check every `<id>.png` of a folder.
+
+    Args:
+        folder: of the label maps, 0 background, 1..K, 255 unknown.
+        dataset: gives photos, tags and the number of classes; None checks the files alone.
+        num_classes: K, where there is no data set; None takes every label up to 254.
+        workers: processes; None takes all cores.
+
+    Raises:
+        UserError: there is no such folder, or it holds no label map.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of labels")
+    paths = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.png"))}
+    if not paths:
+        raise UserError(f"{folder}: holds no label map (<id>.png)")
+    report = Report()
+    num_labels = (dataset.num_classes if dataset else IGNORE - 1 if num_classes is None else num_classes) + 1
+    tags, photos = _expected(dataset, paths, folder, report) if dataset else ({}, {})
+    maps = [LabelMap(image_id, path, photos.get(image_id), tags.get(image_id)) for image_id, path in paths.items()]
+    names = dataset.class_names if dataset else tuple(f"class {label}" for label in range(1, num_labels))
+    work = partial(check_label_map, num_labels=num_labels, class_names=names)
+    results = list(map_in_pool(work, maps, "labels", workers, FEW))
+    for found in results:
+        report.problems += found.problems
+        report.notes += found.notes
+    report.tables["labels"] = _label_table(names, tags, results)
+    return report
+
+
+def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...]) -> LabelResult:
+    """Check one label map against its palette, its photo's size, and its photo's tags."""
+    size = None
+    problems: list[Finding] = []
+    notes: list[Finding] = []
+    if item.photo is not None:
+        try:
+            size = image_size(item.photo)
+        except UserError as error:
+            problems.append(from_error("photo", item.image_id, error))
+    stored, found = check_mask(item.image_id, item.path, size, num_labels)
+    problems += found
+    if stored is None:
+        return LabelResult(problems, notes, {})
+    values, counts = np.unique(stored.labels, return_counts=True)
+    pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    file = str(item.path)
+    if stored.colours is None:
+        notes.append(Finding("palette", item.image_id, file, "is grey, without a palette", "fine to train on"))
+    shown = [label for label in pixels if 0 < label < num_labels]
+    if pixels.keys() == {IGNORE}:
+        problems.append(
+            Finding("empty", item.image_id, file, "is 255 throughout, nothing is learned from it", "make it again")
+        )
+    elif not shown:
+        notes.append(Finding("empty", item.image_id, file, "shows background alone", "lower the threshold if many do"))
+    if item.tags is not None and (strange := [label for label in shown if label - 1 not in item.tags]):
+        what = f"shows what is not tagged: {', '.join(class_names[label - 1] for label in strange)}"
+        problems.append(Finding("tags", item.image_id, file, what, "keep the tagged classes only"))
+    return LabelResult(problems, notes, pixels)
+
+
+def _expected(
+    dataset: TaggedDataset, paths: Mapping[str, Path], folder: Path, report: Report
+) -> tuple[dict[str, tuple[int, ...]], dict[str, Path]]:
+    """Tags and photos of the label maps; missing and surplus label maps are reported."""
+    train, every = dataset.ids("train"), dict.fromkeys(dataset.ids("train") + dataset.ids("seed"))
+    for image_id in train:
+        if image_id not in paths:
+            file = str(folder / f"{image_id}.png")
+            report.problems.append(Finding("missing", image_id, file, "no such label", "run `acr label`"))
+    tags = {image_id: tuple(dataset.tags(image_id).tolist()) for image_id in every if image_id in paths}
+    others = dict.fromkeys([*every, *dataset.ids("val")])
+    photos = {image_id: dataset.image_path(image_id) for image_id in others if image_id in paths}
+    for image_id, path in paths.items():
+        if image_id not in others:
+            what = "is no id of the data set"
+            report.notes.append(Finding("surplus", image_id, str(path), what, "remove it, or set the right dataset"))
+    return tags, photos
+
+
+def _label_table(
+    names: tuple[str, ...], tags: dict[str, tuple[int, ...]], results: list[LabelResult]
+) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+    """By label: photos tagged, label maps that show it, share of all pixels."""
+    tagged = Counter(tag + 1 for found in tags.values() for tag in found)
+    shown = Counter(label for found in results for label in found.pixels)
+    pixels: Counter[int] = Counter()
+    for found in results:
+        pixels.update(found.pixels)
+    total = max(1, pixels.total())
+    rows: list[Sequence[Cell]] = []
+    for label, name in [*enumerate(["background", *names]), (IGNORE, "unknown (255)")]:
+        if tagged[label] or shown[label] or label in (0, IGNORE):
+            count: str | int = tagged[label] if tags and 0 < label < IGNORE else ""
+            rows.append((name, count, shown[label], round(100 * pixels[label] / total, 2)))
+    return ("label", "photos tagged", "label maps", "% of all pixels"), rows

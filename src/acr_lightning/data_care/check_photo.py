@@ -1,0 +1,127 @@
+"""One photo, its tags and its mask: what is wrong with them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from acr_lightning.artefacts.palette import IGNORE, StoredMask, check_to_the_end, read_stored_mask
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.data_care.finding import Finding, from_error
+from acr_lightning.errors import UserError
+
+
+class Wanted(NamedTuple):
+    """What a photo must have.
+
+    Attributes:
+        image_id: the photo.
+        tags: whether it must have tags.
+        mask: whether it must have a mask; one that is there is checked anyway.
+    """
+
+    image_id: str
+    tags: bool
+    mask: bool
+
+
+class PhotoResult(NamedTuple):
+    """What was found with one photo.
+
+    Attributes:
+        image_id: the photo.
+        problems: what has to be mended.
+        notes: what may be meant so.
+        tags: classes, counted from 0.
+        pixels: of its mask, by label 0..K and 255; empty without a readable mask.
+    """
+
+    image_id: str
+    problems: list[Finding]
+    notes: list[Finding]
+    tags: tuple[int, ...]
+    pixels: dict[int, int]
+
+
+def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
+    """Decode a photo and its mask to the end, and compare them with each other and with the tags."""
+    image_id = wanted.image_id
+    problems: list[Finding] = []
+    size = None
+    try:
+        size = dataset.image(image_id).shape[:2]
+    except UserError as error:
+        kind = "damaged" if dataset.image_path(image_id).is_file() else "missing"
+        problems.append(from_error(kind, image_id, error))
+    tags: tuple[int, ...] = ()
+    if wanted.tags:
+        try:
+            tags = tuple(dataset.tags(image_id).tolist())
+        except UserError as error:
+            problems.append(from_error("tags", image_id, error))
+    path = dataset.mask_path(image_id)
+    stored = None
+    if path is not None and path.is_file():
+        stored, found = check_mask(image_id, path, size, dataset.num_stored_labels)
+        problems += found
+    elif path is not None and wanted.mask:
+        problems.append(Finding("missing", image_id, str(path), "no such mask", "add it, or take the id off the list"))
+    if stored is None:
+        return PhotoResult(image_id, problems, [], tags, {})
+    labels, counts = np.unique(dataset.relabel(stored.labels), return_counts=True)
+    pixels = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if wanted.tags else []
+    return PhotoResult(image_id, problems, notes, tags, pixels)
+
+
+def check_mask(
+    image_id: str, path: Path, size: tuple[int, ...] | None, num_labels: int
+) -> tuple[StoredMask | None, list[Finding]]:
+    """Read a label map and check its palette, size and values.
+
+    Args:
+        image_id: whose it is.
+        path: the file.
+        size: height and width of its photo, if known.
+        num_labels: labels that it may hold, besides 255.
+
+    Returns:
+        The label map, None if it cannot be read, and the problems.
+    """
+    try:
+        stored = read_stored_mask(path)
+        check_to_the_end(path)
+    except UserError as error:
+        return None, [from_error("colour" if "8-bit grey" in str(error) else "damaged", image_id, error)]
+    found = []
+    if wrong := stored.wrong_colours():
+        what = f"the palette's colour of {_some(wrong)} is not VOC's, so the indices may not be labels"
+        found.append(Finding("palette", image_id, str(path), what, "write the labels themselves as indices"))
+    if size is not None and stored.labels.shape != tuple(size):
+        height, width = stored.labels.shape
+        what = f"is {width}×{height}, its photo {size[1]}×{size[0]}"
+        found.append(Finding("size", image_id, str(path), what, "make it again at the photo's size"))
+    unknown = [value for value in np.unique(stored.labels).tolist() if num_labels <= value < IGNORE]
+    if unknown:
+        what = f"holds {_some(unknown)}, but labels are 0 to {num_labels - 1}, and 255"
+        found.append(Finding("value", image_id, str(path), what, "write the labels themselves as indices"))
+    return stored, found
+
+
+def compare_tags(
+    image_id: str, path: Path, tags: tuple[int, ...], pixels: dict[int, int], class_names: tuple[str, ...]
+) -> list[Finding]:
+    """Notes on classes that are tagged and have no pixel, or the other way round (VOC itself has such photos)."""
+    shown = {label - 1 for label in pixels if 0 < label <= len(class_names)}
+    found = []
+    if untagged := sorted(shown - set(tags)):
+        what = f"shows what is not tagged: {', '.join(class_names[k] for k in untagged)}"
+        found.append(Finding("tags", image_id, str(path), what, "add the tag, unless it was left out on purpose"))
+    if unseen := sorted(set(tags) - shown):
+        what = f"does not show what is tagged: {', '.join(class_names[k] for k in unseen)}"
+        found.append(Finding("tags", image_id, str(path), what, "take the tag away, unless its pixels are 255"))
+    return found
+
+
+def _some(values: list[int]) -> str:
+    return ", ".join(map(str, values[:5])) + (" …" if len(values) > 5 else "")

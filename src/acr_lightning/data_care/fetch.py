@@ -1,0 +1,149 @@
+"""Downloading one large file so that a cut connection or a kill costs nothing: HTTP ranges into a `.part` file."""
+
+import errno
+import hashlib
+import http.client
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from acr_lightning import __version__
+from acr_lightning.data_care.sources import Archive
+from acr_lightning.errors import UserError
+
+BLOCK = 1 << 20
+SECONDS = 60
+# Tries in a row that bring nothing, before the next address is taken.
+TRIES = 3
+# Called with (bytes so far).
+Tell = Callable[[int], None]
+
+
+class NotThisOne(Exception):
+    """An address does not have the file; another may."""
+
+
+def fetch(archive: Archive, folder: Path, tell: Tell = lambda done: None) -> Path:
+    """Download an archive, or go on where an earlier call stopped; verify it; then give it its name.
+
+    Args:
+        archive: what and from where.
+        folder: where it goes.
+        tell: called with the number of bytes that are there.
+
+    Raises:
+        UserError: no address has it, the connection stays cut, its size or checksum is wrong, or the disk is full.
+    """
+    target, part = folder / archive.name, folder / f"{archive.name}.part"
+    folder.mkdir(parents=True, exist_ok=True)
+    if target.is_file():
+        if reason := mismatch(target, archive):
+            raise UserError(f"{target}: {reason}; remove it and run the command again")
+        return target
+    _check_space(folder, archive.size - _size(part))
+    reasons = []
+    for url in archive.urls:
+        try:
+            _fetch_from(url, part, archive.size, tell)
+            break
+        except NotThisOne as error:
+            reasons.append(f"{url}: {error}")
+    else:
+        kept = f"; {_size(part)} of {archive.size} bytes are kept, the same command continues" if _size(part) else ""
+        raise UserError(f"{'; '.join(reasons)}{kept}")
+    if reason := mismatch(part, archive):
+        part.unlink()
+        raise UserError(f"{archive.name}: {reason}; what was downloaded is removed, run the command again")
+    part.rename(target)
+    return target
+
+
+def mismatch(path: Path, archive: Archive) -> str | None:
+    """Why a file is not the archive, or None if it is."""
+    if path.stat().st_size != archive.size:
+        return f"has {path.stat().st_size} bytes, expected {archive.size}"
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return None if digest.hexdigest() == archive.md5 else f"its MD5 is {digest.hexdigest()}, expected {archive.md5}"
+
+
+def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
+    """Fill the part from one address, connection by connection."""
+    if not url.startswith(("http://", "https://")):
+        raise NotThisOne("no HTTP address")
+    left = TRIES
+    while _size(part) != size:
+        before = _size(part)
+        try:
+            _one_connection(url, part, size, tell)
+            reason = "the connection was cut"
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise NotThisOne(f"HTTP {error.code} {error.reason}") from None
+            reason = f"HTTP {error.code} {error.reason}"
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise UserError(f"{part}: cannot be written ({error.strerror})") from None
+            raise UserError(
+                f"{part}: no space left on the disk; {_size(part)} of {size} bytes are kept, the same command continues"
+            ) from None
+        left = TRIES if _size(part) > before else left - 1
+        if not left:
+            raise NotThisOne(reason)
+
+
+def _one_connection(url: str, part: Path, size: int, tell: Tell) -> None:
+    """Ask for what is missing and append what comes."""
+    start = _size(part)
+    if start > size:
+        part.unlink()
+        start = 0
+    headers = {"User-Agent": f"acr-lightning/{__version__}"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as response:
+        appended = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        if appended:
+            _check_range(response.headers.get("Content-Range", ""), start, size)
+        elif (length := response.headers.get("Content-Length")) and int(length) != size:
+            raise NotThisOne(f"the file there has {length} bytes, expected {size}")
+        # A server that does not know ranges sends the whole again.
+        with part.open("ab" if appended else "wb") as file:
+            _copy(response, file, start if appended else 0, size, tell)
+
+
+def _copy(response: Any, file: IO[bytes], done: int, size: int, tell: Tell) -> None:
+    tell(done)
+    while done < size and (block := response.read(min(BLOCK, size - done))):
+        file.write(block)
+        done += len(block)
+        tell(done)
+
+
+def _check_range(text: str, start: int, size: int) -> None:
+    """Check that a partial answer begins where ours ends, and is of the same file."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+    if not found or int(found[1]) != start:
+        raise NotThisOne(f"asked for bytes from {start}, got '{text}'")
+    if found[2] not in ("*", str(size)):
+        raise NotThisOne(f"the file there has {found[2]} bytes, expected {size}")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder}: {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed; choose another folder"
+        )

@@ -1,0 +1,76 @@
+"""What a check finds: problems, and notes on what may be meant so."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from acr_lightning.errors import UserError
+
+Cell = str | int | float
+
+
+class Finding(NamedTuple):
+    """One thing that a check found.
+
+    Attributes:
+        kind: `missing`, `damaged`, `size` …
+        image_id: whose; empty where it is about no single photo.
+        file: where.
+        what: is wrong.
+        remedy: what to do.
+    """
+
+    kind: str
+    image_id: str
+    file: str
+    what: str
+    remedy: str
+
+    def line(self) -> str:
+        """The finding as one line."""
+        return "  ".join(part or "-" for part in self)
+
+
+# Where an error's message does not say it.
+REMEDIES = {
+    "missing": "add it, or take the id off the list",
+    "damaged": "replace it, or take the id off the list",
+    "colour": "write the labels as the indices of a palette PNG",
+    "tags": "mend the annotation, or take the id off the list",
+    "list": "mend the list, or name another",
+    "photo": "replace the photo",
+}
+
+
+def from_error(kind: str, image_id: str, error: UserError | str) -> Finding:
+    """A finding from an error's message, which has the form `file: what; what to do`."""
+    file, separator, rest = str(error).partition(": ")
+    what, _, remedy = (rest if separator else file).partition("; ")
+    return Finding(kind, image_id, file if separator else "", what, remedy or REMEDIES.get(kind, ""))
+
+
+@dataclass
+class Report:
+    """The result of a check.
+
+    Attributes:
+        problems: what has to be mended.
+        notes: what may be meant so.
+        tables: by title: a head and rows, for people.
+    """
+
+    problems: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Cell]]]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        tables = {
+            title: [dict(zip(head, row, strict=True)) for row in rows] for title, (head, rows) in self.tables.items()
+        }
+        found = asdict(self)
+        return {
+            "problems": [Finding(*one)._asdict() for one in found["problems"]],
+            "notes": [Finding(*one)._asdict() for one in found["notes"]],
+            "tables": tables,
+        }

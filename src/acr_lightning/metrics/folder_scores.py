@@ -1,0 +1,68 @@
+"""Any folder of predictions against any folder of masks."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.palette import IGNORE, read_mask
+from acr_lightning.data.id_list import read_ids
+from acr_lightning.errors import UserError
+from acr_lightning.metrics.confusion import check_labels, confusion
+
+MOST_LABELS = IGNORE  # 0 to 254, for 255 is not scored
+
+
+def score_folders(
+    predictions: Path, masks: Path, num_classes: int | None = None, id_list: Path | None = None
+) -> tuple[NDArray[np.int64], int]:
+    """Count a folder of label maps against a folder of masks.
+
+    Args:
+        predictions: folder of `<id>.png`, 0 background, 1..K.
+        masks: folder of `<id>.png`, 0 background, 1..K, 255 not scored.
+        num_classes: K; None takes the highest label that occurs on either side.
+        id_list: the ids to score, one a line; None takes every mask.
+
+    Returns:
+        The confusion matrix `[K + 1, K + 1]`, and how many images were counted.
+
+    Raises:
+        UserError: a file is missing or damaged, sizes differ, or a value is no label.
+    """
+    for folder in (predictions, masks):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder")
+    found = sorted(path.relative_to(masks).with_suffix("").as_posix() for path in masks.rglob("*.png"))
+    ids = read_ids(id_list) if id_list else found
+    if not ids:
+        raise UserError(f"{masks}: holds no mask (<id>.png)")
+    require_files(predictions, ids)
+    num_labels = MOST_LABELS if num_classes is None else num_classes + 1
+    counts = np.zeros((num_labels, num_labels), np.int64)
+    for image_id in ids:
+        mask, prediction = read_mask(masks / f"{image_id}.png"), read_mask(predictions / f"{image_id}.png")
+        if mask.shape != prediction.shape:
+            raise UserError(
+                f"{predictions / image_id}.png: is {prediction.shape[1]}×{prediction.shape[0]}, "
+                f"its mask {mask.shape[1]}×{mask.shape[0]}; predict at the photo's size"
+            )
+        check_labels(prediction, num_labels, predictions / f"{image_id}.png")
+        check_labels(mask[mask != IGNORE], num_labels, masks / f"{image_id}.png")
+        counts += confusion(mask, prediction, num_labels)
+    if num_classes is None:
+        occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+        num_labels = int(occurring.max(initial=0)) + 1
+    return counts[:num_labels, :num_labels], len(ids)
+
+
+def require_files(folder: Path, ids: list[str]) -> None:
+    """Check that a folder holds `<id>.png` for every id.
+
+    Raises:
+        UserError: some are missing; the first five are named.
+    """
+    missing = [image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()]
+    if missing:
+        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+        raise UserError(f"{folder}: {len(missing)} of {len(ids)} label maps are missing: {named}")

@@ -1,0 +1,151 @@
+"""The archive that PASCAL VOC's evaluation server takes, and a verifier that says why one is refused (FACTS §4)."""
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
+from acr_lightning.errors import UserError
+from acr_lightning.metrics.confusion import check_labels
+from acr_lightning.metrics.folder_scores import require_files
+
+FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
+NUM_LABELS = 21
+SUFFIXES = (".tgz", ".tar.gz")
+# No label map of a VOC photo comes near; a member that claims more is not read.
+MOST_BYTES = 1 << 26
+
+
+def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDArray[np.uint8]) -> None:
+    """Write a pack: `results/VOC2012/Segmentation/comp6_test_cls/<id>.png`, one for each id, and nothing else.
+
+    The same predictions give the same bytes: no dates, no owners.
+
+    Args:
+        path: the archive, `.tgz`; it appears whole or not at all.
+        predictions: folder of label maps `<id>.png`, 0 background, 1..K.
+        ids: every id of the server's list.
+        stored_labels: VOC's own index of each label, `[K + 1]`.
+
+    Raises:
+        UserError: a label map is missing, damaged or holds a value that is no label; or the archive's name is wrong.
+    """
+    if not path.name.endswith(SUFFIXES):
+        raise UserError(f"{path}: the server takes a .tgz; name the pack so")
+    require_files(predictions, ids)
+    with (
+        atomic_write(path) as file,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for image_id in ids:
+            source = predictions / f"{image_id}.png"
+            labels = read_mask(source)
+            check_labels(labels, len(stored_labels), source)
+            content = png_bytes(stored_labels[labels])
+            member = tarfile.TarInfo(str(FOLDER / f"{image_id}.png"))
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+def verify_pack(path: Path, sizes: dict[str, tuple[int, int]]) -> None:
+    """Check a pack as a whole.
+
+    Args:
+        path: the archive.
+        sizes: height and width of every photo of the list, by id.
+
+    Raises:
+        UserError: it would be refused; the first five reasons are given.
+    """
+    faults = pack_faults(path, sizes)
+    if faults:
+        more = f" … and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise UserError(f"{path}: no valid pack: {'; '.join(faults[:5])}{more}")
+
+
+def pack_faults(path: Path, sizes: dict[str, tuple[int, int]]) -> list[str]:
+    """Everything for which the server would refuse or misread a pack, each in one sentence that names the member.
+
+    Args:
+        path: the archive.
+        sizes: height and width of every photo of the list, by id.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such pack")
+    faults: list[str] = []
+    seen: set[str] = set()
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for member in archive:
+                faults += _member_faults(archive, member, sizes, seen)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        return [*faults, f"is no whole tar archive ({str(error).splitlines()[0].rstrip(':')})"]
+    missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in seen]
+    return faults + [f"{FOLDER / image_id}.png is missing" for image_id in missing]
+
+
+def _member_faults(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, sizes: dict[str, tuple[int, int]], seen: set[str]
+) -> Iterable[str]:
+    """The faults of one member; its name is added to `seen`."""
+    name = member.name
+    if name.startswith("/"):
+        return [f"{name} has an absolute path"]
+    if ".." in PurePosixPath(name).parts:
+        return [f"{name} leads out of the archive"]
+    if member.isdir() and PurePosixPath(name) in (FOLDER, *FOLDER.parents):
+        return []
+    if not member.isfile():
+        return [f"{name} is no plain file"]
+    if name in seen:
+        return [f"{name} is there twice"]
+    seen.add(name)
+    if PurePosixPath(name).parent != FOLDER:
+        return [f"{name} does not lie in {FOLDER}"]
+    size = sizes.get(PurePosixPath(name).stem)
+    if size is None or not name.endswith(".png"):
+        return [f"{name} is not on the list"]
+    if member.size > MOST_BYTES:
+        return [f"{name} claims {member.size} bytes"]
+    content = archive.extractfile(member)
+    assert content is not None  # a plain file
+    return label_map_faults(name, content.read(), size)
+
+
+def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[str]:
+    """The faults of one label map.
+
+    Args:
+        name: for the messages.
+        content: of the file.
+        size: height and width that it must have.
+    """
+    try:
+        stored = read_stored_mask(io.BytesIO(content), name)
+        check_to_the_end(io.BytesIO(content), name)
+    except UserError as error:
+        return [str(error).partition("; ")[0]]
+    found = []
+    if stored.file_format != "PNG":
+        found.append(f"{name} is a {stored.file_format} file, not a PNG")
+    if stored.colours is None:
+        found.append(f"{name} is grey, it must have VOC's palette")
+    if wrong := stored.wrong_colours():
+        found.append(f"{name}: the palette's colour of label {wrong[0]} is not VOC's")
+    if stored.labels.shape != size:
+        height, width = stored.labels.shape
+        found.append(f"{name} is {width}×{height}, its photo {size[1]}×{size[0]}")
+    if stored.labels.max(initial=0) >= NUM_LABELS:
+        found.append(f"{name} holds the value {stored.labels.max()}, labels are 0 to {NUM_LABELS - 1}")
+    return found

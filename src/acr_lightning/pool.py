@@ -1,0 +1,34 @@
+"""Work on many files, in many processes."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_pool(
+    work: Callable[[Item], Result], items: Sequence[Item], title: str, workers: int | None = None, few: int = 0
+) -> Iterator[Result]:
+    """Do some work on every item, with a progress bar, and give the results in the items' order.
+
+    Args:
+        work: a function at the top of a module (or a partial of one): it travels to other processes.
+        items: what it is done on.
+        title: of the progress bar.
+        workers: processes; None takes all cores.
+        few: up to so many items are done in this process, before a pool would have started.
+    """
+    if len(items) <= few:
+        yield from map(work, items)
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)  # standard output is for results
+    # Spawned, not forked: the result must not hang on which threads this process already has.
+    with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
+        yield from track(pool.map(work, items, chunksize=16), title, total=len(items), console=console)

@@ -1,0 +1,100 @@
+"""`acr evaluate` beyond the stage: other splits, the server's pack, folders of predictions."""
+
+import csv
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import yaml
+
+from acr_lightning.artefacts.palette import read_mask, write_mask
+from acr_lightning.cli.main import main
+
+
+@pytest.fixture
+def config(tmp_path, shapes_root):
+    content = {
+        "run": str(tmp_path / "run"),
+        "dataset": {
+            "class_path": "Shapes",
+            "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
+        },
+    }
+    path = tmp_path / "shapes.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+@pytest.fixture
+def predictions(tmp_path, shapes):
+    """Right but for one photo, which is all background."""
+    for image_id in shapes.ids("val"):
+        write_mask(tmp_path / "pred" / f"{image_id}.png", shapes.mask(image_id))
+    blank = shapes.ids("val")[0]
+    write_mask(tmp_path / "pred" / f"{blank}.png", np.zeros((64, 64), np.uint8))
+    return tmp_path / "pred"
+
+
+def matrix(path):
+    rows = list(csv.reader(path.open()))
+    return rows[0][1:], np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
+
+
+def test_a_folder_against_the_data_sets_masks_and_against_a_folder(config, predictions, shapes, tmp_path, capsys):
+    words = ["evaluate", "--pred", str(predictions), "--output"]
+    assert main([*words, str(tmp_path / "a"), "--config", config]) == 0
+    gt = str(shapes.mask_path("val_00000").parent)
+    (tmp_path / "val.txt").write_text("\n".join(shapes.ids("val")))
+    names = "cross,ring,triangle,bars"
+    more = ["--gt", gt, "--classes", names, "--list", str(tmp_path / "val.txt")]
+    assert main([*words, str(tmp_path / "b"), *more]) == 0
+    (labels, one), (_, two) = matrix(tmp_path / "a" / "confusion.csv"), matrix(tmp_path / "b" / "confusion.csv")
+    assert labels == ["background", "cross", "ring", "triangle", "bars"]
+    assert np.array_equal(one, two)
+    blank = shapes.mask(shapes.ids("val")[0])
+    assert one.sum() == 6 * 64 * 64
+    assert one.sum() - np.trace(one) == (blank != 0).sum()
+    [record] = json.loads((tmp_path / "a" / "scores.json").read_text())
+    assert 0 < record["miou"] < 100
+    assert f"{record['miou']:.1f}" in capsys.readouterr().out
+
+
+def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_path, capsys):
+    words = ["evaluate", "--config", config, "--pred", str(predictions), "--split", "val", "--pack"]
+    assert main([*words, str(tmp_path / "results.tgz")]) == 0
+    assert "6 label maps, verified" in capsys.readouterr().out
+    with tarfile.open(tmp_path / "results.tgz") as archive:
+        names = archive.getnames()
+    assert names == [f"results/VOC2012/Segmentation/comp6_test_cls/{image_id}.png" for image_id in shapes.ids("val")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pred", "PRED"], "give the masks, --gt DIR, or a data set, --config FILE"),
+        (["--pred", "PRED", "--gt", "PRED", "--split", "val"], "do not go with it"),
+        (["--pred", "PRED", "--config", "CONFIG", "--classes", "3"], "--classes goes with --gt"),
+        (["--gt", "PRED", "--config", "CONFIG"], "--gt goes with --pred"),
+        (["--config", "CONFIG", "--split", "tset"], "no split 'tset'. Did you mean 'test'?"),
+        (["--pred", "PRED", "--config", "CONFIG", "--split", "test"], "test.txt: no such list of ids"),
+        (["--pred", "PRED", "--config", "CONFIG", "--split", "train"], "16 of 16 label maps are missing"),
+        (["--pred", "PRED", "--gt", "PRED", "--classes", "a,,b"], "names separated by commas"),
+        (["--config", "CONFIG", "--split", "val", "--pack", "r.tgz"], "needs the stage cam"),
+    ],
+)
+def test_options_that_do_not_fit_get_one_line(config, predictions, words, message, capsys):
+    words = [{"PRED": str(predictions), "CONFIG": config}.get(word, word) for word in words]
+    assert main(["evaluate", *words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
+
+
+def test_a_grey_mask_is_read_as_well(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "gt").mkdir()
+    Image.fromarray(np.array([[0, 1]], np.uint8)).save(tmp_path / "gt" / "a.png")
+    assert main(["evaluate", "--pred", str(tmp_path / "gt"), "--gt", str(tmp_path / "gt")]) == 0
+    assert read_mask(tmp_path / "gt" / "a.png").tolist() == [[0, 1]]
