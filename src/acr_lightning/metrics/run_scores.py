@@ -51,7 +51,7 @@ def score_run(
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
-        conditions = _kept(_init_args(folder), "scales", "flip", "long_side", "crf")
+        conditions = {"trained": _trained(run), **_kept(_init_args(folder), "scales", "flip", "long_side", "crf")}
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     write_json(folder / "scores.json", records)
     write_text(folder / "scores.md", table(records))
@@ -119,6 +119,17 @@ def _label_conditions(run: Path) -> dict[str, Any]:
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
     }
+
+
+def _trained(run: Path) -> str:
+    """Network, initialisation, loss and labels: what its score cannot be compared without (FACTS §3)."""
+    made = _init_args(run / "segment")
+    data = (read_manifest(run / "segment") or {}).get("config", {}).get("data", {}).get("init_args", {})
+    labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"
+    return (
+        f"{made.get('head', 'v2')} on {made.get('backbone', 'resnet101')}, weights {made.get('weights')}, "
+        f"{made.get('loss', 'cross_entropy')}, {labels}"
+    )
 
 
 def _init_args(folder: Path) -> dict[str, Any]:
