@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import yaml
 from acr_lightning.stages import CHAIN
 
 from acr_lightning.cli.commands import check
@@ -24,6 +25,36 @@ def test_there_are_configs():
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_section_parses(name):
     check(list(CHAIN), load(name, []))
+
+
+ABLATIONS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("ablation").glob("*.yaml"))
+
+
+def variants(name):
+    """The experiments of an ablation."""
+    plan = yaml.safe_load(shipped(name).read_text())
+    for table in plan["tables"].values():
+        for values in table.values():
+            yield load(plan["base"], list({**plan["common"], **values}.items())), plan["stages"]
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_every_variant_parses(name):
+    found = list(variants(name))
+    assert len(found) == 9
+    for experiment, stages in found:
+        check(stages, experiment)
+
+
+@pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])
+def test_crops_fit_their_decoders(name):
+    experiments = [experiment for experiment, _ in variants(name)] if name in ABLATIONS else [load(name, [])]
+    defaults = {"decoder_stride": 1, "decoder_depth": 8}
+    for experiment in experiments:
+        fit = experiment.section("fit")
+        model = {**defaults, **fit["model"]["init_args"]}
+        size = fit["data"]["init_args"].get("crop", 256) / model["decoder_stride"]
+        assert size % 2 ** model["decoder_depth"] == 0
 
 
 @pytest.mark.parametrize("name", CONFIGS)
