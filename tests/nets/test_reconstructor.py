@@ -15,7 +15,13 @@ def test_decoder_has_the_papers_layers():
     assert [conv.out_channels for conv in downs] == [64, 128, 256, 512, 512, 512, 512, 512]
     assert len(ups) == 7
     assert all(conv.kernel_size == (4, 4) and conv.stride == (2, 2) for conv in (*downs, *ups))
-    assert sum(isinstance(m, nn.Dropout) for m in decoder.modules()) == 5
+    assert [any(isinstance(m, nn.Dropout) for m in level) for level in decoder.down] == [False] * 3 + [True] * 5
+    assert [any(isinstance(m, nn.Dropout) for m in level) for level in decoder.up] == [True] * 4 + [False] * 3
+    assert [any(isinstance(m, nn.InstanceNorm2d) for m in level) for level in decoder.down] == [
+        False, *[True] * 6, False,
+    ]  # fmt: skip
+    assert all(any(isinstance(m, nn.InstanceNorm2d) for m in level) for level in decoder.up)
+    assert [name for name, _ in decoder.named_parameters() if name.endswith("bias")] == ["last.1.bias"]
     assert not any(m.affine for m in decoder.modules() if isinstance(m, nn.InstanceNorm2d))
     assert not any(isinstance(m, nn.Tanh) for m in decoder.modules())
     assert decoder.last[-1].out_channels == 3

@@ -37,6 +37,8 @@ class CamClassifier(nn.Module):
         self.num_classes = num_classes
         self.reduce = nn.Conv2d(backbone.channels[-1], width, 1, bias=False)
         self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
+        for layer in (self.reduce, self.classify):
+            nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> ClassifierOutput:
         """Normalised images `[B, 3, H, W]` to CAM, class logits and taps."""

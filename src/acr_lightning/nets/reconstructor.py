@@ -39,7 +39,8 @@ class Reconstructor(nn.Module):
         self.encoder = encoder
         self.stride = stride
         self.side = nn.ModuleList(
-            nn.Conv2d(channels, out, 1) for channels, out in zip(encoder.backbone.channels, SIDE_CHANNELS, strict=True)
+            nn.Conv2d(channels, out, 1, bias=False)
+            for channels, out in zip(encoder.backbone.channels, SIDE_CHANNELS, strict=True)
         )
         self.decoder = UNetDecoder(sum(SIDE_CHANNELS), depth, width)
 
@@ -62,11 +63,12 @@ class Reconstructor(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """A U-Net of 4×4 stride-2 layers with skip connections (FACTS §1).
+    """A U-Net of 4×4 stride-2 layers with skip connections, layer by layer as in the release (FACTS §1).
 
-    Down: LeakyReLU 0.2, InstanceNorm without affine (none at the first and the innermost layer). Up: ReLU, transposed
-    convolution, InstanceNorm; dropout in all but the three outermost levels, so the five innermost at depth 8. Last:
-    ×2 upsampling and a 3×3 convolution to 3 channels, without tanh, since the target is the normalised image.
+    Down: convolution, InstanceNorm without affine (none at the first and the innermost level), LeakyReLU 0.2, dropout
+    from the fourth level on, so in the five innermost at depth 8. Up: transposed convolution, InstanceNorm, ReLU,
+    dropout in all but the outermost three. Last: ×2 upsampling and a 3×3 convolution to 3 channels, without tanh, since
+    the target is the normalised image. Only that last one has a bias.
 
     Args:
         channels: of the input.
@@ -79,22 +81,25 @@ class UNetDecoder(nn.Module):
         widths = [min(width * 2**level, width * 8) for level in range(depth)]
         self.down = nn.ModuleList()
         for level, (before, after) in enumerate(zip([channels, *widths], widths, strict=False)):
-            layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if level else []
-            layers.append(nn.Conv2d(before, after, 4, 2, 1))
+            layers: list[nn.Module] = [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
             if 0 < level < depth - 1:
                 layers.append(nn.InstanceNorm2d(after))
+            layers.append(nn.LeakyReLU(0.2))
+            if level >= 3:
+                layers.append(nn.Dropout(0.5))
             self.down.append(nn.Sequential(*layers))
         self.up = nn.ModuleList()
         for level in range(depth - 1, 0, -1):
             before = widths[level] if level == depth - 1 else 2 * widths[level]
-            layers = [nn.ReLU(), nn.ConvTranspose2d(before, widths[level - 1], 4, 2, 1)]
-            layers.append(nn.InstanceNorm2d(widths[level - 1]))
-            if level >= 3:
+            layers = [
+                nn.ConvTranspose2d(before, widths[level - 1], 4, 2, 1, bias=False),
+                nn.InstanceNorm2d(widths[level - 1]),
+                nn.ReLU(),
+            ]
+            if level >= 4:
                 layers.append(nn.Dropout(0.5))
             self.up.append(nn.Sequential(*layers))
-        self.last = nn.Sequential(
-            nn.ReLU(), nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(2 * widths[0], 3, 3, padding=1)
-        )
+        self.last = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(2 * widths[0], 3, 3, padding=1))
         self.multiple = 2**depth
 
     def forward(self, features: Tensor) -> Tensor:
