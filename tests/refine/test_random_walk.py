@@ -1,5 +1,6 @@
 """The sparse walk against a dense matrix, made pair by pair; and laws that any walk obeys."""
 
+import itertools
 import math
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_early_stop_stops_where_labels_rest(rng):
     steps = len(asked) - 1
     assert steps < 30  # 2^30 steps would end in a standstill
     assert torch.equal(asked[-1].argmax(1), asked[-2].argmax(1))
-    assert all(not torch.equal(one.argmax(1), two.argmax(1)) for one, two in zip(asked[:-2], asked[1:-1], strict=True))
+    assert all(not torch.equal(one.argmax(1), two.argmax(1)) for one, two in itertools.pairwise(asked[:-1]))
     for power, state in enumerate(asked):
         assert torch.allclose(state.float(), random_walk(scores, affinity, exponent=power), atol=1e-5)
     assert torch.equal(stopped, asked[-1].float())
