@@ -15,6 +15,8 @@ SHORT = {
         "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),
         "acr.module": ("ACR",),
         "acr.inference": ("CamInference",),
+        "affinity.module": ("AffinityLearner",),
+        "affinity.inference": ("AffinityWalk",),
         "segment.module": ("Segmenter",),
         "segment.inference": ("NetworkInference",),
     }.items()

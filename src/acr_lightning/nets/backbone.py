@@ -58,7 +58,8 @@ class Backbone(nn.Module):
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
         self.net = net
-        self.channels: list[int] = net.feature_info.channels()[-TAPS:]
+        self.map_channels: list[int] = net.feature_info.channels()
+        self.channels = self.map_channels[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:
             for module in self.modules():
@@ -81,6 +82,10 @@ class Backbone(nn.Module):
     def normalise(self, image: Tensor) -> Tensor:
         """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
         return (image - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
+        return list(self.net(image))
 
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""

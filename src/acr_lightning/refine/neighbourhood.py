@@ -81,5 +81,6 @@ def paths(radius: int) -> tuple[list[Tensor], Tensor]:
     for number, offset in enumerate(half_disc(radius)):
         path = [y * (2 * radius - 1) + x + radius - 1 for y, x in straight_path(offset)]
         by_length[len(path)].append((number, path))
-    order = torch.tensor([number for group in by_length.values() for number, _ in group])
-    return [torch.tensor([path for _, path in group]) for group in by_length.values()], order.argsort()
+    with torch.inference_mode(False):  # they are kept, and a training may come after an inference
+        order = torch.tensor([number for group in by_length.values() for number, _ in group])
+        return [torch.tensor([path for _, path in group]) for group in by_length.values()], order.argsort()
