@@ -1,6 +1,6 @@
 """The dense CRF, with the field's presets by name."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -44,6 +44,18 @@ PRESETS: dict[str, CrfSettings] = {
 }
 
 
+def settings_of(name: CrfName) -> CrfSettings | None:
+    """The settings of a preset, None for `none`.
+
+    Raises:
+        UserError: a CRF is asked for and pydensecrf is not installed.
+    """
+    if name == "none":
+        return None
+    _library()
+    return PRESETS[name]
+
+
 def dense_crf(
     image: NDArray[np.uint8], probabilities: NDArray[np.float32], settings: CrfSettings, scale: float = 1.0
 ) -> NDArray[np.float32]:
@@ -61,11 +73,7 @@ def dense_crf(
     Raises:
         UserError: pydensecrf is not installed.
     """
-    try:
-        from pydensecrf.densecrf import DenseCRF2D
-        from pydensecrf.utils import unary_from_softmax
-    except ImportError:
-        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set crf: none") from None
+    new_crf, unary_from_softmax = _library()
     height, width = image.shape[:2]
     if scale != 1.0:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -74,7 +82,7 @@ def dense_crf(
     if settings.certainty is not None:
         probabilities = _hard(probabilities, settings.certainty)
     labels = len(probabilities)
-    crf = DenseCRF2D(image.shape[1], image.shape[0], labels)
+    crf = new_crf(image.shape[1], image.shape[0], labels)
     crf.setUnaryEnergy(np.ascontiguousarray(unary_from_softmax(probabilities)))
     crf.addPairwiseGaussian(sxy=settings.gaussian_sxy * scale, compat=settings.gaussian_compat)
     crf.addPairwiseBilateral(
@@ -85,6 +93,16 @@ def dense_crf(
     )
     result = np.array(crf.inference(settings.iterations), dtype=np.float32).reshape(labels, *image.shape[:2])
     return result if scale == 1.0 else _resize_maps(result, (width, height), cv2.INTER_LINEAR)
+
+
+def _library() -> tuple[Any, Any]:
+    """What pydensecrf offers."""
+    try:
+        from pydensecrf.densecrf import DenseCRF2D
+        from pydensecrf.utils import unary_from_softmax
+    except ImportError:
+        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set crf: none") from None
+    return DenseCRF2D, unary_from_softmax
 
 
 def _hard(probabilities: NDArray[np.float32], certainty: float) -> NDArray[np.float32]:
