@@ -4,14 +4,17 @@
 
 A stage module has `READS` (stages that must be done before it), `ALSO_READS` (stages whose results it takes if they
 are there), `defaults(run)` (its section of an experiment file, before the experiment's own values) and
-`main(section, folder)`. Importing one is cheap; its libraries are loaded when it runs.
+`main(section, folder)`. A stage of several parts names them in `PARTS`; its section has a section for each. Importing
+one is cheap; its libraries are loaded when it runs.
+
+`affinity` is there only for experiments that choose one of its presets; others neither do nor read it.
 """
 
 import importlib
 from types import ModuleType
 
-# `affinity` (random walk) takes its place between `cam` and `label`.
-CHAIN = ("fit", "cam", "label", "segment", "evaluate", "report")
+CHAIN = ("fit", "cam", "affinity", "label", "segment", "evaluate", "report")
+OPTIONAL = "affinity"
 
 
 def load(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 READS: tuple[str, ...] = ("cam",)
-ALSO_READS: tuple[str, ...] = ("label", "segment")
+ALSO_READS: tuple[str, ...] = ("affinity", "label", "segment")
 
 
 def defaults(run: Path) -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """Stage label: pseudo-labels from CAMs, by a background score and a dense CRF, in a pool of processes.
 
-Reads `cam/cams/` and the photos. Writes `label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
+Reads `cam/cams/`, or `affinity/cams/` in an experiment with that stage, and the photos. Writes
+`label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
 """
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-READS: tuple[str, ...] = ("cam",)
+READS: tuple[str, ...] = ("cam", "affinity")
 ALSO_READS: tuple[str, ...] = ()
 
 
@@ -31,7 +29,7 @@ def label(
     dataset: Any,
     cams: str,
     output: str,
-    threshold: float | Literal["auto", "oracle"] | None = "auto",
+    threshold: float | Literal["auto", "oracle", "walked"] | None = "auto",
     alpha: float | None = None,
     crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
     crf_scale: float = 1.0,
@@ -44,37 +42,37 @@ def label(
         cams: folder of CAM files.
         output: folder of the result.
         threshold: background score: a number in 0..1, `auto` (Otsu's threshold of all CAM scores, no masks), `oracle`
-            (the best for the masks of the split `seed`; logged as using masks), or null to use `alpha`.
+            (the best for the masks of the split `seed`; logged as using masks), `walked` (the score that a walk with
+            `background_alpha` carried along), or null to use `alpha`.
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
         crf: dense CRF by name; `none` goes without.
         crf_scale: work at this share of the photo's size; 0.5 is four times faster.
         workers: processes; null takes all cores. Changes speed only.
     """
-    from rich.progress import track
+    from acr_lightning.stages.pool import make_missing
 
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
-    from acr_lightning.refine.crf import PRESETS
+    from acr_lightning.refine.crf import settings_of
 
     if (threshold is None) == (alpha is None):
-        raise UserError("label: give either threshold (a number, auto or oracle) or alpha; set the other to null")
+        raise UserError(
+            "label: give either threshold (a number, auto, oracle or walked) or alpha; set the other to null"
+        )
+    settings = settings_of(crf)
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
-        raise UserError(f"{cams}: no CAM; run `acr cam` first")
+        raise UserError(f"{cams}: no CAM; run `acr {Path(cams).parent.name}` first")
     value, chosen = _threshold(threshold, files, Path(cams), dataset)
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": chosen, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     paths = {image_id: Path(output) / "labels" / f"{image_id}.png" for image_id in ids}
-    left = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / "labels", threshold=value, alpha=alpha,
-        crf=None if crf == "none" else PRESETS[crf], crf_scale=crf_scale,
+        walked=threshold == "walked", crf=settings, crf_scale=crf_scale,
     )  # fmt: skip
-    # Spawned, not forked: the result must not hang on which threads this process already has.
-    with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
-        for _ in track(pool.map(work, left, chunksize=4), "labels", total=len(left)):
-            pass
+    make_missing(work, paths, is_whole, workers, "labels")
     return {"labels": len(ids), "threshold": value, "chosen": chosen}
 
 
@@ -86,6 +84,8 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
         return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
+    if threshold == "walked":
+        return None, "walked: the background went along on the random walk"
     return (None, "alpha") if threshold is None else (float(threshold), "given")
 
 
@@ -96,15 +96,27 @@ def _label_one(
     labels: Path,
     threshold: float | None,
     alpha: float | None,
+    walked: bool,
     crf: Any,
     crf_scale: float,
 ) -> None:
     """One photo's pseudo-label, from file to file."""
+    import numpy as np
+
     from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.palette import write_mask
+    from acr_lightning.errors import UserError
     from acr_lightning.refine.pseudo_label import pseudo_label
 
     cam = read_cam(cams / f"{image_id}.npz")
+    background = cam.background if walked else None
+    if walked and background is None:
+        if len(cam.classes):
+            raise UserError(
+                f"{cams / image_id}.npz: no walked background; set label.threshold to a number or auto, "
+                "or affinity.walk.model.background_alpha"
+            )
+        background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     image = dataset.image(image_id)
-    result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale)
+    result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background)
     write_mask(labels / f"{image_id}.png", result)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 READS: tuple[str, ...] = ()
-ALSO_READS: tuple[str, ...] = ("fit", "cam", "label", "segment", "evaluate")
+ALSO_READS: tuple[str, ...] = ("fit", "cam", "affinity", "label", "segment", "evaluate")
 
 
 def defaults(run: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ SHORT = {
         "acr.inference": ("CamInference",),
         "training.speed": ("ChannelsLast", "Compile"),
         "metrics.seed_scores": ("SeedScores",),
+        "affinity.module": ("AffinityLearner",),
+        "affinity.inference": ("AffinityWalk",),
         "segment.module": ("Segmenter",),
         "segment.inference": ("NetworkInference",),
     }.items()

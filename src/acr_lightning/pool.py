@@ -31,4 +31,4 @@ def map_in_pool(
     console = Console(stderr=True)  # standard output is for results
     # Spawned, not forked: the result must not hang on which threads this process already has.
     with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
-        yield from track(pool.map(work, items, chunksize=16), title, total=len(items), console=console)
+        yield from track(pool.map(work, items, chunksize=4), title, total=len(items), console=console)

@@ -85,6 +85,23 @@ def test_digest_ignores_speed_only(section, same):
     assert manifest.digest(SECTION, {"fit": "a"}) != manifest.digest(SECTION, {"fit": "b"})
 
 
+def test_digest_of_a_section_with_parts():
+    parts = {"preset": "psa", "labels": {"workers": 1, "crf": "none"}, "train": SECTION}
+    faster = {**parts, "labels": {"workers": 8, "crf": "none"}, "train": {**SECTION, "workers": 9}}
+    assert manifest.digest(faster, {}) == manifest.digest(parts, {})
+    assert manifest.digest({**parts, "labels": {"workers": 1, "crf": "soft_cam"}}, {}) != manifest.digest(parts, {})
+
+
+def test_a_stage_of_parts_stays_where_it_is(tmp_path):
+    folder = tmp_path / "affinity"
+    manifest.start(folder, "affinity", SECTION, {}, parts=True)
+    (folder / "train").mkdir()
+    assert manifest.start(folder, "affinity", {**SECTION, "model": {}}, {}, parts=True) is None
+    assert (folder / "train").is_dir()
+    assert manifest.read(folder)["digest"] == manifest.digest({**SECTION, "model": {}}, {})
+    assert manifest.start(folder, "affinity", SECTION, {}, anew=True, parts=True) == tmp_path / "affinity.old-1"
+
+
 def test_another_configuration_moves_the_old_result_aside(tmp_path):
     folder = tmp_path / "fit"
     assert manifest.start(folder, "fit", SECTION, {}) is None

@@ -4,6 +4,7 @@ import pytest
 import torch
 import yaml
 from acr_lightning.stages import CHAIN
+from acr_lightning.stages.affinity_presets import PRESETS
 
 from acr_lightning.cli.commands import check
 from acr_lightning.cli.experiment import load
@@ -23,8 +24,16 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_every_section_parses(name):
-    check(list(CHAIN), load(name, []))
+@pytest.mark.parametrize("preset", ["none", *PRESETS])
+def test_every_section_parses(name, preset):
+    experiment = load(name, [("affinity", preset)])
+    assert experiment.stages == [stage for stage in CHAIN if stage != "affinity" or preset != "none"]
+    check(experiment.stages, experiment)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_affinity_is_asked_for(name):
+    assert "affinity" not in load(name, []).stages
 
 
 ABLATIONS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("ablation").glob("*.yaml"))
@@ -87,6 +96,32 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     cli.trainer.fit(cli.model, cli.datamodule)
     assert cli.trainer.fit_loop.total_batch_idx == 1
     assert not torch.equal(part.weight, before)
+    assert all(value.isfinite() for value in cli.trainer.callback_metrics.values())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("preset", ["psa", "irn"])
+def test_two_steps_of_affinity(name, preset, shapes_root, tmp_path):
+    values = {
+        "run": str(tmp_path),
+        "affinity": preset,
+        "dataset": {
+            "class_path": "Shapes",
+            "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
+        },
+        "affinity.train.model.weights": None,
+        "affinity.train.data.crop": 64,
+        "affinity.train.data.batch_size": 2,
+        "affinity.train.data.num_workers": 0,
+        "affinity.train.data.long_side": None,
+        "affinity.train.data.labels": "masks",
+        **{f"affinity.train.trainer.{key}": value for key, value in TINY_TRAINER.items()},
+    }
+    cli = TrainerCLI(load(name, list(values.items())).section("affinity")["train"])
+    before = cli.model.network.mix.weight.detach().clone()
+    cli.trainer.fit(cli.model, cli.datamodule)
+    assert cli.trainer.fit_loop.total_batch_idx == 1
+    assert not torch.equal(cli.model.network.mix.weight, before)
     assert all(value.isfinite() for value in cli.trainer.callback_metrics.values())
 
 

@@ -72,6 +72,53 @@ def test_stages_are_done_in_the_chains_order(config):
         _ = experiment.stages
 
 
+def test_a_preset_lies_between_defaults_and_file(tmp_path):
+    text = "run: runs/x\nseed: 4\naffinity: {preset: none, walk: {model: {beta: 3}}, train: {model: {lr: 0.5}}}"
+    config = write(tmp_path / "c.yaml", text)
+    assert load(config, []).preset is None
+    assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
+    experiment = load(config, [("affinity", "psa"), ("affinity.walk.model.exponent", 6), ("label.crf", "none")])
+    section = experiment.section("affinity")
+    walk, train = section["walk"]["model"]["init_args"], section["train"]["model"]["init_args"]
+    # FACTS §2; 3, 6 and 0.5 are the file's and the command line's.
+    assert (walk["beta"], walk["exponent"], walk["background_alpha"], walk["radius"]) == (3, 6, 16, 5)
+    assert (train["lr"], train["weight_decay"], train["backbone"], train["kind"]) == (
+        0.5,
+        5e-4,
+        "resnet38d",
+        "features",
+    )
+    assert (section["labels"]["strong_alpha"], section["labels"]["weak_alpha"]) == (4, 32)
+    assert section["train"]["data"]["init_args"]["seed"] == section["walk"]["seed_everything"] == 4
+    label = experiment.section("label")
+    assert (label["cams"], label["threshold"], label["crf"]) == ("runs/x/affinity/cams", "walked", "none")
+
+
+def test_irn_and_rib_differ_in_the_numbers_of_facts():
+    irn, rib = (load(None, [("affinity", preset)]) for preset in ("irn", "rib"))
+    for experiment, strong, weak, power, threshold in ((irn, 0.30, 0.05, 1.0, 0.25), (rib, 0.35, 0.17, 1.3, 0.27)):
+        section = experiment.section("affinity")
+        assert (section["labels"]["strong_threshold"], section["labels"]["weak_threshold"]) == (strong, weak)
+        assert section["labels"]["crf"] == "hard_label"
+        walk = section["walk"]["model"]["init_args"]
+        assert (walk["cam_power"], walk["beta"], walk["exponent"]) == (power, 10, 8)
+        assert section["train"]["data"]["init_args"]["crop"] == 512
+        assert experiment.section("label")["threshold"] == threshold
+
+
+def test_affinity_takes_part_only_with_a_preset(tmp_path):
+    short = write(tmp_path / "short.yaml", "affinity: irn")
+    assert load(short, []).stages == ["fit", "cam", "affinity", "label", "segment", "evaluate", "report"]
+    assert load(short, [("affinity", "none")]).stages == ["fit", "cam", "label", "segment", "evaluate", "report"]
+    assert load(short, [("affinity", None)]).preset is None
+    assert load(short, [("affinity.walk.model.beta", 5)]).preset == "irn"
+    assert load(None, [("affinity.preset", "rib")]).preset == "rib"
+    with pytest.raises(UserError, match=r"no preset 'spa'.*Did you mean 'psa'"):
+        _ = load(short, [("affinity", "spa")]).stages
+    with pytest.raises(UserError, match=r"add --affinity=psa\|irn\|rib"):
+        load(None, [("stages", "affinity")]).section("affinity")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -50,6 +50,19 @@ def test_crf_is_the_mean_field_of_its_formula(rng):
     assert np.abs(got - wanted).mean() < 0.1
 
 
+def test_hard_labels_start_with_their_certainty(rng):
+    """What the likeliest label's lead was, does not matter: FACTS §2, gt_prob 0.7."""
+    image = rng.integers(0, 256, (9, 10, 3)).astype(np.uint8)
+    soft = rng.random((3, 9, 10)).astype(np.float32)
+    winner = soft.argmax(0)
+    hard = np.where(np.arange(3)[:, None, None] == winner, 0.7, 0.15).astype(np.float32)
+    assert PRESETS["hard_label"].certainty == 0.7
+    got = dense_crf(image, soft / soft.sum(0), PRESETS["hard_label"])
+    wanted = dense_crf(image, hard, PRESETS["hard_label"]._replace(certainty=None))
+    assert np.array_equal(got, wanted)
+    assert not np.allclose(got, dense_crf(image, soft / soft.sum(0), PRESETS["hard_label"]._replace(certainty=None)))
+
+
 def test_crf_scale_gives_the_photos_size(rng):
     image = rng.integers(0, 256, (30, 41, 3)).astype(np.uint8)
     probabilities = np.full((3, 30, 41), 1 / 3, np.float32)
@@ -68,7 +81,7 @@ def test_background_by_threshold_and_by_alpha():
     assert np.allclose(by_threshold[:, 0, 0], np.array([0.3, 0.9, 0.1]) / 1.3)
     by_alpha = with_background(scores, None, alpha=2)
     assert np.allclose(by_alpha[:, 0, 1], np.array([0.64, 0.2, 0.1]) / 0.94)
-    with pytest.raises(ValueError, match="either"):
+    with pytest.raises(ValueError, match="one of"):
         with_background(scores, 0.3, alpha=2)
 
 

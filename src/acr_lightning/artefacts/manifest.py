@@ -30,12 +30,19 @@ SPEED_ONLY = {
 
 def digest(section: dict[str, Any], inputs: dict[str, str]) -> str:
     """The SHA-256 of a stage's resolved section and of the digests of what it reads."""
-    kept = {key: value for key, value in section.items() if key not in SPEED_ONLY[""]}
-    for group in ("trainer", "data"):
-        if isinstance(kept.get(group), dict):
-            kept[group] = _without(kept[group], SPEED_ONLY[group])
-    text = json.dumps([kept, inputs], sort_keys=True, default=str)
+    text = json.dumps([_that_matters(section), inputs], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _that_matters(section: dict[str, Any]) -> dict[str, Any]:
+    """A section without what changes speed only; a part of it that is a section itself, likewise."""
+    kept = {key: value for key, value in section.items() if key not in SPEED_ONLY[""]}
+    for key, value in kept.items():
+        if key in SPEED_ONLY and isinstance(value, dict):
+            kept[key] = _without(value, SPEED_ONLY[key])
+        elif isinstance(value, dict) and "class_path" not in value:
+            kept[key] = _that_matters(value)
+    return kept
 
 
 def _without(node: dict[str, Any], names: set[str]) -> dict[str, Any]:
@@ -68,11 +75,14 @@ def is_done(folder: Path, wanted: str) -> bool:
     return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
 
 
-def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False) -> Path | None:
+def start(
+    folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False, parts: bool = False
+) -> Path | None:
     """Open a stage's folder for this configuration.
 
     A folder begun with the same digest is continued. A folder of another configuration (or any, with `anew`) is moved
-    aside, never deleted, so that results of two configurations cannot mix.
+    aside, never deleted, so that results of two configurations cannot mix. Where `parts` have manifests of their own,
+    only `anew` moves the whole.
 
     Returns:
         Where an older result was moved, or None.
@@ -80,8 +90,9 @@ def start(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, s
     wanted, moved = digest(section, inputs), None
     manifest = read(folder)
     if manifest is not None and (anew or manifest["digest"] != wanted):
-        moved = _free_name(folder)
-        folder.rename(moved)
+        if anew or not parts:
+            moved = _free_name(folder)
+            folder.rename(moved)
         manifest = None
     if manifest is None:
         _write(folder, stage, section, inputs, status="started")

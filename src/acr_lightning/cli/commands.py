@@ -9,7 +9,7 @@ import yaml
 
 from acr_lightning import stages
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.cli.experiment import SHARED, Experiment, load
+from acr_lightning.cli.experiment import PRESET_KEYS, SHARED, Experiment, load
 from acr_lightning.cli.stage import is_done, run_stage
 from acr_lightning.errors import UserError
 
@@ -24,7 +24,7 @@ def stage(name: str, words: list[str]) -> int:
         print_help(name)
         return 0
     # Shared keys stand at the top of an experiment, all others belong to this stage's section.
-    values = [(key if key.split(".")[0] in SHARED else f"{name}.{key}", value) for key, value in found.values]
+    values = [(key if _is_shared(key) else f"{name}.{key}", value) for key, value in found.values]
     experiment = load(found.config, values)
     if not shown_or_checked(name, experiment, found):
         run_stage(experiment, name, force="--force" in found.flags)
@@ -96,17 +96,23 @@ def check(names: list[str], experiment: Experiment) -> None:
         UserError: a key does not exist or a value does not fit.
     """
     from acr_lightning.cli.function_cli import parse as parse_function
+    from acr_lightning.cli.keys import check_keys
     from acr_lightning.cli.trainer_cli import TrainerCLI
 
     for name in names:
         section, module = experiment.section(name), stages.load(name)
-        try:
-            if "trainer" in section:
-                TrainerCLI(section, parse_only=True)
-            else:
-                parse_function(getattr(module, name), section)
-        except UserError as error:
-            raise UserError(f"{name}: {error}") from None
+        parts = getattr(module, "PARTS", ())
+        units = {f"{name}.{part}": (section[part], part) for part in parts} or {name: (section, name)}
+        if parts:
+            check_keys({key: None for key in section}, ("preset", *parts), name)
+        for where, (node, function) in units.items():
+            try:
+                if "trainer" in node:
+                    TrainerCLI(node, parse_only=True)
+                else:
+                    parse_function(getattr(module, function), node)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
 
 
 def _stage_words(found: Arguments, name: str) -> list[str]:
@@ -114,15 +120,17 @@ def _stage_words(found: Arguments, name: str) -> list[str]:
     words = ["--config", found.config] if found.config else []
     for key, value in found.values:
         first, _, rest = key.partition(".")
-        if first in SHARED and first != "stages":
-            words.append(
-                f"--{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
-            )
+        text = yaml.safe_dump(value, default_flow_style=True).removesuffix("..." + chr(10)).strip()
+        if _is_shared(key) and first != "stages":
+            words.append(f"--{key}={text}")
         elif first == name:
-            words.append(
-                f"--{rest}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
-            )
+            words.append(f"--{rest}={text}")
     return words + (["--force"] if "--force" in found.flags else [])
+
+
+def _is_shared(key: str) -> bool:
+    """Whether a key belongs to all stages; the choice of an affinity preset does, since others read its result."""
+    return key.split(".")[0] in SHARED or key in PRESET_KEYS
 
 
 def spawn(command: str, words: list[str]) -> int:

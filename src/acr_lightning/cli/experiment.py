@@ -4,9 +4,13 @@ Top-level keys: `run` (folder of the results), `dataset` (class_path and init_ar
 chain `acr run` does), and a section for each stage. The data set and the seed are given to every section that does
 not set its own. In a section, `model` and `data` may be written without `class_path`/`init_args` when the class is the
 stage's own. A value on the command line wins over the file, the file over the stage's defaults.
+
+The stage `affinity` takes part only when its `preset` is chosen; `affinity: psa` is short for
+`affinity: {preset: psa}`. The preset's values lie between the stages' defaults and the experiment's own.
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +22,12 @@ from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
 from acr_lightning.data.tagged import TaggedDataset, nearest
 from acr_lightning.errors import UserError
+from acr_lightning.stages.affinity_presets import PRESETS
+from acr_lightning.stages.affinity_presets import section as preset_section
 
 SHARED = ("run", "dataset", "seed", "stages")
+# Short and long for the choice that also changes what the stages after `affinity` read.
+PRESET_KEYS = (stages.OPTIONAL, f"{stages.OPTIONAL}.preset")
 CLASS_NODE = {"class_path", "init_args"}
 
 
@@ -36,13 +44,30 @@ class Experiment:
     values: dict[str, Any]
 
     @property
+    def preset(self) -> str | None:
+        """The preset of the stage `affinity`; None for an experiment without that stage.
+
+        Raises:
+            UserError: there is no such preset.
+        """
+        name = (self.values.get(stages.OPTIONAL) or {}).get("preset") or "none"
+        if name != "none" and name not in PRESETS:
+            known = ("none", *PRESETS)
+            raise UserError(f"affinity: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
+        return None if name == "none" else str(name)
+
+    def only_with(self, names: Iterable[str]) -> list[str]:
+        """Those of these stages that the experiment has: all but `affinity`, or all."""
+        return [name for name in names if name != stages.OPTIONAL or self.preset]
+
+    @property
     def stages(self) -> list[str]:
         """The stages that `acr run` does, in the chain's order.
 
         Raises:
             UserError: an unknown stage is named.
         """
-        wanted = self.values.get("stages") or list(stages.CHAIN)
+        wanted = self.values.get("stages") or self.only_with(stages.CHAIN)
         wanted = wanted.split(",") if isinstance(wanted, str) else wanted
         for name in wanted:
             if name not in stages.CHAIN:
@@ -73,9 +98,26 @@ class Experiment:
         return made
 
     def section(self, stage: str) -> dict[str, Any]:
-        """The full section of a stage: its defaults, the experiment's values, the data set and the seed."""
-        section = stages.load(stage).defaults(self.run)
-        _merge(section, self.values.get(stage) or {}, stage)
+        """The full section of a stage: defaults, preset, the experiment's values, the data set and the seed.
+
+        Raises:
+            UserError: the stage is `affinity`, and no preset is chosen.
+        """
+        module, values = stages.load(stage), self.values.get(stage) or {}
+        section: dict[str, Any] = module.defaults(self.run)
+        if self.preset:
+            _merge(section, preset_section(self.preset, stage, self.run), stage)
+        elif stage == stages.OPTIONAL:
+            raise UserError(f"no affinity preset is chosen; add --affinity={'|'.join(PRESETS)}")
+        _merge(section, values, stage)
+        for part in getattr(module, "PARTS", ()):
+            self._share(section[part], values.get(part) or {})
+        if not hasattr(module, "PARTS") and stage != "report":
+            self._share(section, values)
+        return section
+
+    def _share(self, section: dict[str, Any], own: dict[str, Any]) -> None:
+        """Give a section the data set and the seed, where the experiment's `own` values for it do not."""
         seed = self.values.get("seed")
         dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if dataset is not None:
@@ -84,13 +126,12 @@ class Experiment:
             data = section["data"]["init_args"]
             if dataset is not None:
                 data.setdefault("dataset", dataset)
-            if seed is not None and "seed_everything" not in (self.values.get(stage) or {}):
+            if seed is not None and "seed_everything" not in own:
                 section["seed_everything"] = seed
                 if section["data"]["class_path"].rpartition(".")[2] in ("TaggedImages", "PseudoLabels"):
                     data.setdefault("seed", seed)
-        elif dataset is not None and stage != "report":
+        elif dataset is not None:
             section.setdefault("dataset", dataset)
-        return section
 
 
 def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
@@ -104,7 +145,10 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
         UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
     """
     values = _read(config) if config else {}
+    _write_out_preset(values)
     for key, value in overrides:
+        if key in PRESET_KEYS and not isinstance(value, dict):
+            key = PRESET_KEYS[1]
         set_value(values, key.split("."), value)
     known = [*SHARED, *stages.CHAIN]
     for key in values:
@@ -116,6 +160,12 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
             raise UserError(f"{config}: {key}: expected a section (a mapping)")
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
     return Experiment(Path(run), values)
+
+
+def _write_out_preset(values: dict[str, Any]) -> None:
+    """`affinity: psa` as `affinity: {preset: psa}`, in place."""
+    if isinstance(values.get(stages.OPTIONAL), str):
+        values[stages.OPTIONAL] = {"preset": values[stages.OPTIONAL]}
 
 
 def find(config: str) -> Path:

@@ -9,6 +9,7 @@ def run_lightning(command: str, words: list[str]) -> int:
     from lightning.pytorch.cli import LightningCLI
 
     import acr_lightning.acr.module
+    import acr_lightning.affinity.module
     import acr_lightning.data.coco
     import acr_lightning.data.datamodule
     import acr_lightning.data.shapes

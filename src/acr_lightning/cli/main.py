@@ -20,6 +20,7 @@ the chain:
   run        all stages of an experiment, each in its own process; done ones are skipped, a killed one continues
   fit        stage 1: train the classifier with ACR, from tags alone
   cam        stage 2: CAMs of every photo
+  affinity   between the two, if chosen by --affinity=psa|irn|rib: spread the CAMs by a random walk
   label      stage 3: pseudo-labels from CAMs (background score, dense CRF)
   segment    stage 4: train the segmentation network on the pseudo-labels
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict

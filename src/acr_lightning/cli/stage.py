@@ -19,7 +19,7 @@ def inputs(experiment: Experiment, stage: str) -> dict[str, str]:
     if (dataset := experiment.values.get("dataset")) is not None and stage != "report":
         found["dataset"] = _fingerprint(dataset)
     module = stages.load(stage)
-    for name in (*module.READS, *module.ALSO_READS):
+    for name in experiment.only_with((*module.READS, *module.ALSO_READS)):
         made = manifest.read(experiment.run / name)
         found[name] = made["digest"] if made else "missing"
     return found
@@ -44,16 +44,17 @@ def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: P
         UserError: what it needs is missing, or its input is bad.
     """
     section, read, folder = experiment.section(stage), inputs(experiment, stage), folder or experiment.run / stage
-    for name in stages.load(stage).READS:
+    module = stages.load(stage)
+    for name in experiment.only_with(module.READS):
         _require_done(experiment, name, stage)
     if manifest.is_done(folder, manifest.digest(section, read)) and not force:
         _say(f"{stage}: done before, nothing to do ({folder / manifest.NAME}); --force does it again")
         return
     if is_first_process():
-        moved = manifest.start(folder, stage, section, read, anew=force)
+        moved = manifest.start(folder, stage, section, read, anew=force, parts=hasattr(module, "PARTS"))
         if moved:
             _say(f"{stage}: the result of another configuration was moved to {moved}")
-    counts = stages.load(stage).main(copy.deepcopy(section), folder)  # parsers write into what they are given
+    counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
     if is_first_process():
         manifest.finish(folder, stage, section, read, counts)
         _say(f"{stage}: done, {', '.join(f'{name} {count}' for name, count in counts.items())} → {folder}")

@@ -42,7 +42,9 @@ def score_run(
     records: list[dict[str, Any]] = []
     ids = dataset.ids("seed")
     if own and has_masks(dataset, ids):
-        records += _cam_records(run, dataset, ids, names)
+        records += _cam_records(run, "cam", dataset, ids, names)
+        if walked(run):
+            records += _cam_records(run, "affinity", dataset, ids, names)
         if (run / "label" / "labels").is_dir():
             counts = score_folder(run / "label" / "labels", dataset, ids)
             write_confusion(folder / "confusion_label.csv", counts, names)
@@ -91,19 +93,34 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArra
     return counts
 
 
-def _cam_records(run: Path, dataset: TaggedDataset, ids: list[str], names: list[str]) -> list[dict[str, Any]]:
-    """CAMs at the best threshold (said to be an oracle) and at the one that the labels were made with."""
-    matrices = sweep_cams(run / "cam" / "cams", dataset, ids).confusion()
+def walked(run: Path) -> bool:
+    """Whether the run's CAMs were walked: by a finished stage `affinity` that the labels, if any, were made from."""
+    made, label = read_manifest(run / "affinity"), read_manifest(run / "label")
+    return made is not None and made["status"] == "done" and (label is None or _source(label) == "affinity")
+
+
+def _source(label: dict[str, Any]) -> str:
+    """The stage whose CAMs the labels were made from."""
+    return Path(label["config"].get("cams", "cam/cams")).parent.name
+
+
+def _cam_records(
+    run: Path, stage: str, dataset: TaggedDataset, ids: list[str], names: list[str]
+) -> list[dict[str, Any]]:
+    """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
+    matrices = sweep_cams(run / stage / "cams", dataset, ids).confusion()
     rows = [scores(matrix, names) for matrix in matrices]
     keys = ("miou", "precision", "recall")
     curve = [{"threshold": level / LEVELS, **{key: row[key] for key in keys}} for level, row in enumerate(rows)]
-    write_json(run / "evaluate" / "thresholds.json", curve)
+    write_json(run / "evaluate" / ("thresholds.json" if stage == "cam" else "thresholds_walked.json"), curve)
     best = int(np.argmax([miou(matrix) for matrix in matrices]))
     conditions = _kept(_init_args(run / "cam"), "scales", "flip", "long_side")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
+    if stage == "affinity":
+        base |= {"what": "walked cam", "affinity": (read_manifest(run / stage) or {})["config"]["preset"]}
     records = [{**base, "threshold": best / LEVELS, "chosen": ORACLE, **rows[best]}]
     made = read_manifest(run / "label")
-    if made and made.get("counts", {}).get("threshold") is not None:
+    if made and _source(made) == stage and made.get("counts", {}).get("threshold") is not None:
         level = round(made["counts"]["threshold"] * LEVELS)
         records.append({**base, "threshold": level / LEVELS, "chosen": made["counts"]["chosen"], **rows[level]})
     return records
@@ -118,6 +135,7 @@ def _label_conditions(run: Path) -> dict[str, Any]:
         "crf": config.get("crf", "soft_cam"),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
+        **({"affinity": (read_manifest(run / "affinity") or {})["config"]["preset"]} if walked(run) else {}),
     }
 
 
@@ -154,9 +172,9 @@ def table(records: list[dict[str, Any]]) -> str:
         threshold = record.get("threshold")
         chosen = str(record.get("chosen", "")).partition(":")[0]
         cells = [
-            record["what"],
+            f"{record['what']} ({record['affinity']})" if "affinity" in record else record["what"],
             record["split"],
-            "" if threshold is None else f"{threshold:.2f} ({chosen})",
+            chosen if threshold is None else f"{threshold:.2f} ({chosen})",
             record.get("crf", ""),
             *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),
             *(f"{record['classes'][name]['iou']:.1f}" if name in record["classes"] else "absent" for name in names),

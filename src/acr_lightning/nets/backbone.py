@@ -91,9 +91,8 @@ class Backbone(nn.Module):
         return (image - cast(Tensor, self.mean)) / cast(Tensor, self.std)
 
     def maps(self, image: Tensor) -> list[Tensor]:
-        """Normalised images `[B, 3, H, W]` to all feature maps `[B, C_i, h_i, w_i]`, finest first."""
-        maps: list[Tensor] = self.net(image)
-        return maps
+        """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
+        return list(self.net(image))
 
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""

@@ -1,6 +1,6 @@
 """The dense CRF, with the field's presets by name."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,25 +10,50 @@ from acr_lightning.errors import UserError
 
 
 class CrfSettings(NamedTuple):
-    """Widths of the two kernels (pixels, grey levels), their weights, and the number of mean-field iterations."""
+    """What a dense CRF needs beside image and probabilities.
+
+    Attributes:
+        gaussian_sxy: width of the kernel of nearness, pixels.
+        gaussian_compat: its weight.
+        bilateral_sxy: width of the kernel of likeness in space, pixels.
+        bilateral_srgb: its width in colour, grey levels.
+        bilateral_compat: its weight.
+        certainty: start from hard labels: the likeliest label has this probability, the others share the rest. None
+            starts from the probabilities.
+        iterations: of the mean field.
+    """
 
     gaussian_sxy: float
     gaussian_compat: float
     bilateral_sxy: float
     bilateral_srgb: float
     bilateral_compat: float
+    certainty: float | None = None
     iterations: int = 10
 
 
 CrfName = Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"]
 
-# FACTS §2: labels from soft CAM (PSA, SEAM, ACR), from hard labels (IRN family), and two test-time settings.
+# FACTS §2: labels from soft CAM (PSA, SEAM, ACR), from hard labels of certainty 0.7 (IRN family), and two test-time
+# settings.
 PRESETS: dict[str, CrfSettings] = {
     "soft_cam": CrfSettings(3, 3, 80, 13, 10),
-    "hard_label": CrfSettings(3, 3, 50, 5, 10),
+    "hard_label": CrfSettings(3, 3, 50, 5, 10, certainty=0.7),
     "test_deeplabv2": CrfSettings(1, 3, 67, 3, 4),
     "test_deeplabv1": CrfSettings(3, 3, 32, 13, 10),
 }
+
+
+def settings_of(name: CrfName) -> CrfSettings | None:
+    """The settings of a preset, None for `none`.
+
+    Raises:
+        UserError: a CRF is asked for and pydensecrf is not installed.
+    """
+    if name == "none":
+        return None
+    _library()
+    return PRESETS[name]
 
 
 def dense_crf(
@@ -48,18 +73,16 @@ def dense_crf(
     Raises:
         UserError: pydensecrf is not installed.
     """
-    try:
-        from pydensecrf.densecrf import DenseCRF2D
-        from pydensecrf.utils import unary_from_softmax
-    except ImportError:
-        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set crf: none") from None
+    new_crf, unary_from_softmax = _library()
     height, width = image.shape[:2]
     if scale != 1.0:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         probabilities = _resize_maps(probabilities, small, cv2.INTER_AREA)
+    if settings.certainty is not None:
+        probabilities = _hard(probabilities, settings.certainty)
     labels = len(probabilities)
-    crf = DenseCRF2D(image.shape[1], image.shape[0], labels)
+    crf = new_crf(image.shape[1], image.shape[0], labels)
     crf.setUnaryEnergy(np.ascontiguousarray(unary_from_softmax(probabilities)))
     crf.addPairwiseGaussian(sxy=settings.gaussian_sxy * scale, compat=settings.gaussian_compat)
     crf.addPairwiseBilateral(
@@ -70,6 +93,22 @@ def dense_crf(
     )
     result = np.array(crf.inference(settings.iterations), dtype=np.float32).reshape(labels, *image.shape[:2])
     return result if scale == 1.0 else _resize_maps(result, (width, height), cv2.INTER_LINEAR)
+
+
+def _library() -> tuple[Any, Any]:
+    """What pydensecrf offers."""
+    try:
+        from pydensecrf.densecrf import DenseCRF2D
+        from pydensecrf.utils import unary_from_softmax
+    except ImportError:
+        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set crf: none") from None
+    return DenseCRF2D, unary_from_softmax
+
+
+def _hard(probabilities: NDArray[np.float32], certainty: float) -> NDArray[np.float32]:
+    """The likeliest label has the probability `certainty`, the others have equal parts of the rest."""
+    likeliest = np.arange(len(probabilities))[:, None, None] == probabilities.argmax(axis=0)
+    return np.where(likeliest, certainty, (1 - certainty) / max(1, len(probabilities) - 1)).astype(np.float32)
 
 
 def _resize_maps(maps: NDArray[np.float32], size: tuple[int, int], interpolation: int) -> NDArray[np.float32]:

@@ -7,28 +7,32 @@ from acr_lightning.refine.crf import CrfSettings, dense_crf
 
 
 def with_background(
-    scores: NDArray[np.float32], threshold: float | None, alpha: float | None = None
+    scores: NDArray[np.float32],
+    threshold: float | None = None,
+    alpha: float | None = None,
+    background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Put the background before the classes (FACTS §2).
 
     Args:
         scores: CAM of the tagged classes, `[P, H, W]` in `[0, 1]`; P may be 0.
-        threshold: a constant background score; None if `alpha` is given.
-        alpha: the background score is `(1 − max_k S_k)^alpha`; None if `threshold` is given.
+        threshold: a constant background score.
+        alpha: the background score is `(1 − max_k S_k)^alpha`.
+        background: the background score itself, `[H, W]`. One of the three is given.
 
     Returns:
         Probabilities that sum to 1, `[P + 1, H, W]`.
 
     Raises:
-        ValueError: not exactly one of `threshold` and `alpha` is given.
+        ValueError: not exactly one of `threshold`, `alpha` and `background` is given.
     """
-    if (threshold is None) == (alpha is None):
-        raise ValueError("give either threshold or alpha")
-    height, width = scores.shape[1:]
+    if sum(given is not None for given in (threshold, alpha, background)) != 1:
+        raise ValueError("give one of threshold, alpha and background")
     if threshold is not None:
-        background = np.full((height, width), threshold, np.float32)
-    else:
+        background = np.full(scores.shape[1:], threshold, np.float32)
+    elif alpha is not None:
         background = (1 - scores.max(axis=0, initial=0)) ** np.float32(alpha)
+    assert background is not None
     stacked = np.concatenate([background[None], scores]).astype(np.float32)
     return stacked / np.maximum(stacked.sum(axis=0), 1e-5)
 
@@ -37,10 +41,11 @@ def pseudo_label(
     image: NDArray[np.uint8],
     classes: NDArray[np.int64],
     scores: NDArray[np.float32],
-    threshold: float | None,
+    threshold: float | None = None,
     alpha: float | None = None,
     crf: CrfSettings | None = None,
     crf_scale: float = 1.0,
+    background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """The pseudo-label of one image: the tagged classes and background only.
 
@@ -52,11 +57,12 @@ def pseudo_label(
         alpha: see `with_background`.
         crf: settings of the dense CRF; None goes without.
         crf_scale: see `dense_crf`.
+        background: see `with_background`.
 
     Returns:
         `[H, W]`, 0 background, `k + 1` for class `k`.
     """
-    probabilities = with_background(scores, threshold, alpha)
+    probabilities = with_background(scores, threshold, alpha, background)
     if crf is not None and len(classes):
         probabilities = dense_crf(image, probabilities, crf, crf_scale)
     labels = np.concatenate([[0], classes + 1]).astype(np.uint8)

@@ -83,6 +83,8 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
     for prefix, title in (("monitor", "CAM and reconstruction"), ("uses_masks", "CAM while it trains (uses masks)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
             found.append((f"{run.name}: {title}", plot(part, "batch", "value")))
+    if affinity := loss_series(run / "affinity", "train"):
+        found.append((f"{run.name}: affinity network", plot(affinity, "batch", "loss of pairs")))
     if segment := {name: xy for name, xy in loss_series(run, "segment").items() if "loss" in name}:
         found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
     if thresholds := threshold_series(run):

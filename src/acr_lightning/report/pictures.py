@@ -13,6 +13,7 @@ from PIL import Image
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.metrics.run_scores import walked
 
 WIDTH = 200
 
@@ -30,11 +31,13 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
     row = [Picture("photo", _jpeg(image))]
     for run in runs:
         prefix = f"{run.name}: " if len(runs) > 1 else ""
-        if (path := run / "cam" / "cams" / f"{image_id}.npz").is_file():
-            cam = read_cam(path)
-            for label, scores in zip(cam.classes, cam.scores, strict=True):
-                row.append(Picture(f"{prefix}CAM {dataset.class_names[label]}", _jpeg(heat(image, scores))))
-            row.append(Picture(f"{prefix}CAM, thresholded", _jpeg(overlay(image, _winners(cam, _threshold(run))))))
+        for stage, name in (("cam", "CAM"), ("affinity", "walked CAM")) if walked(run) else (("cam", "CAM"),):
+            if (path := run / stage / "cams" / f"{image_id}.npz").is_file():
+                cam = read_cam(path)
+                for label, scores in zip(cam.classes, cam.scores, strict=True):
+                    row.append(Picture(f"{prefix}{name} {dataset.class_names[label]}", _jpeg(heat(image, scores))))
+                winners = _winners(cam, _threshold(run))
+                row.append(Picture(f"{prefix}{name}, thresholded", _jpeg(overlay(image, winners))))
         for title, folder in (("pseudo-label (CRF)", "label/labels"), ("network", "evaluate/predictions")):
             if (path := run / folder / f"{image_id}.png").is_file():
                 row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
@@ -75,7 +78,8 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
     if not len(cam.classes):
         return np.zeros(cam.scores.shape[1:], np.uint8)
     winner = (cam.classes + 1).astype(np.uint8)[cam.scores.argmax(axis=0)]
-    return np.where(cam.scores.max(axis=0) >= threshold, winner, 0).astype(np.uint8)
+    background = threshold if cam.background is None else cam.background
+    return np.where(cam.scores.max(axis=0) >= background, winner, 0).astype(np.uint8)
 
 
 def _threshold(run: Path) -> float:

@@ -1,0 +1,149 @@
+"""The walk of each photo's CAM along what the affinity network says, on any number of devices."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.affinity.checkpoint import affinity_of, load_affinity_network
+from acr_lightning.artefacts.cam_file import read_cam, write_cam
+from acr_lightning.refine.random_walk import random_walk
+
+
+class WalkedCam(NamedTuple):
+    """One photo's CAM after the walk.
+
+    Attributes:
+        image_id: of the photo.
+        classes: the tagged classes, `[P]`.
+        scores: `[P, H, W]` in `[0, 1]`.
+        background: the walked background, `[H, W]` in `[0, 1]`, or None.
+    """
+
+    image_id: str
+    classes: Tensor
+    scores: Tensor
+    background: Tensor | None
+
+
+class AffinityWalk(LightningModule):
+    """Walks each photo's CAM with the trained network's affinities (FACTS §2).
+
+    The CAM is averaged down to the network's grid, walked there, and enlarged to the photo again. Where the network
+    finds boundaries (IRN), what lies on one is taken out of the CAM first.
+
+    Args:
+        checkpoint: of the trained network.
+        cams: folder of CAM files.
+        radius: of the pairs, in cells.
+        beta: power of the affinity; a higher one makes weak ties weaker.
+        exponent: the walk has `2^exponent` steps.
+        cam_power: the CAM is raised to this power before the walk (RIB: 1.3).
+        background_alpha: a background score `(1 − max CAM)^alpha` is walked too (PSA: 16); null walks none.
+        normalise: divide a photo's walked scores by the largest one (IRN).
+        flip: average the network's result with that of the mirror image (IRN).
+        long_side: resize photos to this long side for the network; null keeps their size.
+        stop_threshold: stop walking when the labels at this background score (at the walked one, if one is walked) no
+            longer change from one doubling of the steps to the next; null walks all steps.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        cams: str,
+        radius: int = 5,
+        beta: float = 10.0,
+        exponent: int = 8,
+        cam_power: float = 1.0,
+        background_alpha: float | None = None,
+        normalise: bool = True,
+        flip: bool = True,
+        long_side: int | None = None,
+        stop_threshold: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.kind, self.network = load_affinity_network(checkpoint)
+        self.cams, self.radius, self.beta, self.exponent = Path(cams), radius, beta, exponent
+        self.cam_power, self.background_alpha, self.normalise = cam_power, background_alpha, normalise
+        self.flip, self.long_side, self.stop_threshold = flip, long_side, stop_threshold
+
+    def predict_step(self, sample: dict[str, Any], batch_index: int) -> WalkedCam:
+        """One photo's CAM, walked."""
+        cam = read_cam(self.cams / f"{sample['id']}.npz")
+        classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
+        if not len(classes):
+            return WalkedCam(sample["id"], classes, scores, None)
+        walked = self.walk(scores, self.output(sample["image"]))
+        background = None if self.background_alpha is None else walked[-1]
+        return WalkedCam(sample["id"], classes, walked[: len(classes)], background)
+
+    def output(self, image: Tensor) -> Tensor:
+        """The network's features or boundary logits, `[1, C, h, w]`, of a photo `[3, H, W]` in `[0, 1]`."""
+        views = self.network.backbone.normalise(image[None])
+        if self.long_side is not None:
+            factor = self.long_side / max(image.shape[-2:])
+            size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+            views = F.interpolate(views, size, mode="bilinear", align_corners=False, antialias=True)
+        if not self.flip:
+            return self.network(views)
+        straight, mirrored = self.network(torch.cat([views, views.flip(-1)])).float()
+        return ((straight + mirrored.flip(-1)) / 2)[None]
+
+    def walk(self, scores: Tensor, output: Tensor) -> Tensor:
+        """Scores `[P, H, W]` along a network's output `[1, C, h, w]`.
+
+        Returns:
+            `[P, H, W]`, or `[P + 1, H, W]` with the walked background as the last.
+        """
+        grid = output.shape[-2:]
+        state = F.interpolate(scores[None], grid, mode="area") ** self.cam_power
+        if self.background_alpha is not None:
+            background = (1 - scores.amax(dim=0)) ** self.background_alpha
+            state = torch.cat([state, F.interpolate(background[None, None], grid, mode="area")], dim=1)
+        if self.kind == "boundary":
+            state = state * (1 - output.float().sigmoid())
+        affinity = affinity_of(self.kind, output, self.radius)
+        labels = None if self.stop_threshold is None else partial(self.labels, classes=len(scores))
+        state = random_walk(state, affinity, self.radius, self.beta, self.exponent, labels)
+        walked = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]
+        return walked / walked[: len(scores)].amax().clamp(min=1e-5) if self.normalise else walked
+
+    def labels(self, state: Tensor, classes: int) -> Tensor:
+        """The winner of each cell of scores `[1, P (+ 1), h, w]`, counted from 0; `P` is the background."""
+        best, winner = state.max(dim=1)
+        if self.background_alpha is not None:
+            return winner
+        scale = best.amax().clamp(min=1e-5) if self.normalise else 1.0
+        return torch.where(best / scale > (self.stop_threshold or 0), winner, classes)
+
+
+class WalkWriter(BasePredictionWriter):
+    """Writes each walked CAM as soon as it is made.
+
+    Args:
+        folder: of the CAM files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(write_interval="batch")
+        self.folder = folder
+
+    def write_on_batch_end(  # noqa: D102
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: WalkedCam,
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        background = None if prediction.background is None else prediction.background.cpu().numpy()
+        path = self.folder / f"{prediction.image_id}.npz"
+        write_cam(path, prediction.classes.numpy(), prediction.scores.cpu().numpy(), background)

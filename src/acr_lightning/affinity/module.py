@@ -1,0 +1,90 @@
+"""The affinity network as a LightningModule, trained on what is certain in the CAMs."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.affinity.checkpoint import AffinityConfig, Kind, affinity_of
+from acr_lightning.affinity.pair_loss import PairLoss, pair_loss
+from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
+
+
+class AffinityLearner(LightningModule):
+    """AffinityNet or IRN's boundary branch on any backbone, poly schedule by iteration (FACTS §2).
+
+    Args:
+        num_classes: K (taken from the data set; affinity itself knows no classes).
+        kind: `features` (PSA: cells are alike when their features are) or `boundary` (IRN: cells are alike when no
+            boundary lies between them).
+        backbone: a timm CNN or `resnet38d`.
+        weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
+        output_stride: of the backbone: 8, 16 or 32; null is its own.
+        freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
+        freeze_backbone: train the new layers alone; null is as published, false for `features`, true for `boundary`.
+        radius: of the pairs that are learned from, in cells of the network's result.
+        optimizer: `sgd` or `adamw`.
+        lr: of pretrained weights; biases get twice as much.
+        new_layer_factor: times `lr` for the new layers.
+        momentum: of SGD. The releases pass their weight decay in its place, so 5e-4 and 1e-4 are as published.
+        weight_decay: of weights; biases have none.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1,
+        kind: Kind = "features",
+        backbone: str = "resnet38d",
+        weights: str | None = None,
+        output_stride: int | None = None,
+        freeze_batchnorm: bool = True,
+        freeze_backbone: bool | None = None,
+        radius: int = 5,
+        optimizer: OptimizerName = "sgd",
+        lr: float = 0.1,
+        new_layer_factor: float = 10.0,
+        momentum: float = 5e-4,
+        weight_decay: float = 5e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.options: Any = self.hparams  # the arguments above, by name
+        frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
+        self.affinity_config = AffinityConfig(kind, backbone, output_stride, freeze_batchnorm, frozen)
+        self.network = self.affinity_config.build(weights)
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        """The weighted sum of the pair loss's terms."""
+        terms = self.pair_terms(batch["image"], batch["label"])
+        loss = terms.total()
+        self.log("affinity/loss", loss, prog_bar=True)
+        self.log_dict({f"affinity/{name}": value.detach() for name, value in terms._asdict().items()})
+        return loss
+
+    def pair_terms(self, image: Tensor, label: Tensor) -> PairLoss:
+        """The pair loss at the size of the network's result; a cell has the label of the pixel at its centre.
+
+        Args:
+            image: `[B, 3, H, W]` in `[0, 1]`.
+            label: `[B, H, W]`: 0 background, 1..K, 255 unsure.
+        """
+        output = self.network(self.network.backbone.normalise(image))
+        labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
+        radius = self.options.radius
+        return pair_loss(affinity_of(self.affinity_config.kind, output, radius), labels, radius)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """One optimiser; the poly schedule steps once a batch."""
+        options = self.options
+        groups = parameter_groups(
+            self.network, self.network.backbone, options.lr, options.weight_decay, options.new_layer_factor
+        )
+        optimizer = make_optimizer(options.optimizer, groups, options.momentum)
+        schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what `load_affinity_network` needs to build the network without this module."""
+        checkpoint["affinity_config"] = self.affinity_config._asdict()

@@ -1,0 +1,52 @@
+"""AffinityNet (PSA): features whose difference tells whether two cells belong to the same label."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from acr_lightning.nets.backbone import Backbone
+
+
+class AffinityNet(nn.Module):
+    """A 1×1 convolution and ELU on each tap of a backbone, concatenated, and once more (FACTS §2).
+
+    Taps coarser than the first one are enlarged to its size; those of ResNet38d are all of stride 8.
+
+    Args:
+        backbone: the feature extractor.
+        freeze_backbone: train the new layers alone; published is training all. Frozen, it stays in eval mode.
+        widths: channels made of the early, the middle and the final tap; 64, 128 and 256 in the paper.
+    """
+
+    def __init__(
+        self, backbone: Backbone, freeze_backbone: bool = False, widths: Sequence[int] = (64, 128, 256)
+    ) -> None:
+        super().__init__()
+        self.backbone, self.freeze_backbone = backbone, freeze_backbone
+        if freeze_backbone:
+            backbone.requires_grad_(False)
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(channels, width, 1, bias=False) for channels, width in zip(backbone.channels, widths, strict=True)
+        )
+        self.mix = nn.Conv2d(sum(widths), sum(widths), 1, bias=False)
+        for reduce in self.reduce:
+            nn.init.kaiming_normal_(reduce.weight)  # type: ignore[arg-type]
+        nn.init.xavier_uniform_(self.mix.weight, gain=4)
+
+    def train(self, mode: bool = True) -> "AffinityNet":
+        """As usual, but a frozen backbone stays in eval mode."""
+        super().train(mode)
+        if self.freeze_backbone:
+            self.backbone.eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised images `[B, 3, H, W]` to features `[B, sum(widths), h, w]` at the first tap's stride."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
+            taps = self.backbone(image)
+        reduced = [F.elu(reduce(tap)) for reduce, tap in zip(self.reduce, taps, strict=True)]
+        size = reduced[0].shape[-2:]
+        resized = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in reduced]
+        return F.elu(self.mix(torch.cat(resized, dim=1)))

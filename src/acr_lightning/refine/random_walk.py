@@ -1,0 +1,139 @@
+"""The random walk that spreads scores over cells of like kind, without ever making an N×N matrix.
+
+The transition matrix is `T = W^β` with each column divided by its sum (FACTS §2), where `W` holds the affinity of
+every pair of cells within a radius, and 1 for a cell with itself. `s·T` is a mean over each cell's neighbourhood, so it
+is done as one: a multiply-add of shifted rows per offset. A walk is `s·T^n` with `n = 2^exponent`. `T` is similar to a
+symmetric matrix with eigenvalues in `[−1, 1]`, on which the power is a short sum of Chebyshev polynomials:
+
+    x^n = Σ_m P(|S_n| = m)·T_m(x)        S_n: n fair steps of ±1
+
+and `P(|S_n| = m)` vanishes beyond a few `√n`. So 84 products do the work of 256, with an error below 1e-6. That needs
+64 bits: in 32, rounding alone shifts scores by 1e-3 in 256 products, however they are done.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from acr_lightning.refine.neighbourhood import half_disc
+
+# What may be left out of the sum over Chebyshev polynomials; scores are stored in steps of 4e-3.
+TOLERANCE = 1e-7
+
+
+class Transition:
+    """`T`, kept as one row of weights per offset: `N × D` numbers for `N` cells.
+
+    Args:
+        affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]`, 0 beyond the border (see
+            `pair_affinity`).
+        radius: that it was made with.
+        beta: power of the affinity; a higher one makes weak ties weaker.
+
+    Raises:
+        ValueError: the affinity is not of this radius.
+    """
+
+    def __init__(self, affinity: Tensor, radius: int, beta: float) -> None:
+        offsets = half_disc(radius)
+        if affinity.dim() != 4 or affinity.shape[1] != len(offsets):
+            raise ValueError(f"affinity is {list(affinity.shape)}, at radius {radius} it has {len(offsets)} offsets")
+        height, width = affinity.shape[-2:]
+        # In a grid narrower than the disc some offsets lead nowhere, and their shift could be 0 or negative.
+        used = [number for number, (dy, dx) in enumerate(offsets) if dy < height and abs(dx) < width]
+        self.shifts = [offsets[number][0] * width + offsets[number][1] for number in used]
+        # [offset, B, 1, N]: a step reads one offset's weights after the other.
+        powers = affinity[:, used].to(_precision(affinity)) ** beta
+        self.weights = powers.flatten(2).transpose(0, 1).unsqueeze(2).contiguous()
+        # W is symmetric, so its column sums are what it makes of ones.
+        self.sums = self._sum_of_neighbours(powers.new_ones(len(affinity), 1, height * width))
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        """`s·T`: `[B, P, N]` to `[B, P, N]`, in the precision of `sums`."""
+        return self._sum_of_neighbours(scores).div_(self.sums)
+
+    def _sum_of_neighbours(self, scores: Tensor) -> Tensor:
+        """`s·W^β`. A pair that would wrap around the border has weight 0, so rows may be laid end to end."""
+        total = scores.clone()
+        for weight, shift in zip(self.weights, self.shifts, strict=True):
+            pairs = weight[..., :-shift]
+            total[..., shift:].addcmul_(pairs, scores[..., :-shift])
+            total[..., :-shift].addcmul_(pairs, scores[..., shift:])
+        return total
+
+
+def random_walk(
+    scores: Tensor,
+    affinity: Tensor,
+    radius: int = 5,
+    beta: float = 10.0,
+    exponent: int = 8,
+    labels: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Walk: `s·T^(2^exponent)`.
+
+    Time grows with `N·D·√(2^exponent)`, memory with `N·D`.
+
+    Args:
+        scores: of the present classes, `[B, P, h, w]`.
+        affinity: `[B, D, h, w]`, see `Transition`.
+        radius: of the affinity, in cells.
+        beta: power of the affinity: 8 (PSA) or 10 (IRN).
+        exponent: the walk has `2^exponent` steps: 8, or 6 (SEAM).
+        labels: scores `[B, P, h, w]` to labels; the walk stops early when a doubling of its steps does not change any
+            label. None walks all steps.
+
+    Returns:
+        `[B, P, h, w]`; a convex mean of the scores, so in their range.
+    """
+    transition = Transition(affinity, radius, beta)
+    state = scores.flatten(2).to(transition.sums.dtype)
+    if labels is None:
+        return _steps(state, transition, 2**exponent).view_as(scores).to(scores.dtype)
+    state = transition(state)
+    seen = labels(state.view_as(scores))
+    for doubling in range(exponent):
+        state = _steps(state, transition, 2**doubling)
+        now = labels(state.view_as(scores))
+        if torch.equal(seen, now):
+            break
+        seen = now
+    return state.view_as(scores).to(scores.dtype)
+
+
+def _steps(scores: Tensor, transition: Transition, count: int) -> Tensor:
+    """`s·T^count` by the sum of Chebyshev polynomials, which follow from `T_{m+1}(x) = 2x·T_m(x) − T_{m−1}(x)`."""
+    shares = chebyshev_shares(count)
+    before, now = scores, transition(scores)
+    total = shares[0] * before + shares[1] * now
+    for share in shares[2:]:
+        before, now = now, transition(now).mul_(2).sub_(before)
+        if share:
+            total.add_(now, alpha=share)
+    return total
+
+
+def _precision(values: Tensor) -> torch.dtype:
+    """64 bits, where the device has them."""
+    return torch.float32 if values.device.type == "mps" else torch.float64
+
+
+@lru_cache
+def chebyshev_shares(power: int) -> tuple[float, ...]:
+    """`P(|S_n| = m)` for `m = 0, 1, …`, up to where less than `TOLERANCE` is left; at least two.
+
+    Args:
+        power: `n`, at least 1.
+    """
+    shares = [0.0] * (power + 1)
+    for distance in range(power % 2, power + 1, 2):
+        both_sides = 2 if distance else 1
+        shares[distance] = both_sides * math.comb(power, (power - distance) // 2) / 2**power
+    kept, left = 2, 1 - sum(shares[:2])
+    while left > TOLERANCE:
+        left -= shares[kept]
+        kept += 1
+    return tuple(shares[:kept])

@@ -1,0 +1,274 @@
+"""The stage `affinity`: its parts, going on after a kill, and what label and evaluate make of it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.cam_file import read_cam
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.cli.commands import check
+from acr_lightning.cli.experiment import load
+from acr_lightning.cli.stage import is_done, run_stage
+from acr_lightning.data.shapes import Shapes
+from acr_lightning.errors import UserError
+from acr_lightning.report.page import write_report
+
+CPU = {"accelerator": "cpu", "devices": 1, "logger": False}
+
+
+def experiment_file(folder, shapes_root):
+    """A tiny experiment on real files."""
+    net = {"backbone": "tiny_resnet", "freeze_batchnorm": False}
+    content = {
+        "run": str(folder / "run"),
+        "seed": 1,
+        "dataset": {
+            "class_path": "Shapes",
+            "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
+        },
+        "fit": {
+            "model": {**net, "strategy": "baseline", "optimizer": "adamw", "lr": 0.002, "new_layer_factor": 1.0},
+            "data": {"crop": 48, "long_side": [56, 64], "batch_size": 8, "num_workers": 0},
+            "trainer": {"max_epochs": 10, **CPU},
+        },
+        "cam": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": CPU},
+        "affinity": {
+            "preset": "none",
+            "labels": {"workers": 1},
+            "train": {
+                "model": {**net, "weights": None, "output_stride": None, "freeze_backbone": False, "radius": 4},
+                "data": {"crop": 48, "scale": [1, 1], "batch_size": 8, "num_workers": 0},
+                "trainer": {"max_epochs": 2, **CPU},
+            },
+            "walk": {"model": {"radius": 4}, "data": {"num_workers": 0}, "trainer": CPU},
+        },
+        "label": {"workers": 1},
+        "evaluate": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": CPU},
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def with_cams(tmp_path_factory, shapes_root):
+    """A run in which `fit` and `cam` are done."""
+    folder = tmp_path_factory.mktemp("done")
+    config = experiment_file(folder, shapes_root)
+    for stage in ("fit", "cam"):
+        run_stage(load(config, []), stage)
+    return folder
+
+
+@pytest.fixture
+def start(with_cams, tmp_path, shapes_root):
+    """That run, copied for one test; a function from overrides to the experiment."""
+    shutil.copytree(with_cams / "run", tmp_path / "run")
+    config = experiment_file(tmp_path, shapes_root)
+    # The run's folder is part of what a manifest digests, so the copy's manifests are made to fit it.
+    for stage in ("fit", "cam"):
+        experiment = load(config, [])
+        manifest.finish(tmp_path / "run" / stage, stage, experiment.section(stage), _inputs(experiment, stage), {})
+        assert is_done(experiment, stage)
+    return lambda *overrides: load(config, list(overrides))
+
+
+def _inputs(experiment, stage):
+    from acr_lightning.cli.stage import inputs
+
+    return inputs(experiment, stage)
+
+
+def contents(folder, pattern="*"):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
+
+
+@pytest.mark.parametrize("preset", ["psa", "irn", "rib"])
+def test_each_preset_to_labels_and_scores(preset, start, shapes, tmp_path):
+    experiment = start(("affinity", preset))
+    for stage in ("affinity", "label", "evaluate"):
+        run_stage(experiment, stage)
+    run = tmp_path / "run"
+    ids = sorted({*shapes.ids("train"), *shapes.ids("seed")})
+    assert sorted(contents(run / "affinity" / "cams", "*.npz")) == [f"{image_id}.npz" for image_id in ids]
+    assert len(contents(run / "affinity" / "labels", "*.png")) == 16
+    moved = []
+    for image_id in ids:
+        walked, cam = (read_cam(run / stage / "cams" / f"{image_id}.npz") for stage in ("affinity", "cam"))
+        assert walked.classes.tolist() == cam.classes.tolist()
+        assert walked.scores.shape == cam.scores.shape
+        moved.append(not np.array_equal(walked.scores, cam.scores))
+        assert (walked.background is not None) == (preset == "psa")
+        assert set(np.unique(read_mask(run / "label" / "labels" / f"{image_id}.png"))) <= {0, *(cam.classes + 1)}
+    assert sum(moved) > 10  # all but those whose CAM is empty
+    records = json.loads((run / "evaluate" / "scores.json").read_text())
+    assert [record["what"] for record in records][:2] == ["cam", "walked cam"]
+    assert {record["affinity"] for record in records if record["what"] in ("walked cam", "label")} == {preset}
+    label = next(record for record in records if record["what"] == "label")
+    assert label["threshold"] == {"psa": None, "irn": 0.25, "rib": 0.27}[preset]
+    write_report([run], run / "report.html", images=2)
+    page = (run / "report.html").read_text()
+    assert "walked CAM, thresholded" in page
+    assert f"walked cam ({preset})" in page
+
+
+def test_labels_follow_the_choice_of_a_preset(start, tmp_path):
+    run = tmp_path / "run"
+    run_stage(start(), "label")
+    plain = contents(run / "label" / "labels")
+    with pytest.raises(UserError, match="label: needs the stage affinity"):
+        run_stage(start(("affinity", "irn")), "label")
+    run_stage(start(("affinity", "irn")), "affinity")
+    assert is_done(start(), "label")  # an experiment without the stage does not care
+    assert not is_done(start(("affinity", "irn")), "label")
+    run_stage(start(("affinity", "irn")), "label")
+    assert contents(run / "label" / "labels") != plain
+    assert contents(run / "label.old-1" / "labels") == plain
+    assert not is_done(start(), "label")
+    run_stage(start(), "label")
+    assert contents(run / "label" / "labels") == plain
+    assert is_done(start(("affinity", "irn")), "affinity")
+
+
+def test_another_beta_walks_again_and_trains_nothing(start, tmp_path, capsys):
+    folder = tmp_path / "run" / "affinity"
+    run_stage(start(("affinity", "psa")), "affinity")
+    network, cams = (folder / "train" / "last.ckpt").stat().st_mtime_ns, contents(folder / "cams", "*.npz")
+    changed = start(("affinity", "psa"), ("affinity.walk.model.beta", 2))
+    assert not is_done(changed, "affinity")
+    run_stage(changed, "affinity")
+    assert is_done(changed, "affinity")
+    assert (folder / "train" / "last.ckpt").stat().st_mtime_ns == network
+    assert contents(folder / "cams", "*.npz") != cams
+    assert contents(folder / "cams.old-1", "*.npz") == cams
+    said = capsys.readouterr().err
+    assert "affinity.labels: done before" in said
+    assert "affinity.train: done before" in said
+    # Other labels, though, make another network.
+    run_stage(start(("affinity", "psa"), ("affinity.labels.weak_alpha", 8)), "affinity")
+    assert (folder / "train.old-1").is_dir()
+
+
+def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
+    folder = tmp_path / "run" / "affinity"
+    experiment = start(("affinity", "irn"))
+    run_stage(experiment, "affinity")
+    whole = {name: contents(folder / name, "*.[np][pn][zg]") for name in ("labels", "cams")}
+    assert len(whole["labels"]) == 16
+    for name in ("labels", "cams"):
+        gone, damaged, *_ = sorted(folder.joinpath(name).glob("train_*"))
+        gone.unlink()
+        damaged.write_bytes(damaged.read_bytes()[:50])
+    for name in (".", "labels", "cams"):  # as if killed before the end
+        path = folder / name / "manifest.json"
+        path.write_text(path.read_text().replace('"status": "done"', '"status": "started"'))
+    run_stage(experiment, "affinity")
+    assert {name: contents(folder / name, "*.[np][pn][zg]") for name in ("labels", "cams")} == whole
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_any_part_it_goes_on_to_the_same_cams(start, tmp_path):
+    run_stage(start(("affinity", "psa")), "affinity")
+    folder = tmp_path / "run" / "affinity"
+    whole = contents(folder / "cams", "*.npz")
+    shutil.rmtree(folder)
+    words = [sys.executable, "-m", "acr_lightning", "affinity", "--config", str(tmp_path / "tiny.yaml")]
+    words += ["--affinity=psa"]
+    signs = {
+        "labels": lambda: len(list((folder / "labels").glob("*.png"))) >= 3,
+        "train": lambda: (folder / "train" / "last.ckpt").exists(),
+        "cams": lambda: len(list((folder / "cams").glob("*.npz"))) >= 3,
+    }
+    killed = []
+    for part, reached in signs.items():
+        process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and not reached():
+            time.sleep(0.005)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed.append(part)
+        process.wait()
+    assert {"labels", "train"} <= set(killed)
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert contents(folder / "cams", "*.npz") == whole
+
+
+@pytest.mark.timeout(600)
+def test_one_and_four_workers_make_the_same_labels(start, tmp_path):
+    for workers in (1, 4):
+        settings = [("label.workers", workers), ("label.output", str(tmp_path / f"label-{workers}"))]
+        run_stage(start(*settings), "label", force=True)
+    one, four = (contents(tmp_path / f"label-{workers}" / "labels") for workers in (1, 4))
+    assert len(one) == 22
+    assert one == four
+    labels = [read_mask(tmp_path / "label-1" / "labels" / name) for name in one]
+    assert sum(len(np.unique(label)) > 1 for label in labels) > 10  # all of one label would be equal anyway
+
+
+def without_crf(tmp_path):
+    """An environment in which pydensecrf cannot be imported."""
+    package = tmp_path / "broken" / "pydensecrf"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('no such library')")
+    return {**os.environ, "PYTHONPATH": str(package.parent)}
+
+
+def test_without_pydensecrf_labels_need_crf_none(start, tmp_path):
+    start()
+    words = [sys.executable, "-m", "acr_lightning", "label", "--config", str(tmp_path / "tiny.yaml")]
+    environment = without_crf(tmp_path)
+    failed = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert re.search("^acr label: the dense CRF needs pydensecrf .* crf: none$", failed.stderr, re.MULTILINE)
+    assert "Traceback" not in failed.stderr
+    done = subprocess.run([*words, "--crf=none"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (("affinity.walk.model.bta", 5), r"affinity\.walk: section\.model\.bta: no such key\. Did you mean 'beta'"),
+        (("affinity.wlak.model.beta", 5), r"affinity\.wlak: no such key\. Did you mean 'walk'"),
+        (("affinity.labels.crf", "dense"), r"affinity\.labels: .*crf"),
+        (("affinity.train.model.kind", "edges"), r"affinity\.train: .*kind"),
+    ],
+)
+def test_bad_values_are_named_before_anything_runs(start, override, message):
+    with pytest.raises(UserError, match=message):
+        check(["affinity"], start(("affinity", "irn"), override))
+
+
+def test_bad_combinations_are_named(start):
+    both = start(("affinity", "irn"), ("affinity.labels.weak_alpha", 4))
+    with pytest.raises(UserError, match=r"affinity\.labels: give either weak_threshold or weak_alpha"):
+        run_stage(both, "affinity")
+    run_stage(start(("affinity", "irn")), "affinity")
+    with pytest.raises(UserError, match=r"no walked background; set label\.threshold"):
+        run_stage(start(("affinity", "irn"), ("label.threshold", "walked")), "label")
+
+
+def test_help_shows_every_part():
+    shown = subprocess.run(
+        [sys.executable, "-m", "acr_lightning", "affinity", "--help"], capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    for word in ("affinity.labels", "--strong_alpha", "affinity.train", "--model.radius", "--model.stop_threshold"):
+        assert word in shown.stdout, word
+
+
+def test_the_data_set_of_this_test_is_tagged(shapes_root):
+    """The run above would prove nothing with photos without tags."""
+    data = Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
+    assert sum(len(data.tags(image_id)) for image_id in data.ids("train")) >= 16
