@@ -8,7 +8,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format voc6 ablation bench-step
+.PHONY: help install demo test check format voc6 ablation bench-step bench-labels
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench-step: install  ## Images/s and peak memory of a training step in each mode
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)
+
+bench-labels: install  ## How fast labels are made, against straightforward ways; writes runs/bench-labels.md
+	$(BIN)/python -m benchmarks.labels $(ARGS)
 
 test: install  ## The tests
 	$(BIN)/python -m pytest $(ARGS)

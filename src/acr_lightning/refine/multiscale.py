@@ -50,7 +50,7 @@ def multiscale_sum(
     """
     total: Tensor | None = None
     for views, mirrored in scaled_views(image, scales, flip, long_side):
-        maps = net(views)
+        maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
         if mirrored:
             maps = torch.stack([maps[0], maps[1].flip(-1)])
         resized = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False).sum(dim=0)
@@ -58,6 +58,11 @@ def multiscale_sum(
     if total is None:
         raise ValueError("at least one scale is needed")
     return total
+
+
+def _one_by_one(net: Callable[[Tensor], Tensor], views: Tensor) -> Tensor:
+    """What `net(views)` is, in up to half the time on a CPU: large batches leave its caches, channels last fit them."""
+    return torch.cat([net(view.contiguous(memory_format=torch.channels_last)) for view in views.split(1)])
 
 
 def multiscale_cam(

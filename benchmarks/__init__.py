@@ -1,0 +1,1 @@
+"""Timings of label making against straightforward implementations; not part of the package."""

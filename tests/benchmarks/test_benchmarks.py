@@ -1,0 +1,44 @@
+"""The straightforward ways that the benchmarks time do the same work, and the figures are what they say."""
+
+import numpy as np
+import torch
+
+from acr_lightning.acr.inference import CamInference
+from acr_lightning.artefacts.cam_file import read_cam
+from acr_lightning.refine.random_walk import random_walk
+from benchmarks import cam, walk
+from benchmarks.photos import MadeUpPhotos
+from benchmarks.probe import forget_peak, megabytes, peak_with_children
+from benchmarks.table import Row, markdown, written
+
+
+def test_the_dense_walk_is_the_same_walk():
+    affinity, scores = walk.problem(9, 11)
+    dense, took, _ = walk.dense_walk(scores, affinity, squarings=walk.EXPONENT)
+    # The dense way has 32 bits, and 8 squarings of them.
+    assert torch.allclose(dense, random_walk(scores, affinity, walk.RADIUS, walk.BETA, walk.EXPONENT), atol=1e-3)
+    assert took > 0
+
+
+def test_the_plain_loop_makes_the_same_cams(tmp_path, monkeypatch):
+    monkeypatch.setattr(cam, "SCALES", (1.0, 2.0))
+    dataset = MadeUpPhotos(str(tmp_path / "photos"), 2, 32, 40)
+    path = cam.checkpoint(tmp_path / "last.ckpt", "tiny_resnet", None)
+    cam.stage(dataset, path, tmp_path / "ours", scales=(1.0, 2.0))
+    cam.plain_loop(dataset, CamInference(str(path)).classifier, tmp_path / "plain")
+    for image_id in ("0", "1"):
+        plain = np.nan_to_num(np.load(tmp_path / "plain" / f"{image_id}.npy"))  # an empty CAM is divided by 0 there
+        assert np.abs(read_cam(tmp_path / "ours" / f"{image_id}.npz").scores - plain).max() < 0.01
+        assert plain.max() > 0
+
+
+def test_the_probe_sees_a_peak():
+    forget_peak()
+    before = megabytes("VmRSS")
+    assert peak_with_children(lambda: np.ones(2**22).sum()) - before > 25  # 32 MB, freed again
+
+
+def test_the_table_holds_every_figure():
+    row = Row("walk", "1 s", "100 s", {"walk.speedup": 1234.4, "walk.peak": 0.01234})
+    assert "walk.speedup 1234, walk.peak 0.0123" in markdown([row])
+    assert written(99.4) == "99.4"
