@@ -32,11 +32,11 @@ class MadeUpPhotos(TaggedDataset):
                 Image.fromarray(made.image).save(self.root / f"{number}.png")
                 write_cam(self.root / "cams" / f"{number}.npz", made.classes, made.scores)
 
-    def ids(self, split: Split) -> list[str]:  # noqa: D102
+    def ids(self, split: Split) -> list[str]:
         return [] if split == "val" else [str(number) for number in range(self.count)]
 
-    def image_path(self, image_id: str) -> Path:  # noqa: D102
+    def image_path(self, image_id: str) -> Path:
         return self.root / f"{image_id}.png"
 
-    def tags(self, image_id: str) -> NDArray[np.int64]:  # noqa: D102
+    def tags(self, image_id: str) -> NDArray[np.int64]:
         return np.array([int(image_id) % 10, 10 + int(image_id) % 10], np.int64)
