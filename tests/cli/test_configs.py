@@ -1,5 +1,7 @@
 """Every shipped experiment: each section parses as it is, and both trainings take two steps on tiny data."""
 
+import gc
+
 import pytest
 import torch
 import yaml
@@ -17,6 +19,13 @@ TINY_TRAINER = {
     "max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu", "devices": 1, "precision": "32-true",
     "logger": False, "enable_checkpointing": False,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    """Networks of a gigabyte hang in cycles with their trainers until someone collects them."""
+    yield
+    gc.collect()
 
 
 def test_there_are_configs():
