@@ -35,7 +35,8 @@ def test_the_plain_loop_makes_the_same_cams(tmp_path, monkeypatch):
 def test_the_probe_sees_a_peak():
     forget_peak()
     before = megabytes("VmRSS")
-    assert peak_with_children(lambda: np.ones(2**22).sum()) - before > 25  # 32 MB, freed again
+    # 256 MB, freed again; less might come from what the process had before.
+    assert peak_with_children(lambda: np.ones(2**25).sum()) - before > 200
 
 
 def test_the_table_holds_every_figure():
