@@ -50,7 +50,7 @@ bench-labels: install  ## How fast labels are made, against straightforward ways
 	$(BIN)/python -m benchmarks.labels $(ARGS)
 
 test: install  ## The tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 check: install  ## Style, types
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ def plain_loop(dataset: MadeUpPhotos, classifier: CamClassifier, output: Path) -
             resized = F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=False)
             for mirrored in (False, True):
                 cam = classifier(resized.flip(-1) if mirrored else resized).cam_logits
-                cam = F.interpolate(cam.relu(), size, mode="bilinear", align_corners=False)
+                cam = F.interpolate(cam, size, mode="bilinear", align_corners=False).relu()
                 total = total + (cam.flip(-1) if mirrored else cam)
         present = total[0, dataset.tags(image_id)]
         np.save(output / f"{image_id}.npy", (present / present.amax((1, 2), keepdim=True)).numpy())

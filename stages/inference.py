@@ -28,4 +28,5 @@ def predict(
     cli = TrainerCLI(section, [writer, RichProgressBar(leave=True)])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
+        cli.require_not_stopped()
     return {"photos": len(cli.datamodule.ids)}

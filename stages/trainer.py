@@ -51,4 +51,5 @@ def fit(section: dict[str, Any], folder: Path, more_callbacks: Sequence[Any] = (
     ]
     cli = TrainerCLI(section, callbacks)
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+    cli.require_not_stopped()
     return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}

@@ -1,7 +1,8 @@
 import os
 import socket
 
-os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true")
+# One thread a process: the tests run in as many processes as there are cores, and start more of their own.
+os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true", OMP_NUM_THREADS="1")
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tiny_coco import write_coco
 
 from acr_lightning.data.shapes import Shapes
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

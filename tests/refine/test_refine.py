@@ -124,7 +124,7 @@ def test_multiscale_cam_equals_the_steps_one_by_one():
             view = view.flip(-1) if mirrored else view
             cam = Net()(view)
             cam = cam.flip(-1) if mirrored else cam
-            total += F.interpolate(cam[:, classes].relu(), (24, 32), mode="bilinear")[0]
+            total += F.interpolate(cam[:, classes], (24, 32), mode="bilinear")[0].relu()
     wanted = total / total.amax((1, 2), keepdim=True)
     assert torch.allclose(multiscale_cam(Net(), image, classes, (0.5, 1.0), flip=True), wanted, atol=1e-5)
 

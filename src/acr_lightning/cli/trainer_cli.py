@@ -73,6 +73,15 @@ class TrainerCLI(LightningCLI):
             torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
             super().instantiate_classes()
 
+    def require_not_stopped(self) -> None:
+        """Lightning returns from a run that a signal stopped as if it had ended; such a stage is not done.
+
+        Raises:
+            UserError: the run was stopped.
+        """
+        if self.trainer.received_sigterm or self.trainer.interrupted:
+            raise UserError("stopped by a signal; the same command continues")
+
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         trainer = super()._instantiate_trainer(dict(config), callbacks)
         if config["strategy"] == "auto" and trainer.num_devices * trainer.num_nodes > 1:

@@ -35,6 +35,7 @@ def multiscale_sum(
     scales: Sequence[float],
     flip: bool,
     long_side: int | None = None,
+    after: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """The sum of a network's maps over scales and mirror images, at the image's size.
 
@@ -44,6 +45,7 @@ def multiscale_sum(
         scales: factors of the base size.
         flip: whether to add mirror images.
         long_side: the base size's long side; None is the image's own.
+        after: what is done to the maps once they have the image's size, before they are summed.
 
     Returns:
         `[C, H, W]`.
@@ -53,8 +55,9 @@ def multiscale_sum(
         maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
         if mirrored:
             maps = torch.stack([maps[0], maps[1].flip(-1)])
-        resized = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False).sum(dim=0)
-        total = resized if total is None else total + resized
+        resized = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False)
+        summed = (resized if after is None else after(resized)).sum(dim=0)
+        total = summed if total is None else total + summed
     if total is None:
         raise ValueError("at least one scale is needed")
     return total
@@ -86,5 +89,5 @@ def multiscale_cam(
     Returns:
         `[P, H, W]` in `[0, 1]`.
     """
-    total = multiscale_sum(lambda views: F.relu(cam_logits(views)[:, classes]), image, scales, flip, long_side)
+    total = multiscale_sum(lambda views: cam_logits(views)[:, classes], image, scales, flip, long_side, F.relu)
     return total / total.amax(dim=(1, 2), keepdim=True).clamp(min=1e-5)
