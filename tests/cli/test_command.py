@@ -141,6 +141,20 @@ def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path
     assert labels_of(run) == whole
 
 
+def test_a_training_that_gets_sigterm_is_not_done(config, tmp_path):
+    run = tmp_path / "run"
+    words = [sys.executable, "-m", "acr_lightning", "fit", "--config", str(config), "--trainer.max_epochs=200"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while process.poll() is None and not (run / "fit" / "last.ckpt").exists():
+        time.sleep(0.05)
+    process.terminate()
+    said = process.communicate()[1]
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert "the same command continues" in said
+    assert '"status": "started"' in (run / "fit" / "manifest.json").read_text()
+
+
 def test_the_whole_chain_and_its_second_call(config, tmp_path):
     done = acr("run", "--config", config)
     assert done.returncode == 0, done.stderr

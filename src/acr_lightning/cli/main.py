@@ -70,7 +70,7 @@ COMMANDS = {
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 interrupted."""
+    """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 or 143 interrupted."""
     words = sys.argv[1:] if words is None else words
     if not words or words[0] in ("--help", "-h", "help"):
         print(HELP)
@@ -84,6 +84,11 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:  # `acr fit --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as stop:
+        if type(stop).__name__ != "SIGTERMException":
+            raise
+        print(f"acr {command}: stopped by SIGTERM; the same command continues", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
         return 130
