@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
+VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)'
+FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format voc6 ablation bench-step bench-labels
+.PHONY: help install demo test check format voc6 voc6-labels voc6-bound ablation bench-step bench-labels
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -26,16 +28,35 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
 	$(ACR) run --config demo.yaml --run runs/demo/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
 	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
-	$(BIN)/python -m acr_lightning.report.figures demo --baseline runs/demo/baseline --acr runs/demo/acr --since $$since
+	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
+	    label=runs/demo/acr:label network=runs/demo/acr:network
 
 voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
-	$(ACR) run --config voc6.yaml --run runs/voc6/baseline --stages fit,cam,evaluate --dataset.root='$(VOC_ROOT)' \
+	$(VOC6) --run runs/voc6/baseline --stages fit,cam,evaluate \
 	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
-	$(ACR) run --config voc6.yaml --run runs/voc6/acr --stages fit,cam,label,segment,evaluate \
-	    --dataset.root='$(VOC_ROOT)' $(ARGS); \
+	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
 	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
-	$(BIN)/python -m acr_lightning.report.figures voc6 --baseline runs/voc6/baseline --acr runs/voc6/acr --since $$since
+	$(FIGURES) voc6 --since $$since baseline_cam=runs/voc6/baseline:cam acr_cam=runs/voc6/acr:cam \
+	    label=runs/voc6/acr:label network=runs/voc6/acr:network
+
+voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
+	@since=$$(date +%s); set -e; \
+	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,evaluate $(ARGS); \
+	for preset in psa irn; do \
+	    mkdir -p runs/voc6/$$preset; cp -r --no-clobber runs/voc6/acr/fit runs/voc6/acr/cam runs/voc6/$$preset/; \
+	    $(VOC6) --run runs/voc6/$$preset --affinity=$$preset --stages affinity,label,evaluate $(ARGS); \
+	done; \
+	$(ACR) report runs/voc6/acr runs/voc6/psa runs/voc6/irn --output runs/voc6/labels.html; \
+	$(FIGURES) labels --since $$since cam=runs/voc6/acr:cam crf=runs/voc6/acr:label \
+	    psa=runs/voc6/psa:label irn=runs/voc6/irn:label
+
+voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the same one trained on the true masks
+	@since=$$(date +%s); set -e; \
+	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
+	$(ACR) run --config voc6_supervised.yaml --dataset.root='$(VOC_ROOT)' $(ARGS); \
+	$(FIGURES) segment --since $$since labels=runs/voc6/acr:label pseudo=runs/voc6/acr:network \
+	    supervised=runs/voc6/supervised:network
 
 ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
 	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)

@@ -71,18 +71,18 @@ def _part(
     from acr_lightning.artefacts import manifest
     from acr_lightning.cli.stage import is_first_process
 
-    own, target = section[name], folder / PARTS[name]
-    digest = manifest.digest(own, read)
+    own, target, run = section[name], folder / PARTS[name], folder.parent
+    digest = manifest.digest(own, read, run)
     if manifest.is_done(target, digest):
         print(f"affinity.{name}: done before", file=sys.stderr, flush=True)
         return (manifest.read(target) or {})["counts"], digest
     if is_first_process():
-        moved = manifest.start(target, f"affinity.{name}", own, read)
+        moved = manifest.start(target, f"affinity.{name}", own, read, run)
         if moved:
             print(f"affinity.{name}: the result of another configuration was moved to {moved}", file=sys.stderr)
     counts = work(copy.deepcopy(own), target)  # parsers write into what they are given
     if is_first_process():
-        manifest.finish(target, f"affinity.{name}", own, read, counts)
+        manifest.finish(target, f"affinity.{name}", own, read, run, counts)
     return counts, digest
 
 

@@ -8,8 +8,8 @@ without masks nothing is scored. `acr evaluate --split S` does another split, in
 from pathlib import Path
 from typing import Any
 
-READS: tuple[str, ...] = ("cam",)
-ALSO_READS: tuple[str, ...] = ("affinity", "label", "segment")
+READS: tuple[str, ...] = ()
+ALSO_READS: tuple[str, ...] = ("cam", "affinity", "label", "segment")
 
 
 def defaults(run: Path) -> dict[str, Any]:
@@ -34,13 +34,21 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.class_names import build
     from acr_lightning.cli.stage import is_first_process
+    from acr_lightning.errors import UserError
     from acr_lightning.metrics.run_scores import score_run
     from acr_lightning.segment.inference import PredictionWriter
 
     counts: dict[str, Any] = {}
+    if not any((folder.parent / stage).is_dir() for stage in ("cam", "segment")):
+        raise UserError(
+            f"{folder.parent}: neither CAMs nor a network to evaluate; run `acr cam` or `acr segment` with the same "
+            "--config, or `acr run`"
+        )
     if Path(section["model"]["init_args"]["checkpoint"]).is_file():
         results = folder / "predictions"
         counts = inference.predict(section, PredictionWriter(results), results, ".png", is_whole)
+        if counts.get("left"):
+            return counts
     if is_first_process():
         data = section["data"]["init_args"]
         records = score_run(folder.parent, build(data["dataset"], "dataset"), data.get("splits", ["val"]), folder)

@@ -20,7 +20,10 @@ def defaults(folder: Path) -> dict[str, Any]:
 def predict(
     section: dict[str, Any], writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]
 ) -> dict[str, Any]:
-    """Run the section's model over the photos without a whole result; returns counts for the manifest."""
+    """Run the section's model over the photos without a whole result; returns counts for the manifest.
+
+    `left` among them says how many photos other shards have still to do.
+    """
     from lightning.pytorch.callbacks import RichProgressBar
 
     from acr_lightning.cli.trainer_cli import TrainerCLI
@@ -29,4 +32,7 @@ def predict(
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()
-    return {"photos": len(cli.datamodule.ids)}
+    counts = {"photos": len(cli.datamodule.ids)}
+    if len(cli.datamodule.own) < len(cli.datamodule.ids):
+        counts["left"] = sum(not (results / f"{image_id}{suffix}").exists() for image_id in cli.datamodule.ids)
+    return counts

@@ -34,6 +34,7 @@ def label(
     crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
     crf_scale: float = 1.0,
     workers: int | None = None,
+    shard: str | None = None,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.
 
@@ -48,11 +49,13 @@ def label(
         crf: dense CRF by name; `none` goes without.
         crf_scale: work at this share of the photo's size; 0.5 is four times faster.
         workers: processes; null takes all cores. Changes speed only.
+        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
     from acr_lightning.stages.pool import make_missing
 
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
     from acr_lightning.refine.crf import settings_of
 
@@ -68,12 +71,14 @@ def label(
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": chosen, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     paths = {image_id: Path(output) / "labels" / f"{image_id}.png" for image_id in ids}
+    own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / "labels", threshold=value, alpha=alpha,
         walked=threshold == "walked", crf=settings, crf_scale=crf_scale,
     )  # fmt: skip
-    make_missing(work, paths, is_whole, workers, "labels")
-    return {"labels": len(ids), "threshold": value, "chosen": chosen}
+    make_missing(work, own, is_whole, workers, "labels")
+    left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
+    return {"labels": len(ids), "threshold": value, "chosen": chosen, **left}
 
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:

@@ -1,6 +1,7 @@
 """Stage segment: train the segmentation network on the pseudo-labels.
 
-Reads the `train` split's photos and `label/labels/`. Writes `segment/last.ckpt` after every epoch, and `segment/csv/`.
+Reads the `train` split's photos and `label/labels/` (nothing of the chain with `data.labels: masks`). Writes
+`segment/last.ckpt` after every epoch, and `segment/csv/`.
 """
 
 from pathlib import Path
@@ -8,6 +9,11 @@ from typing import Any
 
 READS: tuple[str, ...] = ("label",)
 ALSO_READS: tuple[str, ...] = ()
+
+
+def reads(section: dict[str, Any]) -> tuple[str, ...]:
+    """The true masks need no pseudo-labels."""
+    return () if section["data"]["init_args"].get("labels") == "masks" else READS
 
 
 def defaults(run: Path) -> dict[str, Any]:

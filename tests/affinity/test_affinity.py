@@ -12,7 +12,7 @@ from acr_lightning.affinity.checkpoint import AffinityConfig, load_affinity_netw
 from acr_lightning.affinity.inference import AffinityWalk, WalkedCam, WalkWriter
 from acr_lightning.affinity.labels import BackgroundScore, confident_label
 from acr_lightning.affinity.module import AffinityLearner
-from acr_lightning.affinity.pair_loss import pair_loss
+from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import PseudoLabels
 from acr_lightning.errors import UserError
@@ -53,6 +53,11 @@ def test_confident_label_passes_both_through_the_crf(rng):
     assert len(np.unique(got)) > 1
 
 
+def loss_of(affinity, labels, radius):
+    kinds = pair_kinds(labels, radius)
+    return pair_loss(affinity, kinds, kinds.flatten(1).sum(dim=1))
+
+
 def test_pair_loss_counts_each_pair_once(rng):
     """Against a loop over all pairs of cells."""
     radius, height, width = 3, 5, 6
@@ -74,7 +79,7 @@ def test_pair_loss_counts_each_pair_once(rng):
                 else:
                     sums["different"].append(-math.log(1 + 1e-5 - affinity))
     wanted = {name: np.mean(values) for name, values in sums.items()}
-    got = pair_loss(feature_affinity(features, radius), torch.from_numpy(labels), radius)
+    got = loss_of(feature_affinity(features, radius), torch.from_numpy(labels), radius)
     for name, value in wanted.items():
         assert getattr(got, name).item() == pytest.approx(value, rel=1e-4), name
     total = wanted["background"] / 4 + wanted["foreground"] / 4 + wanted["different"] / 2
@@ -83,7 +88,7 @@ def test_pair_loss_counts_each_pair_once(rng):
 
 def test_pair_loss_without_any_sure_pair_is_zero():
     affinity = torch.full((1, 4, 3, 3), 0.5, requires_grad=True)
-    loss = pair_loss(affinity, torch.full((1, 3, 3), 255), 2).total()
+    loss = loss_of(affinity, torch.full((1, 3, 3), 255), 2).total()
     loss.backward()
     assert loss == 0
     assert affinity.grad.abs().max() == 0
@@ -173,7 +178,7 @@ def test_a_cell_has_the_label_at_its_centre():
     label[0, 2::4, 2::4] = torch.arange(16).view(4, 4) % 2
     batch = {"image": torch.rand(1, 3, 16, 16), "label": label}
     output = net.network(net.network.backbone.normalise(batch["image"]))
-    wanted = pair_loss(feature_affinity(output, 5), torch.arange(16).view(1, 4, 4) % 2, 5).total()
+    wanted = loss_of(feature_affinity(output, 5), torch.arange(16).view(1, 4, 4) % 2, 5).total()
     assert net.pair_terms(**batch).total().item() == pytest.approx(wanted.item(), rel=1e-5)
 
 

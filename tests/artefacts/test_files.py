@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,6 +71,7 @@ def test_a_coloured_mask_is_refused(tmp_path):
         read_mask(tmp_path / "m.png")
 
 
+RUN = Path("runs/a")
 SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
 
 
@@ -81,48 +84,59 @@ SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_e
     ],
 )
 def test_digest_ignores_speed_only(section, same):
-    assert (manifest.digest(section, {}) == manifest.digest(SECTION, {})) is same
-    assert manifest.digest(SECTION, {"fit": "a"}) != manifest.digest(SECTION, {"fit": "b"})
+    assert (manifest.digest(section, {}, RUN) == manifest.digest(SECTION, {}, RUN)) is same
+    assert manifest.digest(SECTION, {"fit": "a"}, RUN) != manifest.digest(SECTION, {"fit": "b"}, RUN)
 
 
 def test_digest_of_a_section_with_parts():
     parts = {"preset": "psa", "labels": {"workers": 1, "crf": "none"}, "train": SECTION}
     faster = {**parts, "labels": {"workers": 8, "crf": "none"}, "train": {**SECTION, "workers": 9}}
-    assert manifest.digest(faster, {}) == manifest.digest(parts, {})
-    assert manifest.digest({**parts, "labels": {"workers": 1, "crf": "soft_cam"}}, {}) != manifest.digest(parts, {})
+    assert manifest.digest(faster, {}, RUN) == manifest.digest(parts, {}, RUN)
+    other = {**parts, "labels": {"workers": 1, "crf": "soft_cam"}}
+    assert manifest.digest(other, {}, RUN) != manifest.digest(parts, {}, RUN)
+
+
+def test_digest_counts_paths_from_the_run():
+    def section(run, root="data"):
+        return {"cams": f"{run}/cam/cams", "data": {"init_args": {"root": root, "scales": (0.5, 1.0)}}, "output": run}
+
+    here = manifest.digest(section("runs/a"), {}, Path("runs/a"))
+    assert manifest.digest(section("other/b"), {}, Path("other/b")) == here
+    assert manifest.digest(section("runs/a", root="elsewhere"), {}, Path("runs/a")) != here
+    assert manifest.digest(section("runs/ab"), {}, Path("runs/a")) != here  # another folder, not one inside
 
 
 def test_a_stage_of_parts_stays_where_it_is(tmp_path):
     folder = tmp_path / "affinity"
-    manifest.start(folder, "affinity", SECTION, {}, parts=True)
+    manifest.start(folder, "affinity", SECTION, {}, RUN, parts=True)
     (folder / "train").mkdir()
-    assert manifest.start(folder, "affinity", {**SECTION, "model": {}}, {}, parts=True) is None
+    assert manifest.start(folder, "affinity", {**SECTION, "model": {}}, {}, RUN, parts=True) is None
     assert (folder / "train").is_dir()
-    assert manifest.read(folder)["digest"] == manifest.digest({**SECTION, "model": {}}, {})
-    assert manifest.start(folder, "affinity", SECTION, {}, anew=True, parts=True) == tmp_path / "affinity.old-1"
+    assert manifest.read(folder)["digest"] == manifest.digest({**SECTION, "model": {}}, {}, RUN)
+    assert manifest.start(folder, "affinity", SECTION, {}, RUN, anew=True, parts=True) == tmp_path / "affinity.old-1"
 
 
 def test_another_configuration_moves_the_old_result_aside(tmp_path):
     folder = tmp_path / "fit"
-    assert manifest.start(folder, "fit", SECTION, {}) is None
+    assert manifest.start(folder, "fit", SECTION, {}, RUN) is None
     (folder / "last.ckpt").write_text("precious")
-    assert manifest.start(folder, "fit", SECTION, {}) is None  # goes on
+    assert manifest.start(folder, "fit", SECTION, {}, RUN) is None  # goes on
     assert (folder / "last.ckpt").exists()
-    manifest.finish(folder, "fit", SECTION, {}, {"epochs": 3})
-    assert manifest.is_done(folder, manifest.digest(SECTION, {}))
-    moved = manifest.start(folder, "fit", {**SECTION, "model": {}}, {})
+    manifest.finish(folder, "fit", SECTION, {}, RUN, {"epochs": 3})
+    assert manifest.is_done(folder, manifest.digest(SECTION, {}, RUN))
+    moved = manifest.start(folder, "fit", {**SECTION, "model": {}}, {}, RUN)
     assert moved == tmp_path / "fit.old-1"
     assert (moved / "last.ckpt").read_text() == "precious"
-    assert not manifest.is_done(folder, manifest.digest(SECTION, {}))
+    assert not manifest.is_done(folder, manifest.digest(SECTION, {}, RUN))
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
     folder = tmp_path / "label"
-    manifest.start(folder, "label", SECTION, {})
+    manifest.start(folder, "label", SECTION, {}, RUN)
     (folder / "labels").mkdir()
     (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
     (folder / "labels" / "a.png").write_bytes(b"whole")
-    manifest.finish(folder, "label", SECTION, {}, {})
+    manifest.finish(folder, "label", SECTION, {}, RUN, {})
     assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
 
 

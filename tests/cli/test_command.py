@@ -12,6 +12,8 @@ import pytest
 import torch
 import yaml
 
+from acr_lightning.cli.main import main
+
 
 def acr(*words, cwd=None, env=None):
     return subprocess.run(
@@ -92,9 +94,6 @@ def test_two_processes_train_as_one(config, tmp_path, stage):
     states = []
     for devices in (1, 2):
         run = tmp_path / f"devices{devices}"
-        for done in ("fit", "cam", "label") if stage == "segment" else ():  # what `segment` reads, here not used
-            (run / done).mkdir(parents=True)
-            (run / done / "manifest.json").write_text('{"status": "done", "digest": "x"}')
         words = ["--config", config, "--run", run, f"--trainer.devices={devices}", "--trainer.max_epochs=1"]
         done = acr(stage, *words)
         assert done.returncode == 0, done.stderr
@@ -153,6 +152,43 @@ def test_a_training_that_gets_sigterm_is_not_done(config, tmp_path):
     assert "Traceback" not in said
     assert "the same command continues" in said
     assert '"status": "started"' in (run / "fit" / "manifest.json").read_text()
+
+
+def test_shards_make_what_one_job_makes(config, tmp_path, whole, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(tmp_path / "whole" / "fit", run / "fit")  # its manifest holds here as well
+    words = ["--config", str(config)]
+    assert main(["cam", *words, "--shard=2/3"]) == 0
+    said = capsys.readouterr().err
+    assert "fit" not in said
+    assert "cam: shard 2/3 is done; 15 photos are left to others" in said  # of 22
+    assert len(list((run / "cam" / "cams").glob("*.npz"))) == 7
+    assert main(["label", *words]) == 2  # not all CAMs are there
+    assert "needs the stage cam, which is not done" in capsys.readouterr().err
+    for shard in ("1/3", "3/3"):
+        assert main(["cam", *words, f"--shard={shard}"]) == 0
+    assert "cam: done, photos 22" in capsys.readouterr().err
+    for shard in ("1/2", "2/2"):
+        assert main(["label", *words, "--shard", shard]) == 0
+    assert labels_of(run) == whole
+    assert main(["cam", *words]) == 0
+    assert "cam: done before" in capsys.readouterr().err
+    assert main(["cam", *words, "--model.flip=false", "--shard=1/3"]) == 2
+    assert "holds another result, and shards cannot agree" in capsys.readouterr().err
+    assert main(["cam", *words, "--shard=4/3", "--run", str(tmp_path / "new")]) == 2
+
+
+def test_without_cams_the_network_alone_is_scored(config, tmp_path, capsys):
+    """The chain of full supervision: segment on masks, evaluate, report."""
+    words = ["--config", str(config), "--segment.data.labels=masks", "--stages=segment,evaluate,report"]
+    done = acr("run", *words)
+    assert done.returncode == 0, done.stderr
+    [record] = json.loads((tmp_path / "run" / "evaluate" / "scores.json").read_text())
+    assert record["what"] == "network"
+    assert "true masks" in record["trained"]
+    assert "true masks" in (tmp_path / "run" / "report.html").read_text()
+    assert main(["evaluate", "--config", str(config), "--run", str(tmp_path / "empty")]) == 2
+    assert "neither CAMs nor a network to evaluate" in capsys.readouterr().err
 
 
 def test_the_whole_chain_and_its_second_call(config, tmp_path):

@@ -36,7 +36,8 @@ def test_there_are_configs():
 @pytest.mark.parametrize("preset", ["none", *PRESETS])
 def test_every_section_parses(name, preset):
     experiment = load(name, [("affinity", preset)])
-    assert experiment.stages == [stage for stage in CHAIN if stage != "affinity" or preset != "none"]
+    if "stages" not in experiment.values:
+        assert experiment.stages == [stage for stage in CHAIN if stage != "affinity" or preset != "none"]
     check(experiment.stages, experiment)
 
 
@@ -99,9 +100,12 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         if name == "voc_release.yaml":  # its ResNet38d is that of voc.yaml, and takes half a minute
             values["fit.model.backbone"] = "tiny_resnet"
     else:
+        if name == "voc_release.yaml":  # likewise
+            values["segment.model.backbone"] = "tiny_resnet"
         values |= {"segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))
-    part = cli.model.classifier.classify if stage == "fit" else cli.model.network.head.branches[0]
+    convolutions = [part for part in cli.model.modules() if isinstance(part, torch.nn.Conv2d)]
+    part = cli.model.classifier.classify if stage == "fit" else convolutions[-1]
     assert cli.model.options.num_classes == (80 if "coco" in name else 4)
     before = part.weight.detach().clone()
     cli.trainer.fit(cli.model, cli.datamodule)

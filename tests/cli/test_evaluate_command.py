@@ -2,14 +2,18 @@
 
 import csv
 import json
+import re
 import tarfile
 
 import numpy as np
 import pytest
 import yaml
 
+from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.artefacts.palette import read_mask, write_mask
 from acr_lightning.cli.main import main
+from acr_lightning.metrics.confusion import confusion, miou
+from acr_lightning.refine.pseudo_label import pseudo_label
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_p
         (["--pred", "PRED", "--config", "CONFIG", "--split", "test"], "test.txt: no such list of ids"),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "train"], "16 of 16 label maps are missing"),
         (["--pred", "PRED", "--gt", "PRED", "--classes", "a,,b"], "names separated by commas"),
-        (["--config", "CONFIG", "--split", "val", "--pack", "r.tgz"], "needs the stage cam"),
+        (["--config", "CONFIG", "--split", "val", "--pack", "r.tgz"], "neither CAMs nor a network"),
     ],
 )
 def test_options_that_do_not_fit_get_one_line(config, predictions, words, message, capsys):
@@ -98,3 +102,26 @@ def test_a_grey_mask_is_read_as_well(tmp_path):
     Image.fromarray(np.array([[0, 1]], np.uint8)).save(tmp_path / "gt" / "a.png")
     assert main(["evaluate", "--pred", str(tmp_path / "gt"), "--gt", str(tmp_path / "gt")]) == 0
     assert read_mask(tmp_path / "gt" / "a.png").tolist() == [[0, 1]]
+
+
+def test_a_folder_of_cams(config, shapes, tmp_path, capsys, rng):
+    """What it says of a threshold and of an exponent, against labels made with them."""
+    ids = shapes.ids("seed")
+    for image_id in ids:
+        classes = shapes.tags(image_id)
+        write_cam(tmp_path / "cams" / f"{image_id}.npz", classes, rng.random((len(classes), 64, 64), np.float32))
+    words = ["evaluate", "--cams", str(tmp_path / "cams"), "--config", config]
+    assert main([*words, "--output", str(tmp_path / "scores")]) == 0
+    sweep = json.loads((tmp_path / "scores" / "sweep.json").read_text())
+    assert len(sweep["thresholds"]) == 256
+    best = max(row["miou"] for row in sweep["thresholds"])
+    assert re.search(rf"^\| cam \| seed \| .*best of all.* \| {best:.1f} \|", capsys.readouterr().out, re.MULTILINE)
+    row = next(row for row in sweep["exponents"] if row["alpha"] == 4)
+    counts = np.zeros((5, 5), np.int64)
+    for image_id in ids:
+        cam = read_cam(tmp_path / "cams" / f"{image_id}.npz")
+        made = pseudo_label(shapes.image(image_id), cam.classes, cam.scores, alpha=4.0)
+        counts += confusion(shapes.mask(image_id), made, 5)
+    assert row["miou"] == pytest.approx(miou(counts), abs=1e-9)
+    assert main([*words, "--pack", "x.tgz"]) == 2
+    assert "--pack does not go with --cams" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_stages_are_done_in_the_chains_order(config):
 def test_a_preset_lies_between_defaults_and_file(tmp_path):
     text = "run: runs/x\nseed: 4\naffinity: {preset: none, walk: {model: {beta: 3}}, train: {model: {lr: 0.5}}}"
     config = write(tmp_path / "c.yaml", text)
-    assert load(config, []).preset is None
+    assert load(config, []).preset("affinity") is None
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
     experiment = load(config, [("affinity", "psa"), ("affinity.walk.model.exponent", 6), ("label.crf", "none")])
     section = experiment.section("affinity")
@@ -110,13 +110,54 @@ def test_affinity_takes_part_only_with_a_preset(tmp_path):
     short = write(tmp_path / "short.yaml", "affinity: irn")
     assert load(short, []).stages == ["fit", "cam", "affinity", "label", "segment", "evaluate", "report"]
     assert load(short, [("affinity", "none")]).stages == ["fit", "cam", "label", "segment", "evaluate", "report"]
-    assert load(short, [("affinity", None)]).preset is None
-    assert load(short, [("affinity.walk.model.beta", 5)]).preset == "irn"
-    assert load(None, [("affinity.preset", "rib")]).preset == "rib"
+    assert load(short, [("affinity", None)]).preset("affinity") is None
+    assert load(short, [("affinity.walk.model.beta", 5)]).preset("affinity") == "irn"
+    assert load(None, [("affinity.preset", "rib")]).preset("affinity") == "rib"
     with pytest.raises(UserError, match=r"no preset 'spa'.*Did you mean 'psa'"):
         _ = load(short, [("affinity", "spa")]).stages
     with pytest.raises(UserError, match=r"add --affinity=psa\|irn\|rib"):
         load(None, [("stages", "affinity")]).section("affinity")
+
+
+def test_presets_of_the_network_have_the_numbers_of_facts():
+    wanted = {  # FACTS §3: network, head, loss, crop, batch, lr, CRF at the test, iterations on so many photos
+        "deeplabv1_resnet38d": (
+            "resnet38d",
+            "v1_large_fov",
+            "cross_entropy",
+            448,
+            10,
+            1e-3,
+            "test_deeplabv1",
+            10582,
+            2e4,
+        ),
+        "deeplabv2_resnet101": ("resnet101", "v2", "balanced", 321, 10, 2.5e-4, "test_deeplabv2", 10582, 2.5e4),
+        "coco": ("resnet101", "v2", "balanced", 321, 20, 2e-4, "test_deeplabv2", 82081, 1e5),
+    }
+    for preset, (backbone, head, loss, crop, batch, lr, crf, photos, iterations) in wanted.items():
+        experiment = load(None, [("segment", preset), ("segment.model.momentum", 0.8)])
+        section = experiment.section("segment")
+        model, data = section["model"]["init_args"], section["data"]["init_args"]
+        assert (model["backbone"], model["head"], model["loss"], model["lr"]) == (backbone, head, loss, lr)
+        assert (data["crop"], data["batch_size"], data["scale"]) == (crop, batch, [0.5, 1.5])
+        assert (model["weight_decay"], model["new_layer_factor"], model["momentum"]) == (5e-4, 10, 0.8)
+        assert section["trainer"]["max_epochs"] * (photos // batch) == pytest.approx(iterations, rel=0.02)
+        test = experiment.section("evaluate")["model"]["init_args"]
+        assert (test["crf"], test["scales"]) == (crf, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
+        assert "preset" not in section
+
+
+def test_a_file_changes_its_base(tmp_path):
+    write(tmp_path / "base.yaml", "run: a\nseed: 4\naffinity: psa\nfit: {model: {srf: 8, lr: 0.1}}")
+    text = f"base: {tmp_path / 'base.yaml'}\nrun: b\naffinity: none\nfit: {{model: {{lr: 0.2}}}}"
+    experiment = load(write(tmp_path / "c.yaml", text), [("fit.model.srf", 4)])
+    fit = experiment.section("fit")["model"]["init_args"]
+    assert (fit["srf"], fit["lr"], experiment.values["seed"], str(experiment.run)) == (4, 0.2, 4, "b")
+    assert experiment.preset("affinity") is None
+    third = write(tmp_path / "d.yaml", f"base: {tmp_path / 'c.yaml'}")
+    with pytest.raises(UserError, match=r"c\.yaml: is the base of .*d\.yaml, so it may have none itself"):
+        load(third, [])
 
 
 @pytest.mark.parametrize(

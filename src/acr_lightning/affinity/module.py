@@ -1,5 +1,7 @@
 """The affinity network as a LightningModule, trained on what is certain in the CAMs."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lightning.pytorch import LightningModule
@@ -8,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.affinity.checkpoint import AffinityConfig, Kind, affinity_of
-from acr_lightning.affinity.pair_loss import PairLoss, pair_loss
+from acr_lightning.affinity.pair_loss import PairLoss, pair_kinds, pair_loss
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
 
 
@@ -57,23 +59,29 @@ class AffinityLearner(LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The weighted sum of the pair loss's terms."""
-        terms = self.pair_terms(batch["image"], batch["label"])
+        mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        terms = self.pair_terms(batch["image"], batch["label"], mean)
         loss = terms.total()
         self.log("affinity/loss", loss, prog_bar=True)
         self.log_dict({f"affinity/{name}": value.detach() for name, value in terms._asdict().items()})
         return loss
 
-    def pair_terms(self, image: Tensor, label: Tensor) -> PairLoss:
+    def pair_terms(
+        self, image: Tensor, label: Tensor, mean_over_devices: Callable[[Tensor], Any] = lambda counts: counts
+    ) -> PairLoss:
         """The pair loss at the size of the network's result; a cell has the label of the pixel at its centre.
 
         Args:
             image: `[B, 3, H, W]` in `[0, 1]`.
             label: `[B, H, W]`: 0 background, 1..K, 255 unsure.
+            mean_over_devices: of a tensor; one device has nothing to do.
         """
         output = self.network(self.network.backbone.normalise(image))
         labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
         radius = self.options.radius
-        return pair_loss(affinity_of(self.affinity_config.kind, output, radius), labels, radius)
+        kinds = pair_kinds(labels, radius)
+        counts = mean_over_devices(kinds.flatten(1).sum(dim=1).float())
+        return pair_loss(affinity_of(self.affinity_config.kind, output, radius), kinds, counts)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser; the poly schedule steps once a batch."""

@@ -29,26 +29,33 @@ class PairLoss(NamedTuple):
         return self.background / 4 + self.foreground / 4 + self.different / 2
 
 
-def pair_loss(affinity: Tensor, labels: Tensor, radius: int) -> PairLoss:
-    """`−log a` for pairs of one label, `−log(1 − a)` for pairs of two; pairs with an unsure cell do not count.
+def pair_kinds(labels: Tensor, radius: int) -> Tensor:
+    """Which pairs are of which kind, in the order of `PairLoss`; pairs with an unsure cell are of none.
 
     Args:
-        affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]` (see `refine.pair_affinity`).
         labels: `[B, h, w]`: 0 background, 1..K, 255 unsure.
-        radius: of the affinity, in cells.
+        radius: in cells.
+
+    Returns:
+        `[3, B, D, h, w]` of true and false.
     """
     here = labels.unsqueeze(1)
     there = neighbours(labels, radius, fill=IGNORE)
     known = (here != IGNORE) & (there != IGNORE)
     same = known & (here == there)
+    return torch.stack([same & (here == 0), same & (here != 0), known & ~same])
+
+
+def pair_loss(affinity: Tensor, kinds: Tensor, counts: Tensor) -> PairLoss:
+    """`−log a` for pairs of one label, `−log(1 − a)` for pairs of two.
+
+    Args:
+        affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]` (see `refine.pair_affinity`).
+        kinds: from `pair_kinds`.
+        counts: pairs of each kind, `[3]`; on several devices the mean over them, so that each pair of the whole batch
+            counts the same.
+    """
     affinity = affinity.float()  # 16 bits cannot tell 1e-5 from 0 beside 1
     alike, unlike = -torch.log(affinity + EPSILON), -torch.log(1 + EPSILON - affinity)
-    return PairLoss(
-        background=_mean(alike, same & (here == 0)),
-        foreground=_mean(alike, same & (here != 0)),
-        different=_mean(unlike, known & ~same),
-    )
-
-
-def _mean(values: Tensor, counted: Tensor) -> Tensor:
-    return (values * counted).sum() / counted.sum().clamp(min=1)
+    sums = [(values * kind).sum() for values, kind in zip((alike, alike, unlike), kinds, strict=True)]
+    return PairLoss(*(torch.stack(sums) / counts.clamp(min=1)))

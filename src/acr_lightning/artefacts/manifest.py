@@ -1,7 +1,8 @@
 """A stage's folder says what it holds: `manifest.json`, written when the stage starts and again when it is done.
 
 The digest covers the stage's resolved configuration and the digests of what it read. What only changes speed
-(devices, workers, loggers) is left out, so a run can go on with other hardware.
+(devices, workers, loggers) is left out, so a run can go on with other hardware; so is where the run lies, so its folder
+can be moved, and a stage's folder copied into another run that shares its settings.
 """
 
 import hashlib
@@ -23,15 +24,31 @@ SPEED_ONLY = {
         "accelerator", "devices", "num_nodes", "strategy", "logger", "enable_progress_bar", "enable_model_summary",
         "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
     },
-    "data": {"num_workers"},
-    "": {"workers", "run", "force"},
+    "data": {"num_workers", "shard"},
+    "": {"workers", "shard", "run", "force"},
 }  # fmt: skip
 
 
-def digest(section: dict[str, Any], inputs: dict[str, str]) -> str:
-    """The SHA-256 of a stage's resolved section and of the digests of what it reads."""
-    text = json.dumps([_that_matters(section), inputs], sort_keys=True, default=str)
+def digest(section: dict[str, Any], inputs: dict[str, str], run: Path) -> str:
+    """The SHA-256 of a stage's resolved section and of the digests of what it reads.
+
+    Args:
+        section: the configuration.
+        inputs: digests by name.
+        run: folder of the run; paths in it count from there.
+    """
+    text = json.dumps([_from_run(_that_matters(section), str(run)), inputs], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _from_run(value: Any, run: str) -> Any:
+    """The value with every path inside the run's folder written as `<run>/…`."""
+    if isinstance(value, dict):
+        return {key: _from_run(item, run) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from_run(item, run) for item in value]
+    inside = isinstance(value, str) and (value == run or value.startswith(f"{run}/"))
+    return f"<run>{value[len(run) :]}" if inside else value
 
 
 def _that_matters(section: dict[str, Any]) -> dict[str, Any]:
@@ -75,8 +92,20 @@ def is_done(folder: Path, wanted: str) -> bool:
     return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
 
 
+def is_another(folder: Path, section: dict[str, Any], inputs: dict[str, str], run: Path) -> bool:
+    """Whether the folder holds a result, finished or not, of another digest."""
+    manifest = read(folder)
+    return manifest is not None and manifest["digest"] != digest(section, inputs, run)
+
+
 def start(
-    folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], anew: bool = False, parts: bool = False
+    folder: Path,
+    stage: str,
+    section: dict[str, Any],
+    inputs: dict[str, str],
+    run: Path,
+    anew: bool = False,
+    parts: bool = False,
 ) -> Path | None:
     """Open a stage's folder for this configuration.
 
@@ -87,7 +116,7 @@ def start(
     Returns:
         Where an older result was moved, or None.
     """
-    wanted, moved = digest(section, inputs), None
+    wanted, moved = digest(section, inputs, run), None
     manifest = read(folder)
     if manifest is not None and (anew or manifest["digest"] != wanted):
         if anew or not parts:
@@ -95,7 +124,7 @@ def start(
             folder.rename(moved)
         manifest = None
     if manifest is None:
-        _write(folder, stage, section, inputs, status="started")
+        _write(folder, stage, section, inputs, run, status="started")
     return moved
 
 
@@ -105,18 +134,26 @@ def _free_name(folder: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def finish(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], counts: dict[str, Any]) -> None:
-    """Say that the stage is done, and what it made; what killed attempts left half-written is removed."""
+def finish(
+    folder: Path,
+    stage: str,
+    section: dict[str, Any],
+    inputs: dict[str, str],
+    run: Path,
+    counts: dict[str, Any],
+    seconds: float | None = None,
+) -> None:
+    """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
     remove_leftovers(folder)
-    _write(folder, stage, section, inputs, status="done", counts=counts)
+    _write(folder, stage, section, inputs, run, status="done", counts=counts, seconds=seconds)
 
 
-def _write(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], **more: Any) -> None:
+def _write(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], run: Path, **more: Any) -> None:
     write_json(
         folder / NAME,
         {
             "stage": stage,
-            "digest": digest(section, inputs),
+            "digest": digest(section, inputs, run),
             "inputs": inputs,
             "config": section,
             "version": __version__,

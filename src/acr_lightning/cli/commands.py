@@ -9,9 +9,12 @@ import yaml
 
 from acr_lightning import stages
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.cli.experiment import PRESET_KEYS, SHARED, Experiment, load
+from acr_lightning.cli.experiment import PRESETS, SHARED, Experiment, load
 from acr_lightning.cli.stage import is_done, run_stage
 from acr_lightning.errors import UserError
+
+# `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
+SHARD = {(name, "shard"): "data.shard" for name in ("cam", "evaluate")}
 
 
 def stage(name: str, words: list[str]) -> int:
@@ -24,7 +27,9 @@ def stage(name: str, words: list[str]) -> int:
         print_help(name)
         return 0
     # Shared keys stand at the top of an experiment, all others belong to this stage's section.
-    values = [(key if _is_shared(key) else f"{name}.{key}", value) for key, value in found.values]
+    values = [
+        (key if _is_shared(key) else f"{name}.{SHARD.get((name, key), key)}", value) for key, value in found.values
+    ]
     experiment = load(found.config, values)
     if not shown_or_checked(name, experiment, found):
         run_stage(experiment, name, force="--force" in found.flags)
@@ -129,8 +134,8 @@ def _stage_words(found: Arguments, name: str) -> list[str]:
 
 
 def _is_shared(key: str) -> bool:
-    """Whether a key belongs to all stages; the choice of an affinity preset does, since others read its result."""
-    return key.split(".")[0] in SHARED or key in PRESET_KEYS
+    """Whether a key belongs to all stages; the choice of a preset does, since it changes others, too."""
+    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in PRESETS
 
 
 def spawn(command: str, words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`acr evaluate`: the stage, another split of it, the VOC server's pack, or any folder of predictions."""
+"""`acr evaluate`: the stage, another split of it, the VOC server's pack, or any folder of predictions or CAMs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ USAGE = """more forms of acr evaluate:
       (255 is not scored); --list is a file with one id a line; --output keeps scores and the confusion matrix (pixels)
   --pred DIR --config FILE [--split SPLIT] [--output DIR] [--pack FILE.tgz]
       the same against the masks of the experiment's data set
+  --cams DIR --config FILE [--split SPLIT] [--output DIR]
+      score any folder of CAMs, at 256 thresholds and several background exponents in one pass (split: seed)
 """
 
 
@@ -31,6 +33,7 @@ class Options:
     """The options that make it more than the stage."""
 
     pred: str | None = None
+    cams: str | None = None
     gt: str | None = None
     classes: Any = None
     list: str | None = None
@@ -54,7 +57,9 @@ def evaluate(words: list[str]) -> int:
         raise UserError(f"'{found.words[0]}' is no option; values are given as --key=value")
     if options.split is not None and options.split not in get_args(Split):
         raise UserError(f"--split: no split '{options.split}'.{nearest(str(options.split), get_args(Split))}")
-    if options.pred is None:
+    if options.cams is not None:
+        _cams(options, found)
+    elif options.pred is None:
         _other_split(options, found)
     elif options.gt is None:
         _against_dataset(options, found)
@@ -93,6 +98,29 @@ def _other_split(options: Options, found: Arguments) -> None:
             _pack(Path(options.pack), folder / "predictions", dataset, ids)
 
 
+def _cams(options: Options, found: Arguments) -> None:
+    """A folder of CAMs against the masks of an experiment's data set."""
+    from acr_lightning.artefacts.atomic import write_json
+    from acr_lightning.metrics.cam_scores import cam_curves
+    from acr_lightning.metrics.run_scores import ORACLE, has_masks
+
+    if unfit := [name for name in ("pred", "gt", "classes", "list", "pack") if getattr(options, name) is not None]:
+        raise UserError(f"--{unfit[0]} does not go with --cams DIR")
+    if not found.config:
+        raise UserError("--cams: give the data set whose masks they are scored with, --config FILE")
+    dataset, split = load(found.config, found.values).dataset(), options.split or "seed"
+    ids = _ids(dataset, split)
+    if not has_masks(dataset, ids):
+        raise UserError(f"split {split}: no masks to score with")
+    curves = cam_curves(Path(str(options.cams)), dataset, ids)
+    best = [(ORACLE, curves.best)]
+    rows = best + [(f"alpha {row['alpha']}: the background is (1 − max CAM)^alpha", row) for row in curves.exponents]
+    records = [{"what": "cam", "split": split, "chosen": chosen, **row} for chosen, row in rows]
+    if options.output:
+        write_json(Path(options.output) / "sweep.json", curves.brief())
+    _write_and_print(options, records)
+
+
 def _against_dataset(options: Options, found: Arguments) -> None:
     """A folder of predictions against the masks of an experiment's data set."""
     from acr_lightning.metrics.run_scores import has_masks, score_folder
@@ -129,16 +157,20 @@ def _against_folder(options: Options, found: Arguments) -> None:
 
 def _show(options: Options, counts: NDArray[np.int64], names: list[str], split: str) -> None:
     """Print the table, and keep it with the confusion matrix if asked to."""
-    from acr_lightning.artefacts.atomic import write_json, write_text
     from acr_lightning.metrics.confusion import scores, write_confusion
+
+    if options.output:
+        write_confusion(Path(options.output) / "confusion.csv", counts, names)
+    _write_and_print(options, [{"what": Path(str(options.pred)).name, "split": split, **scores(counts, names)}])
+
+
+def _write_and_print(options: Options, records: list[dict[str, Any]]) -> None:
+    from acr_lightning.artefacts.atomic import write_json, write_text
     from acr_lightning.metrics.run_scores import table
 
-    records = [{"what": Path(str(options.pred)).name, "split": split, **scores(counts, names)}]
     if options.output:
-        folder = Path(str(options.output))
-        write_json(folder / "scores.json", records)
-        write_text(folder / "scores.md", table(records))
-        write_confusion(folder / "confusion.csv", counts, names)
+        write_json(Path(options.output) / "scores.json", records)
+        write_text(Path(options.output) / "scores.md", table(records))
     print(table(records), end="")
 
 

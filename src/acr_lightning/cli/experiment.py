@@ -1,12 +1,14 @@
 """Experiment files: one file describes the whole chain.
 
 Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `stages` (which of the
-chain `acr run` does), and a section for each stage. The data set and the seed are given to every section that does
-not set its own. In a section, `model` and `data` may be written without `class_path`/`init_args` when the class is the
-stage's own. A value on the command line wins over the file, the file over the stage's defaults.
+chain `acr run` does), `base` (another experiment file, whose values this one changes), and a section for each stage.
+The data set and the seed are given to every section that does not set its own. In a section, `model` and `data` may be
+written without `class_path`/`init_args` when the class is the stage's own. A value on the command line wins over the
+file, the file over its base, that over the stage's defaults.
 
-The stage `affinity` takes part only when its `preset` is chosen; `affinity: psa` is short for
-`affinity: {preset: psa}`. The preset's values lie between the stages' defaults and the experiment's own.
+Two stages have presets, which may change the stages after them, too: `affinity: psa` is short for
+`affinity: {preset: psa}`, and so is `segment: deeplabv2_resnet101`. A preset's values lie between the stages' defaults
+and the experiment's own. The stage `affinity` takes part only when one is chosen.
 """
 
 import copy
@@ -22,12 +24,11 @@ from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
 from acr_lightning.data.tagged import TaggedDataset, nearest
 from acr_lightning.errors import UserError
-from acr_lightning.stages.affinity_presets import PRESETS
-from acr_lightning.stages.affinity_presets import section as preset_section
+from acr_lightning.stages import affinity_presets, segment_presets
 
 SHARED = ("run", "dataset", "seed", "stages")
-# Short and long for the choice that also changes what the stages after `affinity` read.
-PRESET_KEYS = (stages.OPTIONAL, f"{stages.OPTIONAL}.preset")
+BASE = "base"
+PRESETS = {"affinity": affinity_presets, "segment": segment_presets}
 CLASS_NODE = {"class_path", "init_args"}
 
 
@@ -43,22 +44,21 @@ class Experiment:
     run: Path
     values: dict[str, Any]
 
-    @property
-    def preset(self) -> str | None:
-        """The preset of the stage `affinity`; None for an experiment without that stage.
+    def preset(self, stage: str) -> str | None:
+        """The chosen preset of a stage that has some; None where none is.
 
         Raises:
             UserError: there is no such preset.
         """
-        name = (self.values.get(stages.OPTIONAL) or {}).get("preset") or "none"
-        if name != "none" and name not in PRESETS:
-            known = ("none", *PRESETS)
-            raise UserError(f"affinity: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
+        name = (self.values.get(stage) or {}).get("preset") or "none"
+        known = ("none", *PRESETS[stage].PRESETS)
+        if name not in known:
+            raise UserError(f"{stage}: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
         return None if name == "none" else str(name)
 
     def only_with(self, names: Iterable[str]) -> list[str]:
         """Those of these stages that the experiment has: all but `affinity`, or all."""
-        return [name for name in names if name != stages.OPTIONAL or self.preset]
+        return [name for name in names if name != stages.OPTIONAL or self.preset(name)]
 
     @property
     def stages(self) -> list[str]:
@@ -98,18 +98,21 @@ class Experiment:
         return made
 
     def section(self, stage: str) -> dict[str, Any]:
-        """The full section of a stage: defaults, preset, the experiment's values, the data set and the seed.
+        """The full section of a stage: defaults, presets, the experiment's values, the data set and the seed.
 
         Raises:
             UserError: the stage is `affinity`, and no preset is chosen.
         """
         module, values = stages.load(stage), self.values.get(stage) or {}
         section: dict[str, Any] = module.defaults(self.run)
-        if self.preset:
-            _merge(section, preset_section(self.preset, stage, self.run), stage)
-        elif stage == stages.OPTIONAL:
-            raise UserError(f"no affinity preset is chosen; add --affinity={'|'.join(PRESETS)}")
+        if stage == stages.OPTIONAL and not self.preset(stage):
+            raise UserError(f"no affinity preset is chosen; add --affinity={'|'.join(affinity_presets.PRESETS)}")
+        for chooser, presets in PRESETS.items():
+            if name := self.preset(chooser):
+                _merge(section, presets.section(name, stage, self.run), stage)
         _merge(section, values, stage)
+        if stage != stages.OPTIONAL:
+            section.pop("preset", None)  # its values are in the section now
         for part in getattr(module, "PARTS", ()):
             self._share(section[part], values.get(part) or {})
         if not hasattr(module, "PARTS") and stage != "report":
@@ -144,11 +147,11 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
     Raises:
         UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
     """
-    values = _read(config) if config else {}
-    _write_out_preset(values)
+    values = _with_base(config) if config else {}
+    _write_out_presets(values)
     for key, value in overrides:
-        if key in PRESET_KEYS and not isinstance(value, dict):
-            key = PRESET_KEYS[1]
+        if key in PRESETS and not isinstance(value, dict):
+            key = f"{key}.preset"
         set_value(values, key.split("."), value)
     known = [*SHARED, *stages.CHAIN]
     for key in values:
@@ -162,10 +165,25 @@ def load(config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
     return Experiment(Path(run), values)
 
 
-def _write_out_preset(values: dict[str, Any]) -> None:
+def _with_base(config: str) -> dict[str, Any]:
+    """The values of an experiment file, over those of its base."""
+    values = _read(config)
+    if BASE not in values:
+        return values
+    base = values.pop(BASE)
+    if BASE in (merged := _read(base)):
+        raise UserError(f"{base}: is the base of {config}, so it may have none itself")
+    _write_out_presets(values)
+    _write_out_presets(merged)
+    _merge(merged, values, str(config))
+    return merged
+
+
+def _write_out_presets(values: dict[str, Any]) -> None:
     """`affinity: psa` as `affinity: {preset: psa}`, in place."""
-    if isinstance(values.get(stages.OPTIONAL), str):
-        values[stages.OPTIONAL] = {"preset": values[stages.OPTIONAL]}
+    for stage in PRESETS:
+        if isinstance(values.get(stage), str):
+            values[stage] = {"preset": values[stage]}
 
 
 def find(config: str) -> Path:

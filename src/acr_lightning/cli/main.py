@@ -47,6 +47,9 @@ options:
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
                     --dataset.root=DIR, --trainer.devices=4
   --stages A,B      (acr run) only these stages
+  --affinity NAME, --segment NAME
+                    a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
+  --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside
   --print_config    print what would run
   --version, --help also after a command: acr fit --help

@@ -3,6 +3,7 @@
 import copy
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ def inputs(experiment: Experiment, stage: str) -> dict[str, str]:
     found = {}
     if (dataset := experiment.values.get("dataset")) is not None and stage != "report":
         found["dataset"] = _fingerprint(dataset)
-    module = stages.load(stage)
-    for name in experiment.only_with((*module.READS, *module.ALSO_READS)):
+    needed, module = stages.reads(stage, experiment.section(stage)), stages.load(stage)
+    for name in experiment.only_with((*needed, *module.ALSO_READS)):
         made = manifest.read(experiment.run / name)
         found[name] = made["digest"] if made else "missing"
     return found
@@ -27,7 +28,7 @@ def inputs(experiment: Experiment, stage: str) -> dict[str, str]:
 
 def is_done(experiment: Experiment, stage: str) -> bool:
     """Whether the stage's manifest says that it is done with this very configuration and input."""
-    wanted = manifest.digest(experiment.section(stage), inputs(experiment, stage))
+    wanted = manifest.digest(experiment.section(stage), inputs(experiment, stage), experiment.run)
     return manifest.is_done(experiment.run / stage, wanted)
 
 
@@ -45,19 +46,37 @@ def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: P
     """
     section, read, folder = experiment.section(stage), inputs(experiment, stage), folder or experiment.run / stage
     module = stages.load(stage)
-    for name in experiment.only_with(module.READS):
+    for name in experiment.only_with(stages.reads(stage, section)):
         _require_done(experiment, name, stage)
-    if manifest.is_done(folder, manifest.digest(section, read)) and not force:
+    if manifest.is_done(folder, manifest.digest(section, read, experiment.run)) and not force:
         _say(f"{stage}: done before, nothing to do ({folder / manifest.NAME}); --force does it again")
         return
+    shard = shard_of(section)
+    if shard and (force or manifest.is_another(folder, section, read, experiment.run)):
+        raise UserError(
+            f"{stage}: {folder} holds another result, and shards cannot agree on who moves it aside; "
+            "move it yourself, or give another --run"
+        )
     if is_first_process():
-        moved = manifest.start(folder, stage, section, read, anew=force, parts=hasattr(module, "PARTS"))
+        moved = manifest.start(folder, stage, section, read, experiment.run, force, parts=hasattr(module, "PARTS"))
         if moved:
             _say(f"{stage}: the result of another configuration was moved to {moved}")
+    since = time.monotonic()
     counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
-    if is_first_process():
-        manifest.finish(folder, stage, section, read, counts)
-        _say(f"{stage}: done, {', '.join(f'{name} {count}' for name, count in counts.items())} → {folder}")
+    left = counts.pop("left", 0)
+    if not is_first_process():
+        return
+    if left:
+        _say(f"{stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage")
+        return
+    manifest.finish(folder, stage, section, read, experiment.run, counts, round(time.monotonic() - since, 1))
+    _say(f"{stage}: done, {', '.join(f'{name} {count}' for name, count in counts.items())} → {folder}")
+
+
+def shard_of(section: dict[str, Any]) -> str | None:
+    """Which part of a stage's photos this job does (`3/16`); None for all."""
+    found = section.get("shard") or section.get("data", {}).get("init_args", {}).get("shard")
+    return None if found is None else str(found)
 
 
 def is_first_process() -> bool:

@@ -1,7 +1,7 @@
 """What each stage's loaders read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.samples import TrainingSamples, WholeImages
+from acr_lightning.data.shard import of_shard
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.transforms import classification_transform, segmentation_transform
 from acr_lightning.errors import UserError
@@ -132,15 +133,19 @@ class WholePhotos(LightningDataModule):
         dataset: photos, and tags where `with_tags` says so.
         splits: of which photos; an id in two splits is taken once.
         num_workers: loader processes per device; changes speed only.
+        shard: see `of_shard`.
     """
 
     with_tags = False
 
-    def __init__(self, dataset: TaggedDataset, splits: Sequence[Split], num_workers: int = 2) -> None:
+    def __init__(
+        self, dataset: TaggedDataset, splits: Sequence[Split], num_workers: int = 2, shard: str | None = None
+    ) -> None:
         super().__init__()
         self.dataset, self.num_workers = dataset, num_workers
         self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
-        self.left = self.ids
+        self.own = of_shard(self.ids, shard)
+        self.left = self.own
 
     def predict_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
         # Lightning wants a sample for each process; doing one twice is harmless, its file is written atomically.
@@ -150,7 +155,7 @@ class WholePhotos(LightningDataModule):
             WholeImages(self.dataset, padded, self.with_tags), batch_size=None, num_workers=self.num_workers
         )
 
-    def leave_out(self, folder: Path, suffix: str, is_whole: Any) -> int:
+    def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
         """Leave out the photos whose result is whole.
 
         Args:
@@ -159,9 +164,9 @@ class WholePhotos(LightningDataModule):
             is_whole: tells whether a result can be read to its end.
 
         Returns:
-            How many are left.
+            How many are left to do here.
         """
-        paths = {image_id: folder / f"{image_id}{suffix}" for image_id in self.ids}
+        paths = {image_id: folder / f"{image_id}{suffix}" for image_id in self.own}
         self.left = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
         return len(self.left)
 
@@ -173,6 +178,7 @@ class TaggedPhotos(WholePhotos):
         dataset: photos and tags.
         splits: which splits get a CAM; `train` for labels to train on, `seed` to be scored.
         num_workers: loader processes per device; changes speed only.
+        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
     """
 
     with_tags = True
@@ -182,8 +188,9 @@ class TaggedPhotos(WholePhotos):
         dataset: TaggedDataset,
         splits: list[Literal["train", "seed", "val"]] = ["train", "seed"],  # noqa: B006  jsonargparse copies it
         num_workers: int = 2,
+        shard: str | None = None,
     ) -> None:
-        super().__init__(dataset, splits, num_workers)
+        super().__init__(dataset, splits, num_workers, shard)
 
 
 class TestPhotos(WholePhotos):
@@ -193,6 +200,7 @@ class TestPhotos(WholePhotos):
         dataset: photos.
         splits: which splits the network predicts on.
         num_workers: loader processes per device; changes speed only.
+        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
     """
 
     def __init__(
@@ -200,5 +208,6 @@ class TestPhotos(WholePhotos):
         dataset: TaggedDataset,
         splits: list[Literal["train", "seed", "val", "test"]] = ["val"],  # noqa: B006  jsonargparse copies it
         num_workers: int = 2,
+        shard: str | None = None,
     ) -> None:
-        super().__init__(dataset, splits, num_workers)
+        super().__init__(dataset, splits, num_workers, shard)

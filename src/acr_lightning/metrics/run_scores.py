@@ -12,17 +12,19 @@ from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.cam_scores import sweep_cams
-from acr_lightning.metrics.confusion import check_labels, confusion, miou, scores, write_confusion
+from acr_lightning.metrics.cam_scores import cam_curves
+from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
 from acr_lightning.metrics.folder_scores import require_files
 
 ORACLE = "best of all thresholds on these masks"
+# Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
+SWEEPS = {"cam": "sweep.json", "affinity": "sweep_walked.json"}
 
 
 def score_run(
     run: Path, dataset: TaggedDataset, tested: list[Split], folder: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Score what a run has made; write `scores.json`, `scores.md`, `confusion_*.csv` and `thresholds.json`.
+    """Score what a run has made; write `scores.json`, `scores.md`, `confusion_*.csv` and `sweep.json`.
 
     CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
 
@@ -42,9 +44,10 @@ def score_run(
     records: list[dict[str, Any]] = []
     ids = dataset.ids("seed")
     if own and has_masks(dataset, ids):
-        records += _cam_records(run, "cam", dataset, ids, names)
+        if _is_done(run / "cam"):
+            records += _cam_records(run, "cam", dataset, ids)
         if walked(run):
-            records += _cam_records(run, "affinity", dataset, ids, names)
+            records += _cam_records(run, "affinity", dataset, ids)
         if (run / "label" / "labels").is_dir():
             counts = score_folder(run / "label" / "labels", dataset, ids)
             write_confusion(folder / "confusion_label.csv", counts, names)
@@ -95,8 +98,13 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArra
 
 def walked(run: Path) -> bool:
     """Whether the run's CAMs were walked: by a finished stage `affinity` that the labels, if any, were made from."""
-    made, label = read_manifest(run / "affinity"), read_manifest(run / "label")
-    return made is not None and made["status"] == "done" and (label is None or _source(label) == "affinity")
+    label = read_manifest(run / "label")
+    return _is_done(run / "affinity") and (label is None or _source(label) == "affinity")
+
+
+def _is_done(folder: Path) -> bool:
+    made = read_manifest(folder)
+    return made is not None and made["status"] == "done"
 
 
 def _source(label: dict[str, Any]) -> str:
@@ -104,25 +112,19 @@ def _source(label: dict[str, Any]) -> str:
     return Path(label["config"].get("cams", "cam/cams")).parent.name
 
 
-def _cam_records(
-    run: Path, stage: str, dataset: TaggedDataset, ids: list[str], names: list[str]
-) -> list[dict[str, Any]]:
+def _cam_records(run: Path, stage: str, dataset: TaggedDataset, ids: list[str]) -> list[dict[str, Any]]:
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
-    matrices = sweep_cams(run / stage / "cams", dataset, ids).confusion()
-    rows = [scores(matrix, names) for matrix in matrices]
-    keys = ("miou", "precision", "recall")
-    curve = [{"threshold": level / LEVELS, **{key: row[key] for key in keys}} for level, row in enumerate(rows)]
-    write_json(run / "evaluate" / ("thresholds.json" if stage == "cam" else "thresholds_walked.json"), curve)
-    best = int(np.argmax([miou(matrix) for matrix in matrices]))
+    curves = cam_curves(run / stage / "cams", dataset, ids)
+    write_json(run / "evaluate" / SWEEPS[stage], curves.brief())
     conditions = _kept(_init_args(run / "cam"), "scales", "flip", "long_side")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
     if stage == "affinity":
         base |= {"what": "walked cam", "affinity": (read_manifest(run / stage) or {})["config"]["preset"]}
-    records = [{**base, "threshold": best / LEVELS, "chosen": ORACLE, **rows[best]}]
+    records = [{**base, "chosen": ORACLE, **curves.best}]
     made = read_manifest(run / "label")
     if made and _source(made) == stage and made.get("counts", {}).get("threshold") is not None:
         level = round(made["counts"]["threshold"] * LEVELS)
-        records.append({**base, "threshold": level / LEVELS, "chosen": made["counts"]["chosen"], **rows[level]})
+        records.append({**base, "chosen": made["counts"]["chosen"], **curves.thresholds[level]})
     return records
 
 

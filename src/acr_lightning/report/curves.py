@@ -9,6 +9,8 @@ from pathlib import Path
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from acr_lightning.metrics.run_scores import SWEEPS
+
 Series = dict[str, tuple[list[float], list[float]]]
 
 
@@ -25,14 +27,13 @@ def loss_series(run: Path, stage: str) -> Series:
     return {name: (sorted(values), [values[step] for step in sorted(values)]) for name, values in points.items()}
 
 
-def threshold_series(run: Path) -> Series:
-    """mIoU, precision and recall of the CAMs by background threshold; empty when nothing was scored."""
-    path = run / "evaluate" / "thresholds.json"
+def sweep_series(run: Path, by: str) -> Series:
+    """mIoU, precision and recall of the CAMs by background `threshold` or `alpha`; empty when nothing was scored."""
+    path = run / "evaluate" / SWEEPS["cam"]
     if not path.is_file():
         return {}
-    curve = json.loads(path.read_text())
-    thresholds = [point["threshold"] for point in curve]
-    return {name: (thresholds, [point[name] for point in curve]) for name in ("miou", "precision", "recall")}
+    rows = json.loads(path.read_text())["exponents" if by == "alpha" else "thresholds"]
+    return {name: ([row[by] for row in rows], [row[name] for row in rows]) for name in ("miou", "precision", "recall")}
 
 
 def plot(series: Series, x_label: str, y_label: str) -> Markup:

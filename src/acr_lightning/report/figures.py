@@ -1,39 +1,57 @@
-"""`figure NAME VALUE` lines of a plain-CAM run and an ACR run, read from their scores."""
+"""Scores of runs as a Markdown table and as `figure NAME VALUE` lines: the end of a make target that measures."""
 
 import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
-ROWS = {"label": "label", "network": "network"}
+from acr_lightning.artefacts import manifest
+
+# The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
+STAGES = {"cam": ("fit", "cam"), "walked cam": ("affinity",), "label": ("affinity", "label"), "network": ("segment",)}
 
 
 def main() -> None:
-    """Print the figures that a make target ends with."""
+    """Print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prefix", help="of the figures' names")
-    parser.add_argument("--baseline", type=Path, help="folder of the plain-CAM run")
-    parser.add_argument("--acr", type=Path, required=True, help="folder of the ACR run")
+    parser.add_argument("scores", nargs="+", help=f"NAME=RUN:WHAT, where WHAT is one of {', '.join(STAGES)}")
     parser.add_argument("--since", type=float, help="when it all began, seconds since 1970")
     options = parser.parse_args()
-    if options.baseline:
-        _print(options.prefix, "baseline_cam", _first(options.baseline, "cam"))
-    _print(options.prefix, "acr_cam", _first(options.acr, "cam"))
-    for name, what in ROWS.items():
-        _print(options.prefix, name, _first(options.acr, what))
+    found = {}
+    for text in options.scores:
+        name, _, wanted = text.partition("=")
+        run, _, what = wanted.rpartition(":")
+        found[name] = (first_score(Path(run), what), seconds(Path(run), what))
+    print("\n| | split | mIoU | precision | recall | stages | seconds |\n|---|---|---|---|---|---|---|")
+    for name, (score, took) in found.items():
+        cells = [f"{score[key]:.1f}" for key in ("miou", "precision", "recall")]
+        print(f"| {name} | {score['split']} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
+    for name, (score, _) in found.items():
+        print(f"figure {options.prefix}.{name} {score['miou']:.1f}")
     if options.since:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
 
 
-def _first(run: Path, what: str) -> float | None:
-    """The mIoU in the first record of this kind (for CAMs the one at the best threshold)."""
-    records = json.loads((run / "evaluate" / "scores.json").read_text())
-    return next((record["miou"] for record in records if record["what"] == what), None)
+def first_score(run: Path, what: str) -> dict[str, Any]:
+    """The first record of this kind (for CAMs the one at the best threshold).
+
+    Raises:
+        SystemExit: the run has no such score.
+    """
+    path = run / "evaluate" / "scores.json"
+    records: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    found = next((record for record in records if record["what"] == what), None)
+    if found is None:
+        raise SystemExit(f"{path}: no score of '{what}'")
+    return found
 
 
-def _print(prefix: str, name: str, value: float | None) -> None:
-    if value is not None:
-        print(f"figure {prefix}.{name} {value:.1f}")
+def seconds(run: Path, what: str) -> dict[str, float]:
+    """How long each stage behind a kind of score took; a stage that was stopped in between counts its last part."""
+    made = {stage: manifest.read(run / stage) for stage in STAGES[what]}
+    return {stage: float(one["seconds"]) for stage, one in made.items() if one and "seconds" in one}
 
 
 if __name__ == "__main__":

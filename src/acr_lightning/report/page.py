@@ -14,8 +14,11 @@ from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.report.curves import loss_series, plot, threshold_series
+from acr_lightning.report.curves import loss_series, plot, sweep_series
 from acr_lightning.report.pictures import colour, last_monitor, pictures
+
+# The stages that say which data set a run is about; one of pure supervision has only the second.
+TRAINED = ("fit", "segment")
 
 
 def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
@@ -33,7 +36,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
         UserError: a folder is no run, or holds no CAMs yet.
     """
     for run in runs:
-        if manifest.read(run / "fit") is None:
+        if not any(manifest.read(run / stage) for stage in TRAINED):
             raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
     dataset = _dataset(runs[0])
     shown = _shown(dataset, images) if dataset else []
@@ -56,7 +59,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
 
 
 def _dataset(run: Path) -> TaggedDataset | None:
-    made = manifest.read(run / "fit") or {}
+    made = next((found for stage in TRAINED if (found := manifest.read(run / stage))), {})
     node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
     return build(node, "dataset") if node else None
 
@@ -87,8 +90,9 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
         found.append((f"{run.name}: affinity network", plot(affinity, "batch", "loss of pairs")))
     if segment := {name: xy for name, xy in loss_series(run, "segment").items() if "loss" in name}:
         found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
-    if thresholds := threshold_series(run):
-        found.append((f"{run.name}: CAM by threshold (uses masks)", plot(thresholds, "background threshold", "%")))
+    for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
+        if sweep := sweep_series(run, by):
+            found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
     return found
 
 
