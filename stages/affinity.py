@@ -113,9 +113,9 @@ def labels(
     dataset: Any,
     cams: str,
     output: str,
-    strong_threshold: float | None = None,
+    strong_threshold: float | Literal["auto"] | None = None,
     strong_alpha: float | None = None,
-    weak_threshold: float | None = None,
+    weak_threshold: float | Literal["auto"] | None = None,
     weak_alpha: float | None = None,
     crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
     crf_scale: float = 1.0,
@@ -130,9 +130,10 @@ def labels(
         dataset: the photos.
         cams: folder of CAM files.
         output: folder of the result.
-        strong_threshold: strong background score (IRN: 0.30, RIB: 0.35).
+        strong_threshold: strong background score (IRN: 0.30, RIB: 0.35); `auto` is the higher of the two thresholds by
+            which Otsu splits all CAM scores in three (no masks).
         strong_alpha: its power instead (PSA: 4).
-        weak_threshold: weak background score (IRN: 0.05, RIB: 0.17).
+        weak_threshold: weak background score (IRN: 0.05, RIB: 0.17); `auto` is the lower one.
         weak_alpha: its power instead (PSA: 32).
         crf: dense CRF by name; `none` goes without.
         crf_scale: work at this share of the photo's size; 0.5 is four times faster.
@@ -143,19 +144,24 @@ def labels(
     from acr_lightning.affinity.labels import BackgroundScore
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
+    from acr_lightning.refine.choose_threshold import automatic_thresholds
     from acr_lightning.refine.crf import settings_of
 
-    strong, weak = BackgroundScore(strong_threshold, strong_alpha), BackgroundScore(weak_threshold, weak_alpha)
+    results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
+    low, high = 0.0, 0.0
+    if "auto" in (strong_threshold, weak_threshold):
+        low, high = automatic_thresholds(Path(cams) / f"{image_id}.npz" for image_id in results)
+    strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
+    weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):
         if (score.threshold is None) == (score.alpha is None):
             raise UserError(f"affinity.labels: give either {name}_threshold or {name}_alpha; set the other to null")
-    results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output), strong=strong, weak=weak,
         crf=settings_of(crf), crf_scale=crf_scale,
     )  # fmt: skip
     make_missing(work, results, is_whole, workers, "affinity labels")
-    return {"labels": len(results)}
+    return {"labels": len(results), "strong": strong._asdict(), "weak": weak._asdict()}
 
 
 def _label_one(

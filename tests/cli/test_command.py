@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
+from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.cli.main import main
 
 
@@ -152,6 +154,40 @@ def test_a_training_that_gets_sigterm_is_not_done(config, tmp_path):
     assert "Traceback" not in said
     assert "the same command continues" in said
     assert '"status": "started"' in (run / "fit" / "manifest.json").read_text()
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.suffix != ".json"}
+
+
+def test_two_processes_infer_as_one(config, tmp_path, whole):
+    """CAMs, predictions and scores; 22 and 6 photos, of which none counts twice."""
+    one, two = tmp_path / "whole", tmp_path / "two"
+    shutil.copytree(one / "fit", two / "fit")
+    words = ["--config", config, "--run", two, "--trainer.devices=2"]
+    assert acr("cam", *words).returncode == 0
+    assert files(two / "cam" / "cams") == files(one / "cam" / "cams")
+    assert acr("segment", "--config", config, "--run", one).returncode == 0
+    for stage in ("label", "segment"):
+        shutil.copytree(one / stage, two / stage)
+    assert acr("evaluate", "--config", config, "--run", one).returncode == 0
+    assert acr("evaluate", *words).returncode == 0
+    for name in ("predictions", "."):
+        assert files(two / "evaluate" / name) == files(one / "evaluate" / name)
+    counts = [row.split(",")[1:] for row in (two / "evaluate" / "confusion_network.csv").read_text().splitlines()[1:]]
+    assert sum(int(cell) for row in counts for cell in row) == 6 * 64 * 64
+
+
+def test_cams_in_16_bits(config, tmp_path, whole):
+    run = tmp_path / "run"
+    shutil.copytree(tmp_path / "whole" / "fit", run / "fit")
+    assert main(["cam", "--config", str(config), "--trainer.precision=bf16-mixed"]) == 0
+    apart = [
+        np.abs(read_cam(path).scores - read_cam(tmp_path / "whole" / "cam" / "cams" / path.name).scores).max()
+        for path in (run / "cam" / "cams").glob("*.npz")
+    ]
+    assert len(apart) == 22
+    assert 0 < max(apart) < 0.2
 
 
 def test_shards_make_what_one_job_makes(config, tmp_path, whole, capsys):

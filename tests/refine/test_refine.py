@@ -7,7 +7,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.refine.crf import PRESETS, CrfSettings, dense_crf
 from acr_lightning.refine.multiscale import multiscale_cam
 from acr_lightning.refine.pseudo_label import pseudo_label, with_background
-from acr_lightning.refine.threshold import otsu
+from acr_lightning.refine.threshold import otsu, otsu_of_three
 
 
 def mean_field(image, probabilities, settings):
@@ -104,6 +104,19 @@ def test_otsu_equals_trying_every_threshold(rng):
         for t in range(1, 256)
     ]  # fmt: skip
     assert otsu(np.bincount(values, minlength=256)) == int(np.argmax(between)) + 1
+
+
+def test_otsu_of_three_equals_trying_every_pair(rng):
+    parts = [rng.normal(5, 2, 300), rng.normal(14, 2, 100), rng.normal(26, 2, 50)]
+    values = np.concatenate(parts).clip(0, 31).astype(int)
+
+    def within(s, t):
+        """The variance inside the parts, which is smallest where that between them is largest."""
+        split = [values[values < s], values[(values >= s) & (values < t)], values[values >= t]]
+        return sum(part.var() * len(part) for part in split if len(part))
+
+    wanted = min((within(s, t), s, t) for s in range(1, 32) for t in range(s + 1, 32))
+    assert otsu_of_three(np.bincount(values, minlength=32)) == wanted[1:]
 
 
 class Net:

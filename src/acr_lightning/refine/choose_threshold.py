@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acr_lightning.artefacts.cam_file import LEVELS, read_levels
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.metrics.cam_scores import sweep_cams
 from acr_lightning.metrics.confusion import miou
-from acr_lightning.refine.threshold import otsu
+from acr_lightning.refine.threshold import otsu, otsu_of_three
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,23 @@ def automatic_threshold(files: Iterable[Path]) -> float:
     Returns:
         The threshold in `[0, 1]`.
     """
+    return otsu(_histogram(files)) / LEVELS
+
+
+def automatic_thresholds(files: Iterable[Path]) -> tuple[float, float]:
+    """Otsu's two thresholds over the same: below the first is sure background, from the second on a sure class."""
+    weak, strong = otsu_of_three(_histogram(files))
+    return weak / LEVELS, strong / LEVELS
+
+
+def _histogram(files: Iterable[Path]) -> NDArray[np.int64]:
+    """Pixels by the level of their winning score."""
     histogram = np.zeros(LEVELS + 1, np.int64)
     for path in files:
         _, levels = read_levels(path)
         if len(levels):
             histogram += np.bincount(levels.max(axis=0).ravel(), minlength=LEVELS + 1)
-    return otsu(histogram) / LEVELS
+    return histogram
 
 
 def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:
