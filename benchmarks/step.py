@@ -1,6 +1,6 @@
 """One full training step (RU and CU) in several modes: images per second and peak memory, each in a fresh process.
 
-plain    two frozen passes and every reconstruction decoded by itself, in torch's default memory format, as the release does
+plain    as the release does: two frozen passes, every reconstruction decoded by itself, torch's default memory format
 batched  the reconstructions of a phase decoded in one call, on a CPU channels last (what ACR does)
 reuse    batched, and `reuse_features`: no frozen passes
 compile  batched, compiled by torch.compile
