@@ -33,6 +33,7 @@ def label(
     alpha: float | None = None,
     crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
     crf_scale: float = 1.0,
+    confidence: float | None = None,
     workers: int | None = None,
     shard: str | None = None,
 ) -> dict[str, Any]:
@@ -48,6 +49,8 @@ def label(
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
         crf: dense CRF by name; `none` goes without.
         crf_scale: work at this share of the photo's size; 0.5 is four times faster.
+        confidence: pixels whose label is less probable than this, after the CRF, become 255: nothing learns from them,
+            and they are scored as background. null keeps all.
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
@@ -74,7 +77,7 @@ def label(
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / "labels", threshold=value, alpha=alpha,
-        walked=threshold == "walked", crf=settings, crf_scale=crf_scale,
+        walked=threshold == "walked", crf=settings, crf_scale=crf_scale, confidence=confidence,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
     left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
@@ -104,6 +107,7 @@ def _label_one(
     walked: bool,
     crf: Any,
     crf_scale: float,
+    confidence: float | None,
 ) -> None:
     """One photo's pseudo-label, from file to file."""
     import numpy as np
@@ -123,5 +127,5 @@ def _label_one(
             )
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     image = dataset.image(image_id)
-    result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background)
+    result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background, confidence)
     write_mask(labels / f"{image_id}.png", result)

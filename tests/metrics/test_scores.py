@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.classification import MulticlassJaccardIndex
 
+from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import confusion, miou, scores, write_confusion
+from acr_lightning.metrics.run_scores import score_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 from acr_lightning.refine.pseudo_label import with_background
 
@@ -88,3 +91,16 @@ def test_sweep_equals_scoring_each_threshold():
                         prediction[row, column] = classes[pixel.argmax()] + 1
             naive += confusion(mask, prediction, 5)
         assert np.array_equal(matrices[threshold], naive), threshold
+
+
+def test_unsure_pixels_of_a_label_count_as_background(tmp_path, shapes):
+    ids = shapes.ids("val")
+    for image_id in ids:
+        mask = shapes.mask(image_id)
+        write_mask(tmp_path / "zero" / f"{image_id}.png", np.where(mask == 2, 0, mask).astype(np.uint8))
+        write_mask(tmp_path / "unsure" / f"{image_id}.png", np.where(mask == 2, 255, mask).astype(np.uint8))
+    wanted = score_folder(tmp_path / "zero", shapes, ids)
+    assert wanted[2, 0] > 0
+    assert np.array_equal(score_folder(tmp_path / "unsure", shapes, ids, ignored=0), wanted)
+    with pytest.raises(UserError, match="holds the value 255"):
+        score_folder(tmp_path / "unsure", shapes, ids)

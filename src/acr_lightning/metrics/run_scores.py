@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.manifest import read as read_manifest
-from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.cam_scores import cam_curves
@@ -49,7 +49,7 @@ def score_run(
         if walked(run):
             records += _cam_records(run, "affinity", dataset, ids)
         if (run / "label" / "labels").is_dir():
-            counts = score_folder(run / "label" / "labels", dataset, ids)
+            counts = score_folder(run / "label" / "labels", dataset, ids, ignored=0)
             write_confusion(folder / "confusion_label.csv", counts, names)
             records.append({**_label_conditions(run), **scores(counts, names)})
     test_ids = list(dict.fromkeys(image_id for split in tested for image_id in dataset.ids(split)))
@@ -79,8 +79,14 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
     return bool(paths) and not missing
 
 
-def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArray[np.int64]:
+def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str], ignored: int | None = None) -> NDArray[np.int64]:
     """The confusion matrix `[K + 1, K + 1]` of a folder of label maps against the masks.
+
+    Args:
+        folder: of `<id>.png`.
+        dataset: with masks.
+        ids: of the photos.
+        ignored: the label that 255 is scored as; None refuses 255.
 
     Raises:
         UserError: a label map is missing, damaged, not of its mask's size, or holds a value that is no label.
@@ -91,6 +97,8 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str]) -> NDArra
         mask, label = dataset.mask(image_id), read_mask(folder / f"{image_id}.png")
         if mask is None or mask.shape != label.shape:
             raise UserError(f"{folder / image_id}.png: not of the size of its mask; make it again")
+        if ignored is not None:
+            label = np.where(label == IGNORE, np.uint8(ignored), label)
         check_labels(label, len(counts), folder / f"{image_id}.png")
         counts += confusion(mask, label, len(counts))
     return counts
@@ -137,6 +145,7 @@ def _label_conditions(run: Path) -> dict[str, Any]:
         "crf": config.get("crf", "soft_cam"),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
+        **_kept(config, "confidence"),
         **({"affinity": (read_manifest(run / "affinity") or {})["config"]["preset"]} if walked(run) else {}),
     }
 
