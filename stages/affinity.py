@@ -141,10 +141,10 @@ def labels(
     """
     from acr_lightning.stages.pool import make_missing
 
-    from acr_lightning.affinity.labels import BackgroundScore
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
     from acr_lightning.refine.choose_threshold import automatic_thresholds
+    from acr_lightning.refine.confident_label import BackgroundScore
     from acr_lightning.refine.crf import settings_of
 
     results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
@@ -168,9 +168,9 @@ def _label_one(
     image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, crf: Any, crf_scale: float
 ) -> None:
     """One photo's label, from file to file."""
-    from acr_lightning.affinity.labels import confident_label
     from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.palette import write_mask
+    from acr_lightning.refine.confident_label import confident_label
 
     cam = read_cam(cams / f"{image_id}.npz")
     image = dataset.image(image_id)

@@ -33,7 +33,7 @@ def label(
     alpha: float | None = None,
     crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
     crf_scale: float = 1.0,
-    confidence: float | None = None,
+    margin: float | None = None,
     workers: int | None = None,
     shard: str | None = None,
 ) -> dict[str, Any]:
@@ -49,8 +49,8 @@ def label(
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
         crf: dense CRF by name; `none` goes without.
         crf_scale: work at this share of the photo's size; 0.5 is four times faster.
-        confidence: pixels whose label is less probable than this, after the CRF, become 255: nothing learns from them,
-            and they are scored as background. null keeps all.
+        margin: pixels whose label is another one with a background score lower or higher by this become 255: nothing
+            learns from them, and they are scored as background. Takes two CRFs. null keeps all.
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
@@ -66,6 +66,8 @@ def label(
         raise UserError(
             "label: give either threshold (a number, auto, oracle or walked) or alpha; set the other to null"
         )
+    if margin is not None and threshold in (None, "walked"):
+        raise UserError("label.margin: goes with a threshold (a number, auto or oracle); set it to null")
     settings = settings_of(crf)
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
@@ -77,7 +79,7 @@ def label(
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / "labels", threshold=value, alpha=alpha,
-        walked=threshold == "walked", crf=settings, crf_scale=crf_scale, confidence=confidence,
+        walked=threshold == "walked", crf=settings, crf_scale=crf_scale, margin=margin,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
     left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
@@ -107,7 +109,7 @@ def _label_one(
     walked: bool,
     crf: Any,
     crf_scale: float,
-    confidence: float | None,
+    margin: float | None,
 ) -> None:
     """One photo's pseudo-label, from file to file."""
     import numpy as np
@@ -115,6 +117,7 @@ def _label_one(
     from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.errors import UserError
+    from acr_lightning.refine.confident_label import BackgroundScore, confident_label
     from acr_lightning.refine.pseudo_label import pseudo_label
 
     cam = read_cam(cams / f"{image_id}.npz")
@@ -127,5 +130,10 @@ def _label_one(
             )
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     image = dataset.image(image_id)
-    result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background, confidence)
+    if margin is None:
+        result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background)
+    else:
+        assert threshold is not None
+        strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
+        result = confident_label(image, cam.classes, cam.scores, strong, weak, crf, crf_scale)
     write_mask(labels / f"{image_id}.png", result)

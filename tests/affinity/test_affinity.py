@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from acr_lightning.affinity.checkpoint import AffinityConfig, load_affinity_network
 from acr_lightning.affinity.inference import AffinityWalk, WalkedCam, WalkWriter
-from acr_lightning.affinity.labels import BackgroundScore, confident_label
 from acr_lightning.affinity.module import AffinityLearner
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
@@ -19,6 +18,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.nets.affinity_net import AffinityNet
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
+from acr_lightning.refine.confident_label import BackgroundScore, confident_label
 from acr_lightning.refine.crf import PRESETS
 from acr_lightning.refine.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.refine.pseudo_label import pseudo_label

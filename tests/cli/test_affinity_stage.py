@@ -214,6 +214,19 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
     assert max(np.abs(one_cams[name].scores - two_cams[name].scores).max() for name in one_cams) <= 1 / 255 + 1e-6
 
 
+def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path):
+    made = {}
+    for name, values in {"low": (0.3, None), "high": (0.7, None), "margin": (0.5, 0.2)}.items():
+        settings = [("label.threshold", values[0]), ("label.margin", values[1]), ("label.crf", "none")]
+        run_stage(start(*settings, ("label.output", str(tmp_path / name))), "label", force=True)
+        made[name] = np.stack([read_mask(path) for path in sorted((tmp_path / name / "labels").glob("*.png"))])
+    wanted = np.where(made["high"] > 0, made["high"], np.where(made["low"] == 0, 0, 255))
+    assert np.array_equal(made["margin"], wanted)
+    assert 0 < (wanted == 255).mean() < 1
+    with pytest.raises(UserError, match=r"label\.margin: goes with a threshold"):
+        run_stage(start(("label.threshold", None), ("label.alpha", 4), ("label.margin", 0.1)), "label", force=True)
+
+
 @pytest.mark.timeout(600)
 def test_one_and_four_workers_make_the_same_labels(start, tmp_path):
     for workers in (1, 4):

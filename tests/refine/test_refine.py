@@ -106,14 +106,6 @@ def test_otsu_equals_trying_every_threshold(rng):
     assert otsu(np.bincount(values, minlength=256)) == int(np.argmax(between)) + 1
 
 
-def test_unsure_pixels_are_255_by_hand():
-    image, scores = np.zeros((1, 4, 3), np.uint8), np.array([[[0.6, 0.9, 0.3, 0.0]]], np.float32)
-    # Background 0.4, so the winners' probabilities are 0.6, 0.69, 0.57 and 1.
-    for confidence, wanted in ((None, [3, 3, 0, 0]), (0.58, [3, 3, 255, 0]), (0.65, [255, 3, 255, 0])):
-        made = pseudo_label(image, np.array([2]), scores, threshold=0.4, confidence=confidence)
-        assert made.tolist() == [wanted]
-
-
 def test_otsu_of_three_equals_trying_every_pair(rng):
     parts = [rng.normal(5, 2, 300), rng.normal(14, 2, 100), rng.normal(26, 2, 50)]
     values = np.concatenate(parts).clip(0, 31).astype(int)

@@ -145,7 +145,7 @@ def _label_conditions(run: Path) -> dict[str, Any]:
         "crf": config.get("crf", "soft_cam"),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
-        **_kept(config, "confidence"),
+        **_kept(config, "margin"),
         **({"affinity": (read_manifest(run / "affinity") or {})["config"]["preset"]} if walked(run) else {}),
     }
 

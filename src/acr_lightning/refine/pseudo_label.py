@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.refine.crf import CrfSettings, dense_crf
 
 
@@ -47,7 +46,6 @@ def pseudo_label(
     crf: CrfSettings | None = None,
     crf_scale: float = 1.0,
     background: NDArray[np.float32] | None = None,
-    confidence: float | None = None,
 ) -> NDArray[np.uint8]:
     """The pseudo-label of one image: the tagged classes and background only.
 
@@ -60,16 +58,12 @@ def pseudo_label(
         crf: settings of the dense CRF; None goes without.
         crf_scale: see `dense_crf`.
         background: see `with_background`.
-        confidence: a pixel whose winning label has a lower probability (after the CRF, if there is one) is unsure.
 
     Returns:
-        `[H, W]`, 0 background, `k + 1` for class `k`, 255 unsure.
+        `[H, W]`, 0 background, `k + 1` for class `k`.
     """
     probabilities = with_background(scores, threshold, alpha, background)
     if crf is not None and len(classes):
         probabilities = dense_crf(image, probabilities, crf, crf_scale)
     labels = np.concatenate([[0], classes + 1]).astype(np.uint8)
-    label = labels[probabilities.argmax(axis=0)]
-    if confidence is not None:
-        label[probabilities.max(axis=0) < confidence] = IGNORE
-    return label
+    return labels[probabilities.argmax(axis=0)]
