@@ -33,27 +33,28 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 
 voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
-	$(VOC6) --run runs/voc6/baseline --stages fit,cam,evaluate \
+	$(VOC6) --run runs/voc6/baseline --affinity=none --stages fit,cam,evaluate \
 	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
-	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
+	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
 	$(FIGURES) voc6 --since $$since baseline_cam=runs/voc6/baseline:cam acr_cam=runs/voc6/acr:cam \
 	    label=runs/voc6/acr:label network=runs/voc6/acr:network
 
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	@since=$$(date +%s); set -e; \
-	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,evaluate $(ARGS); \
-	for preset in psa irn; do \
-	    mkdir -p runs/voc6/$$preset; cp -r --no-clobber runs/voc6/acr/fit runs/voc6/acr/cam runs/voc6/$$preset/; \
-	    $(VOC6) --run runs/voc6/$$preset --affinity=$$preset --stages affinity,label,evaluate $(ARGS); \
+	$(VOC6) --run runs/voc6/acr --stages fit,cam $(ARGS); \
+	for labels in none:label psa:affinity,label irn:affinity,label; do preset=$${labels%%:*}; \
+	    mkdir -p runs/voc6/labels/$$preset; cd runs/voc6/labels/$$preset; rm -rf fit cam; \
+	    cp -r ../../acr/fit ../../acr/cam .; cd - > /dev/null; \
+	    $(VOC6) --run runs/voc6/labels/$$preset --affinity=$$preset --stages $${labels##*:},evaluate $(ARGS); \
 	done; \
-	$(ACR) report runs/voc6/acr runs/voc6/psa runs/voc6/irn --output runs/voc6/labels.html; \
-	$(FIGURES) labels --since $$since cam=runs/voc6/acr:cam crf=runs/voc6/acr:label \
-	    psa=runs/voc6/psa:label irn=runs/voc6/irn:label
+	$(ACR) report runs/voc6/labels/none runs/voc6/labels/psa runs/voc6/labels/irn --output runs/voc6/labels.html; \
+	$(FIGURES) labels --since $$since cam=runs/voc6/labels/none:cam crf=runs/voc6/labels/none:label \
+	    psa=runs/voc6/labels/psa:label irn=runs/voc6/labels/irn:label
 
 voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the same one trained on the true masks
 	@since=$$(date +%s); set -e; \
-	$(VOC6) --run runs/voc6/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
+	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) run --config voc6_supervised.yaml --dataset.root='$(VOC_ROOT)' $(ARGS); \
 	$(FIGURES) segment --since $$since labels=runs/voc6/acr:label pseudo=runs/voc6/acr:network \
 	    supervised=runs/voc6/supervised:network
