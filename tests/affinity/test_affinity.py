@@ -228,7 +228,7 @@ def test_walk_as_psa_publishes_it(checkpoint, tmp_path, rng):
         flip=False,
     ).eval()  # fmt: skip
     with torch.inference_mode():
-        got = walk.predict_step({"id": "a", "image": image}, 0)
+        got = walk.walked({"id": "a", "image": image})
         cam = torch.from_numpy(read_cam(tmp_path / "cams" / "a.npz").scores)
         stacked = torch.cat([cam, (1 - cam.amax(0, keepdim=True)) ** 16])
         features = walk.network(walk.network.backbone.normalise(image[None]))
@@ -244,7 +244,7 @@ def test_walk_as_rib_publishes_it(checkpoint, tmp_path, rng):
     write_cam(tmp_path / "cams" / "a.npz", np.array([1, 4]), scores)
     walk = AffinityWalk(checkpoint("boundary"), str(tmp_path / "cams"), beta=10, exponent=5, cam_power=1.3).eval()
     with torch.inference_mode():
-        got = walk.predict_step({"id": "a", "image": image}, 0)
+        got = walk.walked({"id": "a", "image": image})
         normalised = walk.network.backbone.normalise(image[None])
         logits = (walk.network(normalised) + walk.network(normalised.flip(-1)).flip(-1)) / 2
         boundary = logits[:, 0].sigmoid()
@@ -265,7 +265,7 @@ def test_early_stop_gives_labels_that_rest(checkpoint, tmp_path, rng, options):
         stopped, twice = (
             AffinityWalk(checkpoint("boundary"), str(tmp_path), exponent=60, stop_threshold=0.3, **options)
             .eval()
-            .predict_step(sample, 0)
+            .walked(sample)
             for _ in range(2)
         )
     assert torch.equal(stopped.scores, twice.scores)
@@ -277,19 +277,19 @@ def test_photo_without_tags_and_any_size(checkpoint, tmp_path):
     write_cam(tmp_path / "odd.npz", np.array([2]), np.ones((1, 9, 13), np.float32))
     walk = AffinityWalk(checkpoint("boundary"), str(tmp_path), long_side=26).eval()
     with torch.inference_mode():
-        empty = walk.predict_step({"id": "empty", "image": torch.rand(3, 9, 13)}, 0)
-        odd = walk.predict_step({"id": "odd", "image": torch.rand(3, 9, 13)}, 0)
+        empty = walk.walked({"id": "empty", "image": torch.rand(3, 9, 13)})
+        odd = walk.walked({"id": "odd", "image": torch.rand(3, 9, 13)})
     assert empty.scores.shape == (0, 9, 13)
     assert odd.scores.shape == (1, 9, 13)
     with pytest.raises(UserError, match="no CAM; run `acr cam` first"):
-        walk.predict_step({"id": "gone", "image": torch.rand(3, 9, 13)}, 0)
+        walk.walked({"id": "gone", "image": torch.rand(3, 9, 13)})
 
 
 def test_writer_keeps_the_cam_format(tmp_path, rng):
     scores, background = torch.rand(2, 5, 6), torch.rand(5, 6)
     for name, walked in (("a", background), ("b/c", None)):
         prediction = WalkedCam(name, torch.tensor([0, 3]), scores, walked)
-        WalkWriter(tmp_path).write_on_batch_end(None, None, prediction, None, None, 0, 0)
+        WalkWriter(tmp_path).write_on_batch_end(None, None, [prediction], None, None, 0, 0)
     with_background, without = read_cam(tmp_path / "a.npz"), read_cam(tmp_path / "b" / "c.npz")
     assert with_background.classes.tolist() == [0, 3]
     assert np.abs(with_background.scores - scores.numpy()).max() <= 0.5 / 255 + 1e-6

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from acr_lightning.data.datamodule import PseudoLabels, TaggedImages, TaggedPhotos
 from acr_lightning.data.epoch_sampler import EpochSampler
+from acr_lightning.data.samples import groups_of_one_size
 from acr_lightning.data.transforms import segmentation_transform
 from acr_lightning.errors import UserError
 
@@ -92,4 +95,15 @@ def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
     (tmp_path / f"{ids[1]}.npz").write_text("damaged")
     left = data.leave_out(tmp_path, ".npz", lambda path: path.read_text() == "whole")
     assert left == 21
-    assert [sample["id"] for sample in data.predict_dataloader()] == ids[1:]
+    assert [sample["id"] for (sample,) in data.predict_dataloader()] == ids[1:]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([(3, 4), (4, 3), (5, 5)])), st.integers(1, 4))
+def test_groups_hold_each_photo_once_and_one_size_each(sizes, most):
+    groups = groups_of_one_size(sizes, most)
+    assert sorted(index for group in groups for index in group) == list(range(len(sizes)))
+    assert all(len({sizes[index] for index in group}) == 1 for group in groups)
+    assert all(len(group) <= most for group in groups)
+    small = [sizes[group[0]] for group in groups if len(group) < most]
+    assert len(small) == len(set(small))  # one group a size is not full

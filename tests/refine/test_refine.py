@@ -139,13 +139,26 @@ def test_multiscale_cam_equals_the_steps_one_by_one():
             cam = cam.flip(-1) if mirrored else cam
             total += F.interpolate(cam[:, classes], (24, 32), mode="bilinear")[0].relu()
     wanted = total / total.amax((1, 2), keepdim=True)
-    assert torch.allclose(multiscale_cam(Net(), image, classes, (0.5, 1.0), flip=True), wanted, atol=1e-5)
+    (made,) = multiscale_cam(Net(), image[None], [classes], (0.5, 1.0), flip=True)
+    assert torch.allclose(made, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_photos_together_are_photos_one_by_one(flip):
+    images, classes = torch.randn(3, 3, 24, 32), [torch.tensor([2, 0]), torch.tensor([]).long(), torch.tensor([1])]
+    together = multiscale_cam(Net(), images, classes, (0.5, 1.0), flip)
+    alone = [
+        multiscale_cam(Net(), image[None], [own], (0.5, 1.0), flip)[0]
+        for image, own in zip(images, classes, strict=True)
+    ]
+    assert [len(cam) for cam in together] == [2, 0, 1]
+    assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(together, alone, strict=True))
 
 
 def test_cam_of_the_mirror_image_is_the_mirrored_cam():
     image, classes = torch.randn(3, 24, 32), torch.tensor([1])
-    one = multiscale_cam(Net(), image, classes, (1.0, 1.5), flip=True)
-    two = multiscale_cam(Net(), image.flip(-1), classes, (1.0, 1.5), flip=True)
+    (one,) = multiscale_cam(Net(), image[None], [classes], (1.0, 1.5), flip=True)
+    (two,) = multiscale_cam(Net(), image[None].flip(-1), [classes], (1.0, 1.5), flip=True)
     assert torch.allclose(one, two.flip(-1), atol=1e-5)
     assert one.max() == pytest.approx(1)
     assert one.min() >= 0

@@ -35,14 +35,15 @@ class CamInference(LightningModule):
         self.classifier = load_classifier(checkpoint)
         self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
 
-    def predict_step(self, sample: dict[str, Any], batch_index: int) -> tuple[str, Tensor, Tensor]:
-        """One photo: its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
-        classes = sample["tags"].nonzero().flatten()
-        image = self.classifier.backbone.normalise(sample["image"][None])[0]
-        scores = multiscale_cam(
-            lambda views: self.classifier(views).cam_logits, image, classes, self.scales, self.flip, self.long_side
+    def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
+        """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
+        classes = [sample["tags"].nonzero().flatten() for sample in samples]
+        images = self.classifier.backbone.normalise(torch.stack([sample["image"] for sample in samples]))
+        cams = multiscale_cam(
+            lambda views: self.classifier(views).cam_logits, images, classes, self.scales, self.flip, self.long_side
         )
-        return sample["id"], classes, scores.float()
+        ids = [sample["id"] for sample in samples]
+        return [(image_id, *made) for image_id, *made in zip(ids, classes, [cam.float() for cam in cams], strict=True)]
 
 
 class CamWriter(BasePredictionWriter):
@@ -60,11 +61,11 @@ class CamWriter(BasePredictionWriter):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        prediction: tuple[str, torch.Tensor, torch.Tensor],
+        prediction: list[tuple[str, Tensor, Tensor]],
         batch_indices: Sequence[int] | None,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        image_id, classes, scores = prediction
-        write_cam(self.folder / f"{image_id}.npz", classes.cpu().numpy(), scores.cpu().numpy())
+        for image_id, classes, scores in prediction:
+            write_cam(self.folder / f"{image_id}.npz", classes.cpu().numpy(), scores.cpu().numpy())

@@ -73,7 +73,11 @@ class AffinityWalk(LightningModule):
         self.cam_power, self.background_alpha, self.normalise = cam_power, background_alpha, normalise
         self.flip, self.long_side, self.stop_threshold = flip, long_side, stop_threshold
 
-    def predict_step(self, sample: dict[str, Any], batch_index: int) -> WalkedCam:
+    def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[WalkedCam]:
+        """The CAM of each photo, walked."""
+        return [self.walked(sample) for sample in samples]
+
+    def walked(self, sample: dict[str, Any]) -> WalkedCam:
         """One photo's CAM, walked."""
         cam = read_cam(self.cams / f"{sample['id']}.npz")
         classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
@@ -138,12 +142,13 @@ class WalkWriter(BasePredictionWriter):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        prediction: WalkedCam,
+        prediction: list[WalkedCam],
         batch_indices: Sequence[int] | None,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        background = None if prediction.background is None else prediction.background.cpu().numpy()
-        path = self.folder / f"{prediction.image_id}.npz"
-        write_cam(path, prediction.classes.numpy(), prediction.scores.cpu().numpy(), background)
+        for cam in prediction:
+            background = None if cam.background is None else cam.background.cpu().numpy()
+            path = self.folder / f"{cam.image_id}.npz"
+            write_cam(path, cam.classes.numpy(), cam.scores.cpu().numpy(), background)

@@ -9,7 +9,8 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from acr_lightning.data.epoch_sampler import EpochSampler
-from acr_lightning.data.samples import TrainingSamples, WholeImages
+from acr_lightning.data.images import image_size
+from acr_lightning.data.samples import PhotoGroups, TrainingSamples, WholeImages, groups_of_one_size
 from acr_lightning.data.shard import of_shard
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.transforms import classification_transform, segmentation_transform
@@ -127,33 +128,42 @@ class PseudoLabels(TrainingData):
 
 
 class WholePhotos(LightningDataModule):
-    """Whole photos one by one, for inference; a photo whose result is there already is not read again.
+    """Whole photos for inference, in groups of one size; a photo whose result is there already is not read again.
 
     Args:
         dataset: photos, and tags where `with_tags` says so.
         splits: of which photos; an id in two splits is taken once.
         num_workers: loader processes per device; changes speed only.
         shard: see `of_shard`.
+        photos_per_pass: see `groups_of_one_size`.
     """
 
     with_tags = False
 
     def __init__(
-        self, dataset: TaggedDataset, splits: Sequence[Split], num_workers: int = 2, shard: str | None = None
+        self,
+        dataset: TaggedDataset,
+        splits: Sequence[Split],
+        num_workers: int = 2,
+        shard: str | None = None,
+        photos_per_pass: int = 1,
     ) -> None:
         super().__init__()
-        self.dataset, self.num_workers = dataset, num_workers
+        self.dataset, self.num_workers, self.photos_per_pass = dataset, num_workers, photos_per_pass
         self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
         self.own = of_shard(self.ids, shard)
         self.left = self.own
 
-    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:  # noqa: D102
-        # Lightning wants a sample for each process; doing one twice is harmless, its file is written atomically.
+    def predict_dataloader(self) -> DataLoader[list[dict[str, Any]]]:  # noqa: D102
+        groups = [[index] for index in range(len(self.left))]
+        if self.photos_per_pass > 1:
+            sizes = (image_size(self.dataset.image_path(image_id)) for image_id in self.left)
+            groups = groups_of_one_size(sizes, self.photos_per_pass)
+        # Lightning wants a group for each process; doing one twice is harmless, its files are written atomically.
         world = self.trainer.world_size if self.trainer else 1
-        padded = self.left + self.left[:1] * max(0, world - len(self.left))
-        return DataLoader(
-            WholeImages(self.dataset, padded, self.with_tags), batch_size=None, num_workers=self.num_workers
-        )
+        groups += groups[:1] * max(0, world - len(groups))
+        photos = WholeImages(self.dataset, self.left, self.with_tags)
+        return DataLoader(PhotoGroups(photos, groups), batch_size=None, num_workers=self.num_workers)
 
     def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
         """Leave out the photos whose result is whole.
@@ -179,6 +189,7 @@ class TaggedPhotos(WholePhotos):
         splits: which splits get a CAM; `train` for labels to train on, `seed` to be scored.
         num_workers: loader processes per device; changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
+        photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
     """
 
     with_tags = True
@@ -189,8 +200,9 @@ class TaggedPhotos(WholePhotos):
         splits: list[Literal["train", "seed", "val"]] = ["train", "seed"],  # noqa: B006  jsonargparse copies it
         num_workers: int = 2,
         shard: str | None = None,
+        photos_per_pass: int = 1,
     ) -> None:
-        super().__init__(dataset, splits, num_workers, shard)
+        super().__init__(dataset, splits, num_workers, shard, photos_per_pass)
 
 
 class TestPhotos(WholePhotos):
@@ -201,6 +213,7 @@ class TestPhotos(WholePhotos):
         splits: which splits the network predicts on.
         num_workers: loader processes per device; changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
+        photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
     """
 
     def __init__(
@@ -209,5 +222,6 @@ class TestPhotos(WholePhotos):
         splits: list[Literal["train", "seed", "val", "test"]] = ["val"],  # noqa: B006  jsonargparse copies it
         num_workers: int = 2,
         shard: str | None = None,
+        photos_per_pass: int = 1,
     ) -> None:
-        super().__init__(dataset, splits, num_workers, shard)
+        super().__init__(dataset, splits, num_workers, shard, photos_per_pass)

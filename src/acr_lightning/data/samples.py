@@ -1,5 +1,6 @@
 """Torch data sets: what one sample of each stage is."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,45 @@ class WholeImages(Dataset[dict[str, Any]]):
         if self.with_tags:
             sample["tags"] = tag_vector(self.dataset, image_id)
         return sample
+
+
+class PhotoGroups(Dataset[list[dict[str, Any]]]):
+    """Whole photos of one size at a time.
+
+    Args:
+        photos: one by one.
+        groups: indices of photos that are read together.
+    """
+
+    def __init__(self, photos: WholeImages, groups: list[list[int]]) -> None:
+        self.photos, self.groups = photos, groups
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, index: int) -> list[dict[str, Any]]:
+        """The samples of one group; see `WholeImages`."""
+        return [self.photos[at] for at in self.groups[index]]
+
+
+def groups_of_one_size(sizes: Iterable[tuple[int, int]], most: int) -> list[list[int]]:
+    """Put photos of one size together.
+
+    Args:
+        sizes: height and width of each photo.
+        most: photos in a group.
+
+    Returns:
+        Indices; every photo is in one group, full groups in the order in which they fill, the others after them.
+    """
+    groups: list[list[int]] = []
+    open_groups: dict[tuple[int, int], list[int]] = {}
+    for index, size in enumerate(sizes):
+        group = open_groups.setdefault(size, [])
+        group.append(index)
+        if len(group) == most:
+            groups.append(open_groups.pop(size))
+    return groups + list(open_groups.values())
 
 
 def tag_vector(dataset: TaggedDataset, image_id: str) -> Tensor:

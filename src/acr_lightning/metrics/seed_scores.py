@@ -44,9 +44,14 @@ class SeedScores(Callback):
             if mask is None:
                 raise UserError(f"SeedScores: {sample['id']} has no mask; take the callback out")
             classes = sample["tags"].nonzero().flatten()
-            image = classifier.backbone.normalise(sample["image"][None].to(pl_module.device))[0]
-            scores = multiscale_cam(
-                lambda views: classifier(views).cam_logits, image, classes, (1.0,), True, self.long_side
+            image = classifier.backbone.normalise(sample["image"][None].to(pl_module.device))
+            (scores,) = multiscale_cam(
+                lambda views: classifier(views).cam_logits,
+                image,
+                [classes.to(image.device)],
+                (1.0,),
+                True,
+                self.long_side,
             )
             levels = (scores.float() * LEVELS).round().byte().cpu().numpy()
             sweep.update(mask, classes.numpy(), levels)

@@ -1,4 +1,4 @@
-"""Multi-scale inference of one image: the CAM for stage 2, the soft scores for the network's test."""
+"""Multi-scale inference of photos of one size: the CAM for stage 2, the soft scores for the network's test."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,56 +7,54 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def scaled_views(
-    image: Tensor, scales: Sequence[float], flip: bool, long_side: int | None
-) -> Iterator[tuple[Tensor, bool]]:
-    """The views of one image: every scale, and its mirror image in the same batch.
+def scaled_views(images: Tensor, scales: Sequence[float], flip: bool, long_side: int | None) -> Iterator[Tensor]:
+    """The views of some images: every scale, with the mirror images in the same batch.
 
     Args:
-        image: `[3, H, W]`.
+        images: `[B, 3, H, W]`.
         scales: factors of the base size.
-        flip: whether to add the mirror image.
-        long_side: the base size's long side; None is the image's own.
+        flip: whether to add the mirror images.
+        long_side: the base size's long side; None is the images' own.
 
     Yields:
-        `[1 or 2, 3, h, w]`, and whether the second is mirrored.
+        `[B, 3, h, w]`, or `[2·B, 3, h, w]` whose second half is mirrored.
     """
-    height, width = image.shape[-2:]
+    height, width = images.shape[-2:]
     base = 1.0 if long_side is None else long_side / max(height, width)
     for scale in scales:
         size = (max(1, round(height * base * scale)), max(1, round(width * base * scale)))
-        resized = F.interpolate(image[None], size, mode="bilinear", align_corners=False, antialias=True)
-        yield (torch.cat([resized, resized.flip(-1)]) if flip else resized), flip
+        resized = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        yield torch.cat([resized, resized.flip(-1)]) if flip else resized
 
 
 def multiscale_sum(
     net: Callable[[Tensor], Tensor],
-    image: Tensor,
+    images: Tensor,
     scales: Sequence[float],
     flip: bool,
     long_side: int | None = None,
     after: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """The sum of a network's maps over scales and mirror images, at the image's size.
+    """The sum of a network's maps over scales and mirror images, at the images' size.
 
     Args:
         net: `[B, 3, h, w]` to maps `[B, C, h', w']`.
-        image: `[3, H, W]`.
+        images: `[B, 3, H, W]`.
         scales: factors of the base size.
         flip: whether to add mirror images.
-        long_side: the base size's long side; None is the image's own.
-        after: what is done to the maps once they have the image's size, before they are summed.
+        long_side: the base size's long side; None is the images' own.
+        after: what is done to the maps once they have the images' size, before they are summed.
 
     Returns:
-        `[C, H, W]`.
+        `[B, C, H, W]`.
     """
     total: Tensor | None = None
-    for views, mirrored in scaled_views(image, scales, flip, long_side):
+    for views in scaled_views(images, scales, flip, long_side):
         maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
-        if mirrored:
-            maps = torch.stack([maps[0], maps[1].flip(-1)])
-        resized = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False)
-        summed = (resized if after is None else after(resized)).sum(dim=0)
+        if flip:
+            maps = torch.cat([maps[: len(images)], maps[len(images) :].flip(-1)])
+        resized = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
+        summed = (resized if after is None else after(resized)).unflatten(0, (-1, len(images))).sum(dim=0)
         total = summed if total is None else total + summed
     if total is None:
         raise ValueError("at least one scale is needed")
@@ -70,24 +68,29 @@ def _one_by_one(net: Callable[[Tensor], Tensor], views: Tensor) -> Tensor:
 
 def multiscale_cam(
     cam_logits: Callable[[Tensor], Tensor],
-    image: Tensor,
-    classes: Tensor,
+    images: Tensor,
+    classes: Sequence[Tensor],
     scales: Sequence[float],
     flip: bool,
     long_side: int | None = None,
-) -> Tensor:
-    """The CAM of one image: upsampled, ReLU, summed, each tagged class divided by its maximum (FACTS §1).
+) -> list[Tensor]:
+    """The CAMs of some images: upsampled, ReLU, summed, each tagged class divided by its maximum (FACTS §1).
 
     Args:
         cam_logits: normalised images `[B, 3, h, w]` to `A` `[B, K, h', w']`.
-        image: normalised, `[3, H, W]`.
-        classes: the tagged classes, `[P]`.
+        images: normalised, `[B, 3, H, W]`.
+        classes: the tagged classes of each, `[P]`.
         scales: factors of the base size; 0.5, 1, 1.5, 2 in the paper.
         flip: whether to add mirror images.
-        long_side: the base size's long side; None is the image's own.
+        long_side: the base size's long side; None is the images' own.
 
     Returns:
-        `[P, H, W]` in `[0, 1]`.
+        `[P, H, W]` in `[0, 1]` for each image.
     """
-    total = multiscale_sum(lambda views: cam_logits(views)[:, classes], image, scales, flip, long_side, F.relu)
-    return total / total.amax(dim=(1, 2), keepdim=True).clamp(min=1e-5)
+    # Only what one of them is tagged with is enlarged: K may be 80.
+    tagged = torch.cat(list(classes)).unique()
+    if not len(tagged):
+        return [images.new_zeros(0, *images.shape[-2:]) for _ in images]
+    total = multiscale_sum(lambda views: cam_logits(views)[:, tagged], images, scales, flip, long_side, F.relu)
+    own = [maps[torch.searchsorted(tagged, present)] for maps, present in zip(total, classes, strict=True)]
+    return [maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=1e-5) for maps in own]

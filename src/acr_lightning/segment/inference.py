@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from numpy.typing import NDArray
@@ -58,18 +59,22 @@ class NetworkInference(LightningModule):
         self.network = load_network(checkpoint)
         self.scales, self.flip, self.long_side, self.crf, self.window = tuple(scales), flip, long_side, crf, window
 
-    def predict_step(self, sample: dict[str, Any], batch_index: int) -> tuple[str, NDArray[np.uint8]]:
-        """One photo: its id and its label map `[H, W]` (0 background, 1..K)."""
-        image = self.network.backbone.normalise(sample["image"][None])[0]
-        total = multiscale_sum(self.probabilities, image, self.scales, self.flip, self.long_side)
+    def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, NDArray[np.uint8]]]:
+        """Photos of one size: of each its id and its label map `[H, W]` (0 background, 1..K)."""
+        images = self.network.backbone.normalise(torch.stack([sample["image"] for sample in samples]))
+        totals = multiscale_sum(self.probabilities, images, self.scales, self.flip, self.long_side)
+        return [(sample["id"], self.labels(sample["image"], one)) for sample, one in zip(samples, totals, strict=True)]
+
+    def labels(self, image: Tensor, total: Tensor) -> NDArray[np.uint8]:
+        """The label map `[H, W]` of a photo `[3, H, W]` in `[0, 1]` from its scores `[K + 1, H, W]`."""
         if self.crf == "none":
-            return sample["id"], total.argmax(dim=0).byte().cpu().numpy()
+            return total.argmax(dim=0).byte().cpu().numpy()
         probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
         # Labels that no pixel finds likely only make the CRF slow (FACTS §4).
         likely = np.flatnonzero((probabilities > 0.05).any(axis=(1, 2)))
-        photo = (sample["image"] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         refined = dense_crf(photo, probabilities[likely], PRESETS[self.crf])
-        return sample["id"], likely.astype(np.uint8)[refined.argmax(axis=0)]
+        return likely.astype(np.uint8)[refined.argmax(axis=0)]
 
     def probabilities(self, views: Tensor) -> Tensor:
         """Normalised images `[B, 3, h, w]` to label probabilities, `[B, K + 1, h, w]`, or at the network's stride."""
@@ -99,11 +104,11 @@ class PredictionWriter(BasePredictionWriter):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        prediction: tuple[str, NDArray[np.uint8]],
+        prediction: list[tuple[str, NDArray[np.uint8]]],
         batch_indices: Sequence[int] | None,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        image_id, labels = prediction
-        write_mask(self.folder / f"{image_id}.png", labels)
+        for image_id, labels in prediction:
+            write_mask(self.folder / f"{image_id}.png", labels)

@@ -82,8 +82,8 @@ class Predictor:
         height, width = pixels.shape[:2]
         working = self._working_size(height, width)
         tensor = self.network.backbone.normalise(to_tensor(pixels)[None].to(self.device))
-        small = F.interpolate(tensor, working, mode="bilinear", align_corners=False, antialias=True)[0]
-        total = multiscale_sum(lambda views: self.network(views).softmax(dim=1), small, self.scales, self.flip)
+        small = F.interpolate(tensor, working, mode="bilinear", align_corners=False, antialias=True)
+        total = multiscale_sum(lambda views: self.network(views).softmax(dim=1), small, self.scales, self.flip)[0]
         probabilities = total / total.sum(dim=0)
         return Prediction(
             enlarged_labels(probabilities, (height, width)).cpu().numpy(), probabilities.float().cpu().numpy()

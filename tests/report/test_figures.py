@@ -1,0 +1,36 @@
+import json
+import sys
+
+import pytest
+
+from acr_lightning.report.figures import main
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Scores and times of a run, as the stages leave them."""
+    score = {"split": "seed", "precision": 60.0, "recall": 70.0}
+    records = [{"what": "cam", "miou": 44.44, **score}, {"what": "cam", "miou": 43.0, **score}]
+    records.append({"what": "label", "miou": 47.0, **score})
+    (tmp_path / "evaluate").mkdir()
+    (tmp_path / "evaluate" / "scores.json").write_text(json.dumps(records))
+    for stage, seconds in (("fit", 10.4), ("cam", 2.3), ("label", 5.0), ("affinity", None)):
+        (tmp_path / stage).mkdir()
+        manifest = {} if seconds is None else {"seconds": seconds}  # one of an older version
+        (tmp_path / stage / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+def test_table_and_figures(run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["figures", "x", f"plain={run}:cam", f"crf={run}:label"])
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["figure x.plain 44.4", "figure x.crf 47.0"]
+    assert "| plain | seed | 44.4 | 60.0 | 70.0 | fit, cam | 13 |" in lines
+    assert "| crf | seed | 47.0 | 60.0 | 70.0 | label | 5 |" in lines
+
+
+def test_a_missing_score_is_named(run, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["figures", "x", f"network={run}:network"])
+    with pytest.raises(SystemExit, match="no score of 'network'"):
+        main()
