@@ -32,6 +32,8 @@ def predict(
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()
+        # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
+        cli.trainer.strategy.barrier("results are written")
     counts = {"photos": len(cli.datamodule.ids)}
     if len(cli.datamodule.own) < len(cli.datamodule.ids):
         counts["left"] = sum(not (results / f"{image_id}{suffix}").exists() for image_id in cli.datamodule.ids)
