@@ -1,7 +1,7 @@
 """One full training step (RU and CU) in several modes: images per second and peak memory, each in a fresh process.
 
-plain    as the release does: two frozen passes, every reconstruction decoded by itself, torch's default memory format
-batched  the reconstructions of a phase decoded in one call, on a CPU channels last (what ACR does)
+plain    as the release does: two frozen passes, features as large as the image, every reconstruction decoded by itself
+batched  the reconstructions of a phase decoded in one call, its outer layers computed on small maps (the default)
 reuse    batched, and `reuse_features`: no frozen passes
 compile  batched, compiled by torch.compile
 at_once  batched, but both phases' graphs are built before either goes backward (memory only)
@@ -43,8 +43,18 @@ def main() -> None:
     for net in options.nets:
         found: dict[str, dict[str, float]] = {}
         for mode in options.modes:
-            words = ["--one", net, mode, "--batch", str(options.batch), "--steps", str(options.steps)]
-            done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
+            words = [
+                "-m",
+                "benchmarks.step",
+                "--one",
+                net,
+                mode,
+                "--batch",
+                str(options.batch),
+                "--steps",
+                str(options.steps),
+            ]
+            done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=True)
             found[mode] = json.loads(done.stdout.splitlines()[-1])
             print(f"{net} {mode}: {found[mode]}", file=sys.stderr, flush=True)
             rows.append((net, mode, found[mode], found["plain"]["seconds"] / found[mode]["seconds"]))
@@ -67,25 +77,8 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     from lightning.pytorch import Callback, Trainer, seed_everything
 
     from acr_lightning.acr.module import ACR
-    from acr_lightning.nets import reconstructor
     from acr_lightning.training.speed import Compile
-
-    if mode == "plain":
-        reconstructor._decoders_format = lambda side: side
-
-    class Plain(ACR):
-        def _decode(self, *features: Any) -> tuple[Any, ...]:
-            return tuple(self._reconstructor().decode(one) for one in features)
-
-    class AtOnce(ACR):
-        def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
-            step = self._step_input(batch, batch_index)
-            ru, _ = self.reconstructor_update(step, *self.removed(step))
-            cu, _ = self.classifier_update(step)
-            self.manual_backward(ru.total() + cu.total())
-            for optimizer in self.optimizers():
-                optimizer.step()
-                optimizer.zero_grad()
+    from benchmarks.other_steps import AtOnceACR, PlainACR
 
     class Clock(Callback):
         def __init__(self) -> None:
@@ -101,7 +94,7 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     torch.set_flush_denormal(True)
     size, clock = NETS[net]["size"], Clock()
     images = [{"image": torch.rand(batch, 3, size, size), "tags": torch.eye(20)[:batch]} for _ in range(steps + 1)]
-    module = {"plain": Plain, "at_once": AtOnce}.get(mode, ACR)(
+    module = {"plain": PlainACR, "at_once": AtOnceACR}.get(mode, ACR)(
         num_classes=20, reuse_features=mode == "reuse", **NETS[net]["model"]
     )
     trainer = Trainer(

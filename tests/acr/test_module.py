@@ -35,6 +35,12 @@ def ru_of(acr, step):
     return acr.reconstructor_update(step, *acr.removed(step))[0]
 
 
+def paint(reconstructor, features, keep):
+    """`dec(f·keep)` as the paper has it: features as large as the image, then the mask, then the U-Net."""
+    f = torch.cat([F.interpolate(side, keep.shape[-2:], mode="bilinear") for side in features], dim=1)
+    return reconstructor.decoder.after_first_convolution(reconstructor.decoder.down[0][0](f * keep))
+
+
 def gradients(module):
     return [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
 
@@ -103,9 +109,9 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
     f, logits = reconstructor.encode(image)
     terms = [
         F.binary_cross_entropy_with_logits(logits, tags),
-        (reconstructor.decode(f.detach()) - x).abs().mean(),
-        (segment * (reconstructor.decode(f * (1 - segment)) - x)).abs().mean(),
-        ((1 - segment) * (reconstructor.decode(f * segment) - x)).abs().mean(),
+        (paint(reconstructor, [side.detach() for side in f], torch.ones_like(segment)) - x).abs().mean(),
+        (segment * (paint(reconstructor, f, 1 - segment) - x)).abs().mean(),
+        ((1 - segment) * (paint(reconstructor, f, segment) - x)).abs().mean(),
     ]
     wanted = terms[0] + 0.2 * terms[1] + 0.3 * terms[2] + 0.5 * terms[3]
     got = ru_of(acr, step_of(target))
@@ -128,8 +134,8 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
     beyond = segment.detach() == 0
     wanted = (
         F.binary_cross_entropy_with_logits(logits.mean((2, 3)), tags)
-        - 0.8 * (beyond * (reconstructor.decode(f * segment) - x)).abs().mean()
-        - 0.3 * (segment.detach() * wins * (reconstructor.decode(f * (1 - segment)) - x)).abs().mean()
+        - 0.8 * (beyond * (paint(reconstructor, f, segment) - x)).abs().mean()
+        - 0.3 * (segment.detach() * wins * (paint(reconstructor, f, 1 - segment) - x)).abs().mean()
     )
     got, _ = acr.classifier_update(step_of(target))
     assert got.total().item() == pytest.approx(wanted.item(), abs=1e-5)

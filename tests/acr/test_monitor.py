@@ -10,6 +10,7 @@ from acr_lightning.acr.monitor import COLUMNS, ReconstructionMonitor, watch
 from acr_lightning.acr.step_input import StepInput
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.metrics.seed_scores import SeedScores
+from acr_lightning.nets.reconstructor import Features
 
 OPTIONS = dict(num_classes=4, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2, srf=4)
 
@@ -27,8 +28,8 @@ def test_values_by_loops():
             a = logits[i, target].clamp(min=0)
             s = (a - a.min() - 1e-5).clamp(min=0) / (a.max() - a.min() + 1e-5)
             s = torch.nn.functional.interpolate(s[None, None], (16, 16), mode="bilinear", align_corners=False)
-            outside = acr.reconstructor.decode(features[i : i + 1] * (1 - s))
-            inside = acr.reconstructor.decode(features[i : i + 1] * s)
+            one = Features(*(side[i : i + 1] for side in features))
+            outside, inside = (acr.reconstructor.decode((one, [keep]))[0] for keep in (1 - s, s))
             painted.append((s, outside, inside, torch.nn.functional.avg_pool2d(step.image[i : i + 1], 2)))
     wanted = {"cam_area": 0.0, "inferability": 0.0, "error_outside": 0.0}
     area = sum(float(s.sum()) for s, *_ in painted)

@@ -4,9 +4,12 @@ import numpy as np
 import torch
 
 from acr_lightning.acr.inference import CamInference
+from acr_lightning.acr.module import ACR
+from acr_lightning.acr.step_input import StepInput
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.refine.random_walk import random_walk
 from benchmarks import cam, walk
+from benchmarks.other_steps import PlainACR
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.probe import forget_peak, megabytes, peak_with_children
 from benchmarks.table import Row, markdown, written
@@ -18,6 +21,27 @@ def test_the_dense_walk_is_the_same_walk():
     # The dense way has 32 bits, and 8 squarings of them.
     assert torch.allclose(dense, random_walk(scores, affinity, walk.RADIUS, walk.BETA, walk.EXPONENT), atol=1e-3)
     assert took > 0
+
+
+def test_the_plain_step_is_the_same_step():
+    options: dict = dict(num_classes=3, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2)
+    modules = [PlainACR(**options), ACR(**options)]
+    modules[1].load_state_dict(modules[0].state_dict())
+    step = StepInput(torch.randn(2, 3, 32, 32), torch.tensor([[1.0, 0, 1], [0, 1, 0]]), torch.tensor([2, 1]))
+    found = []
+    for module in modules:
+        for part in module.reconstructor.decoder.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = 0.0
+        torch.nn.init.uniform_(module.classifier.classify.weight, 0.1, 0.1)
+        terms, features = module.reconstructor_update(step, *module.removed(step))
+        loss = terms.total() + module.classifier_update(step, features=features)[0].total()
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        found.append((loss, torch.autograd.grad(loss, trained, allow_unused=True)))
+    assert torch.allclose(found[0][0], found[1][0], atol=1e-5)
+    for one, two in zip(found[0][1], found[1][1], strict=True):
+        assert (one is None) == (two is None)
+        assert one is None or torch.allclose(one, two, atol=1e-5)
 
 
 def test_the_plain_loop_makes_the_same_cams(tmp_path, monkeypatch):

@@ -21,26 +21,28 @@ def test_decoder_has_the_papers_layers():
         False, *[True] * 6, False,
     ]  # fmt: skip
     assert all(any(isinstance(m, nn.InstanceNorm2d) for m in level) for level in decoder.up)
-    assert [name for name, _ in decoder.named_parameters() if name.endswith("bias")] == ["last.1.bias"]
+    assert [name for name, _ in decoder.named_parameters() if name.endswith("bias")] == ["last.bias"]
     assert not any(m.affine for m in decoder.modules() if isinstance(m, nn.InstanceNorm2d))
     assert not any(isinstance(m, nn.Tanh) for m in decoder.modules())
-    assert decoder.last[-1].out_channels == 3
+    assert decoder.last.out_channels == 3
 
 
 def test_decoder_wants_a_multiple():
     decoder = UNetDecoder(4, depth=3, width=4)
-    assert decoder(torch.randn(1, 4, 16, 24)).shape == (1, 3, 16, 24)
-    with pytest.raises(UserError, match="12×12, not a multiple of 8"):
-        decoder(torch.randn(1, 4, 12, 12))
+    maps = [torch.randn(1, 4, 3, 2)]
+    assert decoder([(maps, torch.ones(1, 1, 1, 16, 24))]).shape == (1, 3, 16, 24)
+    with pytest.raises(UserError, match="12×20, not a multiple of 8"):
+        decoder([(maps, torch.ones(1, 1, 1, 20, 12))])
 
 
 def test_stride_sets_the_working_size():
     encoder = CamClassifier(Backbone("tiny_resnet"), num_classes=5)
     reconstructor = Reconstructor(encoder, depth=2, width=4, stride=4)
     features, logits = reconstructor.encode(torch.randn(2, 3, 64, 32))
-    assert features.shape == (2, 448, 16, 8)
+    assert [side.shape[1] for side in features] == [64, 128, 256]
     assert logits.shape == (2, 5)
-    assert reconstructor.decode(features).shape == (2, 3, 16, 8)
+    painted = reconstructor.decode((features, [torch.ones(2, 1, 16, 8), torch.zeros(2, 1, 16, 8)]))
+    assert [image.shape for image in painted] == [(2, 3, 16, 8)] * 2
 
 
 def test_class_logits_are_the_mean_of_the_cam():

@@ -20,7 +20,7 @@ from acr_lightning.acr.srf import removal_mask, removal_probability
 from acr_lightning.acr.step_input import StepInput
 from acr_lightning.errors import UserError
 from acr_lightning.nets.classifier import ClassifierOutput
-from acr_lightning.nets.reconstructor import Reconstructor
+from acr_lightning.nets.reconstructor import Features, Reconstructor
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
 from acr_lightning.training.step_seed import StepDraws
 
@@ -127,7 +127,7 @@ class ACR(LightningModule):
         optimizers = _as_list(self.optimizers())
         # `reuse_features`: what one phase made of each part, for the other.
         classified: list[ClassifierOutput | None] = [None] * len(parts)
-        features: list[Tensor | None] = [None] * len(parts)
+        features: list[Features | None] = [None] * len(parts)
         if options.reuse_features and now.reconstructor and now.classifier:
             classified = [self._classify(part) for part in parts]
         if now.reconstructor:
@@ -164,8 +164,8 @@ class ACR(LightningModule):
 
     def reconstructor_update(
         self, step: StepInput, removed_target: Tensor, removed_non_target: Tensor, share: Tensor | None = None
-    ) -> tuple[RULoss, Tensor]:
-        """RU's terms, and the features `f` without gradient, `[B, 448, h, w]`.
+    ) -> tuple[RULoss, Features]:
+        """RU's terms, and the features `f` without gradient.
 
         Args:
             step: images and draws.
@@ -177,8 +177,9 @@ class ACR(LightningModule):
         reconstructor.train()
         features, class_logits = reconstructor.encode(step.image)
         # From the whole the encoder gets no gradient.
-        whole, without_target, without_non_target = self._decode(
-            features.detach(), features * (1 - removed_target), features * (1 - removed_non_target)
+        whole, without_target, without_non_target = reconstructor.decode(
+            (features.detach(), [torch.ones_like(removed_target)]),
+            (features, [1 - removed_target, 1 - removed_non_target]),
         )
         terms = ru_loss(
             class_logits, step.tags, _resized(step.image, whole), whole, without_target, without_non_target,
@@ -191,8 +192,8 @@ class ACR(LightningModule):
         step: StepInput,
         adversarial: bool = True,
         classified: ClassifierOutput | None = None,
-        features: Tensor | None = None,
-    ) -> tuple[CULoss, Tensor | None]:
+        features: Features | None = None,
+    ) -> tuple[CULoss, Features | None]:
         """CU's terms, and the features: the reconstructor is frozen and in eval mode.
 
         Args:
@@ -212,7 +213,7 @@ class ACR(LightningModule):
                 features, _ = reconstructor.encode(step.image)
         size = reconstructor.working_size(step.image)
         segment = target_segment(cam_logits, step.tags, step.target, size)
-        from_target, from_non_target = self._decode(features * segment, features * (1 - segment))
+        from_target, from_non_target = reconstructor.decode((features, [segment, 1 - segment]))
         terms = cu_loss(
             class_logits, step.tags, _resized(step.image, from_target), from_target, from_non_target, segment,
             target_wins(cam_logits, step.target, size), self.options.cu_outside,
@@ -269,19 +270,15 @@ class ACR(LightningModule):
         output: ClassifierOutput = self.classifier(step.image)
         return output
 
-    def _decode(self, *features: Tensor) -> tuple[Tensor, ...]:
-        """All of a phase's reconstructions in one batched call (no layer of the decoder mixes images)."""
-        return self._reconstructor().decode(torch.cat(features)).chunk(len(features))
-
     def _update(
         self,
         optimizer: LightningOptimizer,
         name: Literal["ru", "cu"],
         parts: int,
-        updates: Iterator[tuple[RULoss | CULoss, Tensor | None]],
-    ) -> list[Tensor | None]:
+        updates: Iterator[tuple[RULoss | CULoss, Features | None]],
+    ) -> list[Features | None]:
         """One step of one network from the mean of the parts' losses; returns what came with each part's terms."""
-        kept: list[Tensor | None] = []
+        kept: list[Features | None] = []
         logged: dict[str, Tensor] = {}
         optimizer.zero_grad()
         for terms, also in updates:

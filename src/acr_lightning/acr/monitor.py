@@ -92,9 +92,8 @@ def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8
         cells = torch.rand(len(image), 1, grid, grid, generator=generator).to(image.device)
         left = 1 - segment * removal_mask(cells, acr.options.srf_start if acr.options.srf else 1.0, size)
         features, _ = reconstructor.encode(step.image)
-        whole, remnants, target, outside = reconstructor.decode(
-            torch.cat([features, features * left, features * segment, features * (1 - segment)])
-        ).chunk(4)
+        everything = torch.ones_like(segment)
+        whole, remnants, target, outside = reconstructor.decode((features, [everything, left, segment, 1 - segment]))
         values["error_whole"] = float((whole - image).abs().mean())
         values["inferability"] = _mean_error(outside - image, segment)
         values["error_outside"] = _mean_error(target - image, 1 - segment)
