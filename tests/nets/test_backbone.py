@@ -48,6 +48,17 @@ def test_packaged_weights_are_timms_in_order():
     assert features.isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv2_050", "test_resnet"])
+def test_conv_head_gives_what_the_networks_own_classifier_pools(name, tmp_path):
+    whole = timm.create_model(name).eval()
+    torch.save(whole.state_dict(), tmp_path / "weights.pth")
+    backbone = Backbone(name, str(tmp_path / "weights.pth"), conv_head=True).eval()
+    image = torch.randn(1, 3, 64, 64)
+    final = backbone(image).final
+    assert final.shape[1] == backbone.channels[-1] == backbone.map_channels[-1]
+    torch.testing.assert_close(final, whole.forward_features(image))
+
+
 def test_a_file_of_weights(tmp_path):
     source = timm.create_model("tiny_resnet", num_classes=7)
     path = tmp_path / "weights.pth"

@@ -18,7 +18,7 @@ class ClassifierConfig(NamedTuple):
 
     def build(self, weights: str | None = None) -> CamClassifier:
         """A new classifier; `weights` as in `Backbone`."""
-        backbone = Backbone(self.backbone, weights, self.output_stride, self.freeze_batchnorm)
+        backbone = Backbone(self.backbone, weights, self.output_stride, self.freeze_batchnorm, conv_head=True)
         return CamClassifier(backbone, self.num_classes)
 
 

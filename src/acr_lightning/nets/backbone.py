@@ -39,6 +39,8 @@ class Backbone(nn.Module):
         output_stride: 8, 16 or 32; null is the network's own.
         freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (FACTS §1: always, for ACR with
             pretrained weights; a network trained from scratch needs false).
+        conv_head: go on to the map that the network's own classifier pools, where it is not that of the last stage:
+            EfficientNet and its kin have one more 1×1 convolution.
 
     Raises:
         UserError: no such timm model, an unusable output stride, or weights that are missing or do not fit.
@@ -50,21 +52,24 @@ class Backbone(nn.Module):
         weights: str | None = None,
         output_stride: int | None = None,
         freeze_batchnorm: bool = True,
+        conv_head: bool = False,
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
             raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
         overlay = pretrained_overlay(name, weights)
         options: dict[str, Any] = {} if output_stride is None else {"output_stride": output_stride}
+        source: dict[str, Any] = {"pretrained": overlay is not None, "pretrained_cfg_overlay": overlay}
         try:
-            net: Any = timm.create_model(
-                name, features_only=True, pretrained=overlay is not None, pretrained_cfg_overlay=overlay, **options
-            )
+            net: Any = timm.create_model(name, features_only=True, **source, **options)
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
         self.net = net
         self.map_channels: list[int] = net.feature_info.channels()
         self.strides: list[int] = net.feature_info.reduction()
+        self.conv_head = _conv_head(name, source) if conv_head else None
+        if self.conv_head is not None:
+            self.map_channels = [*self.map_channels[:-1], self.conv_head[0].out_channels]
         self.channels = self.map_channels[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:
@@ -92,8 +97,19 @@ class Backbone(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
-        return list(self.net(image))
+        *maps, last = self.net(image)
+        return [*maps, last if self.conv_head is None else self.conv_head(last)]
 
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""
         return Taps(*self.maps(image)[-TAPS:])
+
+
+def _conv_head(name: str, source: dict[str, Any]) -> Any:
+    """What timm's `features_only` leaves off, or None; the model is of a few MB where there is one."""
+    with torch.device("meta"):
+        is_kin = isinstance(timm.create_model(name), timm.models.EfficientNet)
+    if not is_kin:
+        return None
+    whole: Any = timm.create_model(name, **source)
+    return nn.Sequential(whole.conv_head, whole.bn2)
