@@ -63,7 +63,7 @@ ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make 
 	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 bench-step: install  ## Images/s and peak memory of a training step in each mode
-	$(BIN)/python -W ignore benchmarks/step.py $(ARGS)
+	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)

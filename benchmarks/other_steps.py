@@ -17,6 +17,7 @@ class PlainReconstructor(Reconstructor):
     def encode(self, image: Tensor) -> Any:
         features, class_logits = super().encode(image)
         sides = list(features)
+        # One resize does for maps of one size; joining the large ones would be a copy that no release makes.
         if len({side.shape[-2:] for side in sides}) == 1:
             sides = [torch.cat(sides, dim=1)]
         size = self.working_size(image)

@@ -43,17 +43,7 @@ def main() -> None:
     for net in options.nets:
         found: dict[str, dict[str, float]] = {}
         for mode in options.modes:
-            words = [
-                "-m",
-                "benchmarks.step",
-                "--one",
-                net,
-                mode,
-                "--batch",
-                str(options.batch),
-                "--steps",
-                str(options.steps),
-            ]
+            words = f"-m benchmarks.step --batch {options.batch} --steps {options.steps} --one {net} {mode}".split()
             done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=True)
             found[mode] = json.loads(done.stdout.splitlines()[-1])
             print(f"{net} {mode}: {found[mode]}", file=sys.stderr, flush=True)

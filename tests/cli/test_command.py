@@ -165,14 +165,15 @@ def test_two_processes_infer_as_one(config, tmp_path, whole):
     one, two = tmp_path / "whole", tmp_path / "two"
     shutil.copytree(one / "fit", two / "fit")
     words = ["--config", config, "--run", two, "--trainer.devices=2"]
-    (tmp_path / "slow" / "sitecustomize.py").parent.mkdir()
-    (tmp_path / "slow" / "sitecustomize.py").write_text(
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
         "import os, time\n"
         "rename = os.replace\n"
         "if os.environ.get('LOCAL_RANK') == '1':\n"
         "    os.replace = lambda *paths: (time.sleep(0.3), rename(*paths))\n"
     )
-    assert acr("cam", *words, env={"PYTHONPATH": tmp_path / "slow"}).returncode == 0
+    assert acr("cam", *words, env={"PYTHONPATH": slow}).returncode == 0
     assert files(two / "cam" / "cams") == files(one / "cam" / "cams")
     assert acr("segment", "--config", config, "--run", one).returncode == 0
     for stage in ("label", "segment"):

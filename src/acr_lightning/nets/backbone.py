@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, cast
 
 import timm
 import torch
+from timm.models.efficientnet import EfficientNetFeatures
 from torch import Tensor, nn
 
 import acr_lightning.nets.resnet38d
@@ -67,9 +68,11 @@ class Backbone(nn.Module):
         self.net = net
         self.map_channels: list[int] = net.feature_info.channels()
         self.strides: list[int] = net.feature_info.reduction()
-        self.conv_head = _conv_head(name, source) if conv_head else None
-        if self.conv_head is not None:
-            self.map_channels = [*self.map_channels[:-1], self.conv_head[0].out_channels]
+        self.conv_head: nn.Sequential | None = None
+        if conv_head and isinstance(net, EfficientNetFeatures):
+            whole: Any = timm.create_model(name, **source)
+            self.conv_head = nn.Sequential(whole.conv_head, whole.bn2)
+            self.map_channels = [*self.map_channels[:-1], whole.conv_head.out_channels]
         self.channels = self.map_channels[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:
@@ -103,13 +106,3 @@ class Backbone(nn.Module):
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""
         return Taps(*self.maps(image)[-TAPS:])
-
-
-def _conv_head(name: str, source: dict[str, Any]) -> Any:
-    """What timm's `features_only` leaves off, or None; the model is of a few MB where there is one."""
-    with torch.device("meta"):
-        is_kin = isinstance(timm.create_model(name), timm.models.EfficientNet)
-    if not is_kin:
-        return None
-    whole: Any = timm.create_model(name, **source)
-    return nn.Sequential(whole.conv_head, whole.bn2)
