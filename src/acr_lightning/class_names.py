@@ -4,8 +4,7 @@ import importlib
 import inspect
 from typing import Any
 
-from acr_lightning.data.tagged import nearest
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 SHORT = {
     name: f"acr_lightning.{module}.{name}"

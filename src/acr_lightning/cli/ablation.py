@@ -11,8 +11,7 @@ import yaml
 from acr_lightning.cli.arguments import parse
 from acr_lightning.cli.commands import spawn
 from acr_lightning.cli.experiment import find
-from acr_lightning.data.tagged import nearest
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")
 USAGE = """usage: acr ablation --config FILE [--KEY=VALUE …]

@@ -8,9 +8,8 @@ from acr_lightning.class_names import class_and_arguments
 from acr_lightning.cli.arguments import Arguments, parse
 from acr_lightning.cli.experiment import Experiment, load
 from acr_lightning.cli.keys import check_classes
-from acr_lightning.data.tagged import nearest
 from acr_lightning.data_care.finding import Finding, Report, from_error
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 USAGE = """usage: acr data check --config FILE [--json FILE] [--workers N] [--dataset.KEY=VALUE …]
        acr data check --labels DIR [--config FILE | --classes N] [--json FILE] [--workers N]

@@ -11,8 +11,8 @@ from acr_lightning.cli import commands
 from acr_lightning.cli.arguments import Arguments, parse
 from acr_lightning.cli.experiment import SHARED, load
 from acr_lightning.cli.stage import is_first_process, run_stage
-from acr_lightning.data.tagged import Split, TaggedDataset, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.errors import UserError, nearest
 
 USAGE = """more forms of acr evaluate:
   --config FILE --split SPLIT [--pack FILE.tgz]

@@ -22,8 +22,8 @@ import yaml
 from acr_lightning import stages
 from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
-from acr_lightning.data.tagged import TaggedDataset, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages import affinity_presets, segment_presets
 
 SHARED = ("run", "dataset", "seed", "stages")

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from acr_lightning.class_names import import_class
-from acr_lightning.data.tagged import nearest
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 
 def check_keys(node: dict[str, Any], known: Iterable[str], where: str) -> None:

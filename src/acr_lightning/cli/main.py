@@ -7,8 +7,7 @@ import sys
 import warnings
 
 from acr_lightning import __version__
-from acr_lightning.data.tagged import nearest
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages import CHAIN
 
 LIGHTNING = ("validate", "test", "predict")

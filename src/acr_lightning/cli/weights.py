@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 from acr_lightning.cli.arguments import parse
-from acr_lightning.data.tagged import nearest
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 HELP = """usage: acr weights convert FILE.params OUT.safetensors [--sha256 HEX] [--force]
 

@@ -14,8 +14,8 @@ from acr_lightning.data.coco_index import CocoIndex, read_index
 from acr_lightning.data.coco_masks import draw_masks
 from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
-from acr_lightning.data.tagged import Split, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import Split
+from acr_lightning.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
 Part = Literal["train", "val"]

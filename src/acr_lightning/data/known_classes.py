@@ -5,8 +5,8 @@ from abc import ABC
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.data.tagged import TaggedDataset, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError, nearest
 
 
 class KnownClasses(TaggedDataset, ABC):

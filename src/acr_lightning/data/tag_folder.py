@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.data.images import SUFFIXES
-from acr_lightning.data.tagged import Split, TaggedDataset, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.errors import UserError, nearest
 
 
 class TagFolder(TaggedDataset):

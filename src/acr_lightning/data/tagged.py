@@ -1,9 +1,7 @@
 """What every data set offers: ids by split, photos, tags, perhaps masks."""
 
-import difflib
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,9 +108,3 @@ class TaggedDataset(ABC):
                 tags = self.tags(image_id).tolist() if split != "val" else ""
                 digest.update(f"{split} {image_id} {tags}\n".encode())
         return digest.hexdigest()
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'dog'?`, or nothing where no known name is near."""
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
-from acr_lightning.data.tagged import Split, nearest
-from acr_lightning.errors import UserError
+from acr_lightning.data.tagged import Split
+from acr_lightning.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from acr_lightning.data.tagged import nearest
 from acr_lightning.data_care.fetch import fetch
 from acr_lightning.data_care.sources import SOURCES, Archive
 from acr_lightning.data_care.train_aug import USUAL, write_train_aug
 from acr_lightning.data_care.unpack import unpack
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 
 
 def download(name: str, folder: Path, mirror: str | None = None) -> list[str]:
