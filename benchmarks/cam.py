@@ -8,11 +8,11 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.acr.checkpoint import ClassifierConfig
-from acr_lightning.acr.inference import CamInference, CamWriter
+from acr_lightning.cam.inference import CamInference, CamWriter
 from acr_lightning.data.datamodule import TaggedPhotos
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.classifier_checkpoint import ClassifierConfig
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.table import Row, seconds
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.acr.module import ACR
+from acr_lightning.methods.acr.module import ACR
 from acr_lightning.nets.reconstructor import Reconstructor
 
 

@@ -66,7 +66,7 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     import torch
     from lightning.pytorch import Callback, Trainer, seed_everything
 
-    from acr_lightning.acr.module import ACR
+    from acr_lightning.methods.acr.module import ACR
     from acr_lightning.training.speed import Compile
     from benchmarks.other_steps import AtOnceACR, PlainACR
 

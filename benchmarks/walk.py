@@ -10,9 +10,9 @@ import time
 import torch
 from torch import Tensor
 
-from acr_lightning.refine.neighbourhood import half_disc
-from acr_lightning.refine.pair_affinity import boundary_affinity
-from acr_lightning.refine.random_walk import random_walk
+from acr_lightning.affinity.neighbourhood import half_disc
+from acr_lightning.affinity.pair_affinity import boundary_affinity
+from acr_lightning.affinity.random_walk import random_walk
 from benchmarks.probe import forget_peak, measure, megabytes
 from benchmarks.table import Row, seconds
 

@@ -143,9 +143,9 @@ def labels(
 
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
-    from acr_lightning.refine.choose_threshold import automatic_thresholds
-    from acr_lightning.refine.confident_label import BackgroundScore
-    from acr_lightning.refine.crf import settings_of
+    from acr_lightning.labels.choose_threshold import automatic_thresholds
+    from acr_lightning.labels.confident_label import BackgroundScore
+    from acr_lightning.labels.crf import settings_of
 
     results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
     low, high = 0.0, 0.0
@@ -170,7 +170,7 @@ def _label_one(
     """One photo's label, from file to file."""
     from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.palette import write_mask
-    from acr_lightning.refine.confident_label import confident_label
+    from acr_lightning.labels.confident_label import confident_label
 
     cam = read_cam(cams / f"{image_id}.npz")
     image = dataset.image(image_id)

@@ -17,7 +17,7 @@ def defaults(run: Path) -> dict[str, Any]:
     return {
         "seed_everything": 0,
         "model": {
-            "class_path": "acr_lightning.acr.inference.CamInference",
+            "class_path": "acr_lightning.cam.inference.CamInference",
             "init_args": {"checkpoint": str(run / "fit" / "last.ckpt")},
         },
         "data": {"class_path": "acr_lightning.data.datamodule.TaggedPhotos", "init_args": {}},
@@ -29,7 +29,7 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
     from acr_lightning.stages import inference
 
-    from acr_lightning.acr.inference import CamWriter
     from acr_lightning.artefacts.cam_file import is_whole
+    from acr_lightning.cam.inference import CamWriter
 
     return inference.predict(section, CamWriter(folder / "cams"), folder / "cams", ".npz", is_whole)

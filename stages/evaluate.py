@@ -35,7 +35,7 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     from acr_lightning.class_names import build
     from acr_lightning.cli.stage import is_first_process
     from acr_lightning.errors import UserError
-    from acr_lightning.metrics.run_scores import score_run
+    from acr_lightning.report.run_scores import score_run
     from acr_lightning.segment.inference import PredictionWriter
 
     counts: dict[str, Any] = {}

@@ -17,7 +17,7 @@ def defaults(run: Path) -> dict[str, Any]:
 
     return {
         "seed_everything": 0,
-        "model": {"class_path": "acr_lightning.acr.module.ACR", "init_args": {}},
+        "model": {"class_path": "acr_lightning.methods.acr.module.ACR", "init_args": {}},
         "data": {"class_path": "acr_lightning.data.datamodule.TaggedImages", "init_args": {}},
         "trainer": {**trainer.defaults(run / "fit"), "max_epochs": 40},
     }
@@ -27,6 +27,6 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; returns counts for the manifest."""
     from acr_lightning.stages import trainer
 
-    from acr_lightning.acr.monitor import ReconstructionMonitor
+    from acr_lightning.methods.acr.monitor import ReconstructionMonitor
 
     return trainer.fit(section, folder, [ReconstructionMonitor(folder / "monitor")])

@@ -60,7 +60,7 @@ def label(
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
-    from acr_lightning.refine.crf import settings_of
+    from acr_lightning.labels.crf import settings_of
 
     if (threshold is None) == (alpha is None):
         raise UserError(
@@ -88,7 +88,7 @@ def label(
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
-    from acr_lightning.refine.choose_threshold import automatic_threshold, oracle_threshold
+    from acr_lightning.labels.choose_threshold import automatic_threshold, oracle_threshold
 
     if threshold == "auto":
         return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
@@ -117,8 +117,8 @@ def _label_one(
     from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.errors import UserError
-    from acr_lightning.refine.confident_label import BackgroundScore, confident_label
-    from acr_lightning.refine.pseudo_label import pseudo_label
+    from acr_lightning.labels.confident_label import BackgroundScore, confident_label
+    from acr_lightning.labels.pseudo_label import pseudo_label
 
     cam = read_cam(cams / f"{image_id}.npz")
     background = cam.background if walked else None

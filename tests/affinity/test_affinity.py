@@ -11,17 +11,17 @@ from torch.nn import functional as F
 from acr_lightning.affinity.checkpoint import AffinityConfig, load_affinity_network
 from acr_lightning.affinity.inference import AffinityWalk, WalkedCam, WalkWriter
 from acr_lightning.affinity.module import AffinityLearner
+from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import PseudoLabels
 from acr_lightning.errors import UserError
+from acr_lightning.labels.confident_label import BackgroundScore, confident_label
+from acr_lightning.labels.crf import PRESETS
+from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.nets.affinity_net import AffinityNet
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
-from acr_lightning.refine.confident_label import BackgroundScore, confident_label
-from acr_lightning.refine.crf import PRESETS
-from acr_lightning.refine.pair_affinity import boundary_affinity, feature_affinity
-from acr_lightning.refine.pseudo_label import pseudo_label
 
 
 def test_confident_label_by_hand():
@@ -205,7 +205,7 @@ def checkpoint(tmp_path):
 
 def dense_walk(scores, affinity_map, radius, beta, exponent):
     """`s·T^n` with a matrix filled pair by pair from the affinities of `refine.pair_affinity`, which have own tests."""
-    from acr_lightning.refine.neighbourhood import half_disc
+    from acr_lightning.affinity.neighbourhood import half_disc
 
     height, width = scores.shape[-2:]
     matrix = np.eye(height * width)

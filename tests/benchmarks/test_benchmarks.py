@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from acr_lightning.acr.inference import CamInference
-from acr_lightning.acr.module import ACR
-from acr_lightning.acr.step_input import StepInput
+from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
-from acr_lightning.refine.random_walk import random_walk
+from acr_lightning.cam.inference import CamInference
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.step_input import StepInput
 from benchmarks import cam, walk
 from benchmarks.other_steps import PlainACR
 from benchmarks.photos import MadeUpPhotos

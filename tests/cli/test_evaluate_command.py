@@ -12,8 +12,8 @@ import yaml
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.artefacts.palette import read_mask, write_mask
 from acr_lightning.cli.main import main
+from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.metrics.confusion import confusion, miou
-from acr_lightning.refine.pseudo_label import pseudo_label
 
 
 @pytest.fixture

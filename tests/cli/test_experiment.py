@@ -30,7 +30,7 @@ label: {crf: none}
 def test_sections_are_defaults_then_file_then_command_line(config):
     experiment = load(config, [("fit.model.srf", None), ("dataset.root", "elsewhere"), ("run", "runs/other")])
     section = experiment.section("fit")
-    assert section["model"]["class_path"] == "acr_lightning.acr.module.ACR"
+    assert section["model"]["class_path"] == "acr_lightning.methods.acr.module.ACR"
     assert section["model"]["init_args"] == {"srf": None, "lr": 0.5}
     assert section["data"]["init_args"]["crop"] == 48
     assert section["data"]["init_args"]["seed"] == section["seed_everything"] == 7

@@ -9,10 +9,10 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.errors import UserError
+from acr_lightning.labels.pseudo_label import with_background
 from acr_lightning.metrics.confusion import confusion, miou, scores, write_confusion
-from acr_lightning.metrics.run_scores import score_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
-from acr_lightning.refine.pseudo_label import with_background
+from acr_lightning.report.run_scores import score_folder
 
 
 def random_masks(seed, labels=4):

@@ -3,8 +3,8 @@ import copy
 import torch
 from lightning.pytorch import Trainer
 
-from acr_lightning.acr.module import ACR
 from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.methods.acr.module import ACR
 from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
 from acr_lightning.training.speed import ChannelsLast, Compile
 from acr_lightning.training.step_seed import StepSeed

@@ -5,11 +5,11 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
+from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.nets.affinity_net import AffinityNet
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import load_part, read_checkpoint
-from acr_lightning.refine.pair_affinity import boundary_affinity, feature_affinity
 
 Kind = Literal["features", "boundary"]
 AffinityNetwork = AffinityNet | BoundaryNet

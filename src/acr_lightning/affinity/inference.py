@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.affinity.checkpoint import affinity_of, load_affinity_network
+from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
-from acr_lightning.refine.random_walk import random_walk
 
 
 class WalkedCam(NamedTuple):

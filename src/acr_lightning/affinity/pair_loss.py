@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from acr_lightning.affinity.neighbourhood import neighbours
 from acr_lightning.artefacts.palette import IGNORE
-from acr_lightning.refine.neighbourhood import neighbours
 
 EPSILON = 1e-5
 
@@ -50,7 +50,7 @@ def pair_loss(affinity: Tensor, kinds: Tensor, counts: Tensor) -> PairLoss:
     """`−log a` for pairs of one label, `−log(1 − a)` for pairs of two.
 
     Args:
-        affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]` (see `refine.pair_affinity`).
+        affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]` (see `pair_affinity`).
         kinds: from `pair_kinds`.
         counts: pairs of each kind, `[3]`; on several devices the mean over them, so that each pair of the whole batch
             counts the same.

@@ -102,7 +102,7 @@ def _cams(options: Options, found: Arguments) -> None:
     """A folder of CAMs against the masks of an experiment's data set."""
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.metrics.cam_scores import cam_curves
-    from acr_lightning.metrics.run_scores import ORACLE, has_masks
+    from acr_lightning.report.run_scores import ORACLE, has_masks
 
     if unfit := [name for name in ("pred", "gt", "classes", "list", "pack") if getattr(options, name) is not None]:
         raise UserError(f"--{unfit[0]} does not go with --cams DIR")
@@ -123,7 +123,7 @@ def _cams(options: Options, found: Arguments) -> None:
 
 def _against_dataset(options: Options, found: Arguments) -> None:
     """A folder of predictions against the masks of an experiment's data set."""
-    from acr_lightning.metrics.run_scores import has_masks, score_folder
+    from acr_lightning.report.run_scores import has_masks, score_folder
 
     if unfit := [name for name in ("classes", "list") if getattr(options, name) is not None]:
         raise UserError(f"--{unfit[0]} goes with --gt DIR; with --config the data set says it")
@@ -166,7 +166,7 @@ def _show(options: Options, counts: NDArray[np.int64], names: list[str], split: 
 
 def _write_and_print(options: Options, records: list[dict[str, Any]]) -> None:
     from acr_lightning.artefacts.atomic import write_json, write_text
-    from acr_lightning.metrics.run_scores import table
+    from acr_lightning.report.run_scores import table
 
     if options.output:
         write_json(Path(options.output) / "scores.json", records)

@@ -8,12 +8,12 @@ def run_lightning(command: str, words: list[str]) -> int:
     from lightning.pytorch import LightningDataModule, LightningModule
     from lightning.pytorch.cli import LightningCLI
 
-    import acr_lightning.acr.module
     import acr_lightning.affinity.module
     import acr_lightning.data.coco
     import acr_lightning.data.datamodule
     import acr_lightning.data.shapes
     import acr_lightning.data.tag_folder
+    import acr_lightning.methods.acr.module
     import acr_lightning.segment.module  # noqa: F401
 
     sys.argv = ["acr"]  # LightningCLI warns when both its arguments and the process's are there

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
-import acr_lightning.metrics.seed_scores
+import acr_lightning.cam.seed_scores
 import acr_lightning.training.speed  # noqa: F401  jsonargparse finds the short names of what is imported
 from acr_lightning.cli.keys import arguments_of, check_keys
 from acr_lightning.cli.messages import readable

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from acr_lightning.metrics.run_scores import SWEEPS
+from acr_lightning.report.run_scores import SWEEPS
 
 Series = dict[str, tuple[list[float], list[float]]]
 

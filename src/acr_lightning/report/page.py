@@ -8,12 +8,12 @@ import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning import __version__
-from acr_lightning.acr.monitor import COLUMNS
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import loss_series, plot, sweep_series
 from acr_lightning.report.pictures import colour, last_monitor, pictures
 

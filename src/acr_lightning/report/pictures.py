@@ -13,7 +13,7 @@ from PIL import Image
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.metrics.run_scores import walked
+from acr_lightning.report.run_scores import walked
 
 WIDTH = 200
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.cam.multiscale import multiscale_sum
+from acr_lightning.labels.crf import PRESETS, CrfName, dense_crf
 from acr_lightning.nets.checkpoint import load_part, read_checkpoint
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.refine.crf import PRESETS, CrfName, dense_crf
-from acr_lightning.refine.multiscale import multiscale_sum
-from acr_lightning.refine.sliding_window import sliding_window
 from acr_lightning.segment.module import NetworkConfig
+from acr_lightning.segment.sliding_window import sliding_window
 
 
 def load_network(path: str | Path) -> DeepLab:

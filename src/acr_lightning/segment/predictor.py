@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.manifest import read as read_manifest
+from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.data.images import read_image
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.nets.checkpoint import read_checkpoint
-from acr_lightning.refine.multiscale import multiscale_sum
 from acr_lightning.segment.inference import load_network
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from acr_lightning.acr.srf import removal_mask, removal_probability
+from acr_lightning.methods.acr.srf import removal_mask, removal_probability
 
 
 def test_probability_grows_by_epoch():

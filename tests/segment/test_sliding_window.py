@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acr_lightning.refine.sliding_window import sliding_window, starts
+from acr_lightning.segment.sliding_window import sliding_window, starts
 
 
 @given(st.integers(1, 500), st.integers(1, 200), st.floats(0, 0.9))

@@ -6,11 +6,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.nn import functional as F
 
-from acr_lightning.acr.module import ACR
-from acr_lightning.acr.phases import phase
-from acr_lightning.acr.step_input import StepInput
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.phases import phase
+from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.training.step_seed import StepDraws, StepSeed
 
 

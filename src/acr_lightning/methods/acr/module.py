@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler
 
-from acr_lightning.acr.cam import draw_target, target_segment, target_wins
-from acr_lightning.acr.checkpoint import ClassifierConfig
-from acr_lightning.acr.cu_loss import CULoss, cu_loss
-from acr_lightning.acr.nonfinite import NonFiniteGuard
-from acr_lightning.acr.phases import Strategy, phase
-from acr_lightning.acr.ru_loss import RULoss, has_target, removed_parts, ru_loss
-from acr_lightning.acr.srf import removal_mask, removal_probability
-from acr_lightning.acr.step_input import StepInput
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.cu_loss import CULoss, cu_loss
+from acr_lightning.methods.acr.phases import Strategy, phase
+from acr_lightning.methods.acr.ru_loss import RULoss, has_target, removed_parts, ru_loss
+from acr_lightning.methods.acr.srf import removal_mask, removal_probability
+from acr_lightning.methods.acr.step_input import StepInput
+from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
 from acr_lightning.nets.classifier import ClassifierOutput
+from acr_lightning.nets.classifier_checkpoint import ClassifierConfig
 from acr_lightning.nets.reconstructor import Features, Reconstructor
+from acr_lightning.training.nonfinite import NonFiniteGuard
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
 from acr_lightning.training.step_seed import StepDraws
 

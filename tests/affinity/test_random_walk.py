@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acr_lightning.refine.neighbourhood import half_disc, neighbours, straight_path
-from acr_lightning.refine.pair_affinity import boundary_affinity, feature_affinity
-from acr_lightning.refine.random_walk import Transition, chebyshev_shares, random_walk
+from acr_lightning.affinity.neighbourhood import half_disc, neighbours, straight_path
+from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
+from acr_lightning.affinity.random_walk import Transition, chebyshev_shares, random_walk
 
 SIZES = [(7, 9), (12, 5), (3, 2), (1, 6), (4, 4)]
 

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acr_lightning.acr.cam import draw_target, normalise_cam, target_segment, target_wins
+from acr_lightning.cam.normalise import normalise_cam
+from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
 
 
 def test_normalise_by_hand():

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.refine.crf import CrfSettings, dense_crf
+from acr_lightning.labels.crf import CrfSettings, dense_crf
 
 
 def with_background(

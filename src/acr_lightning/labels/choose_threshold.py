@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.cam_file import LEVELS, read_levels
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.labels.threshold import otsu, otsu_of_three
 from acr_lightning.metrics.cam_scores import sweep_cams
 from acr_lightning.metrics.confusion import miou
-from acr_lightning.refine.threshold import otsu, otsu_of_three
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ import torch
 from lightning.pytorch import Trainer
 from PIL import Image
 
-from acr_lightning.acr.module import ACR
-from acr_lightning.acr.monitor import COLUMNS, ReconstructionMonitor, watch
-from acr_lightning.acr.step_input import StepInput
+from acr_lightning.cam.seed_scores import SeedScores
 from acr_lightning.data.datamodule import TaggedImages
-from acr_lightning.metrics.seed_scores import SeedScores
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.monitor import COLUMNS, ReconstructionMonitor, watch
+from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.nets.reconstructor import Features
 
 OPTIONS = dict(num_classes=4, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2, srf=4)

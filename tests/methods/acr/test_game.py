@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from acr_lightning.acr.cam import target_segment, target_wins
-from acr_lightning.acr.cu_loss import cu_loss
+from acr_lightning.methods.acr.cu_loss import cu_loss
+from acr_lightning.methods.acr.target import target_segment, target_wins
 
 SIZE, REACH = 32, 13
 OBJECT = torch.zeros(1, 1, SIZE, SIZE)

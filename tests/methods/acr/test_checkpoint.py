@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from acr_lightning.acr.checkpoint import ClassifierConfig, load_classifier
 from acr_lightning.errors import UserError
+from acr_lightning.nets.classifier_checkpoint import ClassifierConfig, load_classifier
 
 
 def test_classifier_round_trip(tmp_path):

@@ -7,11 +7,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from acr_lightning.artefacts.cam_file import LEVELS
+from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.data.samples import WholeImages
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import miou
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
-from acr_lightning.refine.multiscale import multiscale_cam
 
 
 class SeedScores(Callback):

@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.errors import UserError
-from acr_lightning.refine.crf import PRESETS, CrfSettings, dense_crf
-from acr_lightning.refine.multiscale import multiscale_cam
-from acr_lightning.refine.pseudo_label import pseudo_label, with_background
-from acr_lightning.refine.threshold import otsu, otsu_of_three
+from acr_lightning.labels.crf import PRESETS, CrfSettings, dense_crf
+from acr_lightning.labels.pseudo_label import pseudo_label, with_background
+from acr_lightning.labels.threshold import otsu, otsu_of_three
 
 
 def mean_field(image, probabilities, settings):

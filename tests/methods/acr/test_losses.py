@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from acr_lightning.acr.cu_loss import cu_loss
-from acr_lightning.acr.ru_loss import removed_parts, ru_loss
+from acr_lightning.methods.acr.cu_loss import cu_loss
+from acr_lightning.methods.acr.ru_loss import removed_parts, ru_loss
 
 
 def bce(logit, target):

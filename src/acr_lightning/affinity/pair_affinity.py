@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.refine.neighbourhood import half_disc, paths, surroundings
+from acr_lightning.affinity.neighbourhood import half_disc, paths, surroundings
 
 
 def feature_affinity(features: Tensor, radius: int) -> Tensor:

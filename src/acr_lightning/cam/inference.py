@@ -9,9 +9,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from acr_lightning.acr.checkpoint import load_classifier
 from acr_lightning.artefacts.cam_file import write_cam
-from acr_lightning.refine.multiscale import multiscale_cam
+from acr_lightning.cam.multiscale import multiscale_cam
+from acr_lightning.nets.classifier_checkpoint import load_classifier
 
 
 class CamInference(LightningModule):

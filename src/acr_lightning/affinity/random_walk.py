@@ -18,7 +18,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from acr_lightning.refine.neighbourhood import half_disc
+from acr_lightning.affinity.neighbourhood import half_disc
 
 # What may be left out of the sum over Chebyshev polynomials; scores are stored in steps of 4e-3.
 TOLERANCE = 1e-7

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import IGNORE
-from acr_lightning.refine.crf import CrfSettings
-from acr_lightning.refine.pseudo_label import pseudo_label
+from acr_lightning.labels.crf import CrfSettings
+from acr_lightning.labels.pseudo_label import pseudo_label
 
 
 class BackgroundScore(NamedTuple):
-    """How the background is scored: one of the two; see `refine.pseudo_label.with_background`."""
+    """How the background is scored: one of the two; see `pseudo_label.with_background`."""
 
     threshold: float | None = None
     alpha: float | None = None

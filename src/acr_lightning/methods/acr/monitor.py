@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.acr.cam import draw_target, target_segment
-from acr_lightning.acr.module import ACR
-from acr_lightning.acr.srf import removal_mask
-from acr_lightning.acr.step_input import StepInput
 from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.srf import removal_mask
+from acr_lightning.methods.acr.step_input import StepInput
+from acr_lightning.methods.acr.target import draw_target, target_segment
 
 # The columns of the picture that is written after every epoch.
 COLUMNS = ("photo", "CAM S", "remnants", "painted from remnants", "painted from the target", "painted from outside")

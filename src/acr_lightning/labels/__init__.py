@@ -1,0 +1,1 @@
+"""From CAMs to pseudo-labels, arrays in, arrays out: threshold, dense CRF, confident labels."""

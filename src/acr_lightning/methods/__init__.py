@@ -1,0 +1,1 @@
+"""How a classifier is trained: one folder a method; none imports another."""

@@ -1,1 +1,0 @@
-"""Arrays in, arrays out: multi-scale CAM, threshold, dense CRF, pseudo-labels."""
