@@ -52,7 +52,8 @@ def plain_loop(dataset: MadeUpPhotos, classifier: CamClassifier, output: Path) -
                 cam = F.interpolate(cam, size, mode="bilinear", align_corners=False).relu()
                 total = total + (cam.flip(-1) if mirrored else cam)
         present = total[0, dataset.tags(image_id)]
-        np.save(output / f"{image_id}.npy", (present / present.amax((1, 2), keepdim=True)).numpy())
+        low, high = present.amin((1, 2), keepdim=True), present.amax((1, 2), keepdim=True)
+        np.save(output / f"{image_id}.npy", ((present - low) / (high - low)).numpy())
 
 
 def benchmark() -> list[Row]:

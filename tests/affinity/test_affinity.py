@@ -204,7 +204,7 @@ def checkpoint(tmp_path):
 
 
 def dense_walk(scores, affinity_map, radius, beta, exponent):
-    """`s·T^n` with a matrix filled pair by pair from the affinities of `refine.pair_affinity`, which have own tests."""
+    """`s·T^n` with a matrix filled pair by pair from the affinities of `affinity.pair_affinity`, which have own tests."""
     from acr_lightning.affinity.neighbourhood import half_disc
 
     height, width = scores.shape[-2:]

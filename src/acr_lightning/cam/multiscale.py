@@ -74,7 +74,7 @@ def multiscale_cam(
     flip: bool,
     long_side: int | None = None,
 ) -> list[Tensor]:
-    """The CAMs of some images: upsampled, ReLU, summed, each tagged class divided by its maximum (FACTS §1).
+    """The CAMs of some images: upsampled, ReLU, summed, each tagged class stretched to 0..1 (FACTS §1).
 
     Args:
         cam_logits: normalised images `[B, 3, h, w]` to `A` `[B, K, h', w']`.
@@ -93,4 +93,10 @@ def multiscale_cam(
         return [images.new_zeros(0, *images.shape[-2:]) for _ in images]
     total = multiscale_sum(lambda views: cam_logits(views)[:, tagged], images, scales, flip, long_side, F.relu)
     own = [maps[torch.searchsorted(tagged, present)] for maps, present in zip(total, classes, strict=True)]
-    return [maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=1e-5) for maps in own]
+    return [_stretched(maps) for maps in own]
+
+
+def _stretched(maps: Tensor) -> Tensor:
+    """Min–max of each map `[P, H, W]`, as the release has it; a map that is the same everywhere becomes 0."""
+    low, high = maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True)
+    return (maps - low) / (high - low).clamp(min=1e-5)

@@ -40,16 +40,24 @@ def test_ru_by_hand():
     assert got.total().item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_ru_leaves_out_images_whose_target_is_next_to_nothing():
+def test_ru_leaves_out_images_of_which_next_to_nothing_is_fed():
     zeros, ones = torch.zeros(2, 3, 64, 64), torch.ones(2, 3, 64, 64)
-    removed = torch.zeros(2, 1, 64, 64)
-    removed[0] = 1
-    removed[1, 0, 0, 0] = 1  # 1 of 4096 pixels; the limit is 50 of 65536, that is 3.1
+    removed = torch.ones(2, 1, 64, 64)
+    removed[0, 0, :32] = 0
+    removed[1, 0, 0, :3] = 0  # 3 of 4096 pixels are fed; the limit is 50 of 65536, that is 3.1
     got = ru_loss(torch.zeros(2, 1), torch.zeros(2, 1), zeros, zeros, ones, zeros, removed, removed)
-    assert got.target.item() == pytest.approx(1.0)
-    removed[1, 0, 0, :4] = 1
+    assert got.target.item() == pytest.approx(0.5 / 2)
+    removed[1, 0, 0, 3] = 0
     got = ru_loss(torch.zeros(2, 1), torch.zeros(2, 1), zeros, zeros, ones, zeros, removed, removed)
-    assert got.target.item() == pytest.approx((1 + 4 / 4096) / 2)
+    assert got.target.item() == pytest.approx((0.5 + 4092 / 4096) / 2)
+
+
+def test_ru_counts_a_small_target():
+    zeros, ones = torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64)
+    removed = torch.zeros(1, 1, 64, 64)
+    removed[0, 0, 0, 0] = 1
+    got = ru_loss(torch.zeros(1, 2), torch.zeros(1, 2), zeros, zeros, ones, zeros, removed, removed)
+    assert got.target.item() == pytest.approx(1 / 4096)
 
 
 def test_ru_without_any_target_is_finite():

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, cu_loss
 from acr_lightning.methods.acr.phases import Strategy, phase
-from acr_lightning.methods.acr.ru_loss import RULoss, has_target, removed_parts, ru_loss
+from acr_lightning.methods.acr.ru_loss import RULoss, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import removal_mask, removal_probability
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
@@ -132,9 +132,8 @@ class ACR(LightningModule):
             classified = [self._classify(part) for part in parts]
         if now.reconstructor:
             with self.toggled_optimizer(optimizers[1]):
-                removed = [self.removed(part, known) for part, known in zip(parts, classified, strict=True)]
-                share = self._over_devices(torch.cat([has_target(target) for target, _ in removed]).mean())
-                ru = (self.reconstructor_update(part, *cut, share) for part, cut in zip(parts, removed, strict=True))
+                removed = (self.removed(part, known) for part, known in zip(parts, classified, strict=True))
+                ru = (self.reconstructor_update(part, *cut) for part, cut in zip(parts, removed, strict=True))
                 made = self._update(optimizers[1], "ru", len(parts), ru)
             if options.reuse_features:
                 features = made
@@ -163,7 +162,7 @@ class ACR(LightningModule):
             return removed_parts(target_segment(classified.cam_logits, step.tags, step.target, size), step.removal)
 
     def reconstructor_update(
-        self, step: StepInput, removed_target: Tensor, removed_non_target: Tensor, share: Tensor | None = None
+        self, step: StepInput, removed_target: Tensor, removed_non_target: Tensor
     ) -> tuple[RULoss, Features]:
         """RU's terms, and the features `f` without gradient.
 
@@ -171,7 +170,6 @@ class ACR(LightningModule):
             step: images and draws.
             removed_target: `r_t`, `[B, 1, h, w]`.
             removed_non_target: `r_nt`, `[B, 1, h, w]`.
-            share: of the whole step's images with a target to speak of; see `ru_loss`.
         """
         reconstructor = self._reconstructor()
         reconstructor.train()
@@ -183,7 +181,7 @@ class ACR(LightningModule):
         )
         terms = ru_loss(
             class_logits, step.tags, _resized(step.image, whole), whole, without_target, without_non_target,
-            removed_target, removed_non_target, share,
+            removed_target, removed_non_target,
         )  # fmt: skip
         return terms, features.detach()
 

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Below this removed area the target term says nothing (FACTS §1): 50 pixels of the paper's 256 × 256 crop.
-SMALLEST_TARGET = 50 / 256**2
+# An image of which no more than this share is fed says nothing about its target: 50 pixels of a 256 × 256 crop.
+LEAST_FED = 50 / 256**2
 
 
 class RULoss(NamedTuple):
@@ -45,11 +44,6 @@ def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tens
     return segment * removal, (1 - segment) * removal
 
 
-def has_target(removed_target: Tensor) -> Tensor:
-    """Whether an image's removed target part `[B, 1, H, W]` covers more than next to nothing: `[B]` of 0 and 1."""
-    return (removed_target.mean(dim=(1, 2, 3)) > SMALLEST_TARGET).float()
-
-
 def ru_loss(
     class_logits: Tensor,
     tags: Tensor,
@@ -59,7 +53,6 @@ def ru_loss(
     without_non_target: Tensor,
     removed_target: Tensor,
     removed_non_target: Tensor,
-    share_with_target: Tensor | None = None,
 ) -> RULoss:
     """RU's four terms, means over all elements (FACTS §1).
 
@@ -70,18 +63,14 @@ def ru_loss(
         whole: `dec(sg(f))`, `[B, 3, H, W]`.
         without_target: `dec(f·(1 − r_t))`, `[B, 3, H, W]`.
         without_non_target: `dec(f·(1 − r_nt))`, `[B, 3, H, W]`.
-        removed_target: `r_t`, `[B, 1, H, W]`; images in which it covers next to nothing (`has_target`) are left out
-            of the target term, which is a mean over the others.
+        removed_target: `r_t`, `[B, 1, H, W]`; an image of which next to nothing is fed, `Σ (1 − r_t) ≤ 50` pixels,
+            adds nothing to the target term.
         removed_non_target: `r_nt`, `[B, 1, H, W]`.
-        share_with_target: how large a share of the step's images the others are, where these images are only a part
-            of a step; None counts these.
     """
-    kept = has_target(removed_target)
-    share = kept.mean() if share_with_target is None else share_with_target
-    per_image = (removed_target * (without_target - image)).abs().mean(dim=(1, 2, 3))
+    fed = ((1 - removed_target).mean(dim=(1, 2, 3), keepdim=True) > LEAST_FED).to(image.dtype)
     return RULoss(
         classification=F.binary_cross_entropy_with_logits(class_logits, tags),
         whole=F.l1_loss(whole, image),
-        target=(per_image * kept).mean() / share.clamp(min=torch.finfo(share.dtype).tiny),
+        target=(fed * removed_target * (without_target - image)).abs().mean(),
         non_target=(removed_non_target * (without_non_target - image)).abs().mean(),
     )
