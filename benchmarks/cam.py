@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from acr_lightning.cam.inference import CamInference, CamWriter
 from acr_lightning.data.datamodule import TaggedPhotos
 from acr_lightning.data.samples import to_tensor
-from acr_lightning.nets.classifier import CamClassifier
-from acr_lightning.nets.classifier_checkpoint import ClassifierConfig
+from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.classifier import CamClassifier, Classifier
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.table import Row, seconds
 
@@ -21,10 +21,11 @@ PHOTOS, SCALES, CLASSES = 8, (0.5, 1.0, 1.5, 2.0), 20
 
 def checkpoint(path: Path, backbone: str, output_stride: int | None) -> Path:
     """A classifier with random weights, as stage `fit` would leave it."""
-    config = ClassifierConfig(CLASSES, backbone, output_stride, True)
     torch.manual_seed(0)
-    state = {f"classifier.{name}": value for name, value in config.build().state_dict().items()}
-    torch.save({"state_dict": state, "classifier_config": config._asdict()}, path)
+    classifier = CamClassifier(CLASSES, backbone, output_stride=output_stride)
+    saved = {"state_dict": {f"classifier.{name}": value for name, value in classifier.state_dict().items()}}
+    describe_in(saved, classifier, "classifier")
+    torch.save(saved, path)
     return path
 
 
@@ -39,11 +40,11 @@ def stage(dataset: MadeUpPhotos, path: Path, output: Path, scales: tuple[float, 
 
 
 @torch.no_grad()
-def plain_loop(dataset: MadeUpPhotos, classifier: CamClassifier, output: Path) -> None:
+def plain_loop(dataset: MadeUpPhotos, classifier: Classifier, output: Path) -> None:
     """One forward pass for each scale and each mirror image of each photo, summed, normalised, saved."""
     output.mkdir(parents=True, exist_ok=True)
     for image_id in dataset.ids("train"):
-        image = classifier.backbone.normalise(to_tensor(dataset.image(image_id))[None])
+        image = classifier.normalise(to_tensor(dataset.image(image_id))[None])
         size, total = image.shape[-2:], torch.zeros(())
         for scale in SCALES:
             resized = F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=False)

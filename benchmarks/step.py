@@ -13,14 +13,16 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 MODES = ("plain", "batched", "reuse", "compile", "at_once")
 NETS: dict[str, dict[str, Any]] = {
-    "resnet38d": {"model": {"backbone": "resnet38d"}, "size": 256},
+    "resnet38d": {"classifier": {"backbone": "resnet38d"}, "reconstructor": {}, "size": 256},
     "lite0": {
-        "model": {"backbone": "tf_efficientnet_lite0", "output_stride": 16, "decoder_depth": 5, "decoder_stride": 4},
+        "classifier": {"backbone": "tf_efficientnet_lite0", "output_stride": 16},
+        "reconstructor": {"depth": 5, "stride": 4},
         "size": 128,
     },
 }
@@ -67,8 +69,10 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     from lightning.pytorch import Callback, Trainer, seed_everything
 
     from acr_lightning.methods.acr.module import ACR
+    from acr_lightning.nets.classifier import CamClassifier
+    from acr_lightning.nets.reconstructor import Reconstructor
     from acr_lightning.training.speed import Compile
-    from benchmarks.other_steps import AtOnceACR, PlainACR
+    from benchmarks.other_steps import AtOnceACR, PlainReconstructor
 
     class Clock(Callback):
         def __init__(self) -> None:
@@ -84,8 +88,11 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     torch.set_flush_denormal(True)
     size, clock = NETS[net]["size"], Clock()
     images = [{"image": torch.rand(batch, 3, size, size), "tags": torch.eye(20)[:batch]} for _ in range(steps + 1)]
-    module = {"plain": PlainACR, "at_once": AtOnceACR}.get(mode, ACR)(
-        num_classes=20, reuse_features=mode == "reuse", **NETS[net]["model"]
+    kind = PlainReconstructor if mode == "plain" else Reconstructor
+    module = (AtOnceACR if mode == "at_once" else ACR)(
+        CamClassifier(20, **NETS[net]["classifier"]),
+        partial(kind, **NETS[net]["reconstructor"]),
+        reuse_features=mode == "reuse",
     )
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,

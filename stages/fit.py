@@ -17,7 +17,13 @@ def defaults(run: Path) -> dict[str, Any]:
 
     return {
         "seed_everything": 0,
-        "model": {"class_path": "acr_lightning.methods.acr.module.ACR", "init_args": {}},
+        "model": {
+            "class_path": "acr_lightning.methods.acr.module.ACR",
+            "init_args": {
+                "classifier": {"class_path": "acr_lightning.nets.classifier.CamClassifier", "init_args": {}},
+                "reconstructor": {"class_path": "acr_lightning.nets.reconstructor.Reconstructor", "init_args": {}},
+            },
+        },
         "data": {"class_path": "acr_lightning.data.datamodule.TaggedImages", "init_args": {}},
         "trainer": {**trainer.defaults(run / "fit"), "max_epochs": 40},
     }

@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.affinity.checkpoint import AffinityConfig, load_affinity_network
 from acr_lightning.affinity.inference import AffinityWalk, WalkedCam, WalkWriter
+from acr_lightning.affinity.kinds import build_affinity_network
 from acr_lightning.affinity.module import AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
@@ -19,9 +19,10 @@ from acr_lightning.errors import UserError
 from acr_lightning.labels.confident_label import BackgroundScore, confident_label
 from acr_lightning.labels.crf import PRESETS
 from acr_lightning.labels.pseudo_label import pseudo_label
-from acr_lightning.nets.affinity_net import AffinityNet
+from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
+from acr_lightning.nets.checkpoint import describe_in, load_network
 
 
 def test_confident_label_by_hand():
@@ -162,8 +163,7 @@ def test_training_learns_which_cells_belong_together(kind, shapes, tmp_path):
     group = trainer.optimizers[0].param_groups[0]
     assert group["lr"] == pytest.approx(group["initial_lr"] * (1 / trainer.global_step) ** 0.9)  # that of the last step
     path = trainer.checkpoint_callback.best_model_path
-    found, network = load_affinity_network(path)
-    assert found == kind
+    network = load_network(path, AffinityNetwork, "acr affinity")
     image = torch.rand(1, 3, 32, 32)
     assert torch.equal(network(image), net.network.eval()(image))
     net.train()  # BatchNorm's running statistics are those of twenty steps only
@@ -182,29 +182,22 @@ def test_a_cell_has_the_label_at_its_centre():
     assert net.pair_terms(**batch).total().item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
-def test_wrong_checkpoints_are_named(tmp_path):
-    with pytest.raises(UserError, match="run `acr affinity` first"):
-        load_affinity_network(tmp_path / "none.ckpt")
-    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    with pytest.raises(UserError, match="not a checkpoint of `acr affinity`"):
-        load_affinity_network(tmp_path / "other.ckpt")
-
-
 @pytest.fixture
 def checkpoint(tmp_path):
     def make(kind):
         torch.manual_seed(1)
-        config = AffinityConfig(kind, "tiny_resnet", None, False, True)
-        state = {f"network.{key}": value for key, value in config.build().state_dict().items()}
+        network = build_affinity_network(kind, Backbone("tiny_resnet", freeze_batchnorm=False), freeze_backbone=True)
+        saved = {"state_dict": {f"network.{key}": value for key, value in network.state_dict().items()}}
+        describe_in(saved, network, "network")
         path = tmp_path / f"{kind}.ckpt"
-        torch.save({"state_dict": state, "affinity_config": config._asdict()}, path)
+        torch.save(saved, path)
         return str(path)
 
     return make
 
 
 def dense_walk(scores, affinity_map, radius, beta, exponent):
-    """`s·T^n` with a matrix filled pair by pair from the affinities of `affinity.pair_affinity`, which have own tests."""
+    """`s·T^n` with a matrix filled pair by pair from `pair_affinity`'s affinities, which have own tests."""
     from acr_lightning.affinity.neighbourhood import half_disc
 
     height, width = scores.shape[-2:]

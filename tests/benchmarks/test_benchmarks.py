@@ -2,14 +2,17 @@
 
 import numpy as np
 import torch
+from tiny_acr import tiny_acr
 
 from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.cam.inference import CamInference
-from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.cu_loss import CUWeights
+from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
+from acr_lightning.nets.reconstructor import Reconstructor
 from benchmarks import cam, walk
-from benchmarks.other_steps import PlainACR
+from benchmarks.other_steps import PlainReconstructor
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.probe import forget_peak, megabytes, peak_with_children
 from benchmarks.table import Row, markdown, written
@@ -24,18 +27,16 @@ def test_the_dense_walk_is_the_same_walk():
 
 
 def test_the_plain_step_is_the_same_step():
-    options: dict = dict(num_classes=3, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2)
-    modules = [PlainACR(**options), ACR(**options)]
+    modules = [tiny_acr(3, reconstructor=kind, reuse_features=True) for kind in (PlainReconstructor, Reconstructor)]
     modules[1].load_state_dict(modules[0].state_dict())
-    step = StepInput(torch.randn(2, 3, 32, 32), torch.tensor([[1.0, 0, 1], [0, 1, 0]]), torch.tensor([2, 1]))
+    step = StepInput(torch.rand(2, 3, 32, 32), torch.tensor([[1.0, 0, 1], [0, 1, 0]]), torch.tensor([2, 1]))
     found = []
     for module in modules:
         for part in module.reconstructor.decoder.modules():
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.0
         torch.nn.init.uniform_(module.classifier.classify.weight, 0.1, 0.1)
-        terms, features = module.reconstructor_update(step, *module.removed(step))
-        loss = terms.total() + module.classifier_update(step, features=features)[0].total()
+        loss = module.reconstructor_update(step).total(RUWeights()) + module.classifier_update(step).total(CUWeights())
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         found.append((loss, torch.autograd.grad(loss, trained, allow_unused=True)))
     assert torch.allclose(found[0][0], found[1][0], atol=1e-5)

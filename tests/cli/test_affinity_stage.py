@@ -37,7 +37,11 @@ def experiment_file(folder, shapes_root):
             "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
         },
         "fit": {
-            "model": {**net, "strategy": "baseline", "optimizer": "adamw", "lr": 0.002, "new_layer_factor": 1.0},
+            "model": {
+                "classifier": net,
+                "strategy": "baseline",
+                "optimizer": {"name": "adamw", "lr": 0.002, "new_layer_factor": 1.0},
+            },
             "data": {"crop": 48, "long_side": [56, 64], "batch_size": 8, "num_workers": 0},
             "trainer": {"max_epochs": 10, **CPU},
         },

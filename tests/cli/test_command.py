@@ -61,8 +61,9 @@ def config(tmp_path, shapes_root):
         },
         "fit": {
             "model": {
-                "backbone": "tiny_resnet", "freeze_batchnorm": False, "decoder_depth": 3, "decoder_width": 8,
-                "decoder_stride": 2, "srf": 4, "optimizer": "adamw", "lr": 0.001, "new_layer_factor": 1.0,
+                "classifier": {"backbone": "tiny_resnet", "freeze_batchnorm": False},
+                "reconstructor": {"depth": 3, "width": 8, "stride": 2}, "srf": {"grid": 4},
+                "optimizer": {"name": "adamw", "lr": 0.001, "new_layer_factor": 1.0},
             },
             "data": {"crop": 48, "long_side": [56, 64], "batch_size": 4, "num_workers": 0},
             "trainer": {"max_epochs": 3, "logger": False, "accelerator": "cpu", "devices": 1},
@@ -297,12 +298,14 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
     ("words", "message"),
     [
         (["--fit.model.sfr=8"], "fit: section.model.sfr: no such key. Did you mean 'srf'?"),
+        (["--fit.model.decoder_depth=3"], "fit.*model.decoder_depth: is now .*model.reconstructor.depth"),
+        (["--fit.model.lr=0.1"], "fit.*model.lr: is now .*model.optimizer.lr"),
         (["--fit.trainer.max_epoch=8"], "fit: trainer.max_epoch: no such key. Did you mean 'max_epochs'?"),
         (["--fit.data.crop=wide"], "fit: .*crop"),
         (["--label.crf=dense"], "label: .*crf"),
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
-        (["--fit.model.weights=/nowhere.pth"], "no file /nowhere.pth"),
-        (["--fit.model.decoder_depth=7"], "not a multiple of 128; change crop"),
+        (["--fit.model.classifier.weights=/nowhere.pth"], "no file /nowhere.pth"),
+        (["--fit.model.reconstructor.depth=7"], "not a multiple of 128; change crop"),
         (["--fit.trainer.gradient_clip_val=1"], "clipping is not supported for manual optimization"),
         (["--fit.data.batch_size=5", "--fit.trainer.devices=2"], "5 photos cannot be shared evenly by 2 devices"),
         (["--dataset.class_path=Nothing"], "no class 'Nothing'"),

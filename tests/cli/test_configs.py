@@ -68,12 +68,12 @@ def test_every_variant_parses(name):
 @pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])
 def test_crops_fit_their_decoders(name):
     experiments = [experiment for experiment, _ in variants(name)] if name in ABLATIONS else [load(name, [])]
-    defaults = {"decoder_stride": 1, "decoder_depth": 8}
+    defaults = {"stride": 1, "depth": 8}
     for experiment in experiments:
         fit = experiment.section("fit")
-        model = {**defaults, **fit["model"]["init_args"]}
-        size = fit["data"]["init_args"].get("crop", 256) / model["decoder_stride"]
-        assert size % 2 ** model["decoder_depth"] == 0
+        decoder = {**defaults, **fit["model"]["init_args"]["reconstructor"]["init_args"]}
+        size = fit["data"]["init_args"].get("crop", 256) / decoder["stride"]
+        assert size % 2 ** decoder["depth"] == 0
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -87,7 +87,6 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     values = {
         "run": str(tmp_path),
         **dataset,
-        f"{stage}.model.weights": None,
         f"{stage}.data.crop": 32,
         f"{stage}.data.batch_size": 2,
         f"{stage}.data.num_workers": 0,
@@ -95,18 +94,20 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     }
     if stage == "fit":
         # The crop is too small for the configs' decoders; the warm-up would keep two steps from being RU and CU.
-        values |= {"fit.model.decoder_depth": 2, "fit.model.decoder_stride": 1, "fit.data.long_side": [40, 48]}
+        values |= {"fit.model.reconstructor.depth": 2, "fit.model.reconstructor.stride": 1}
+        values |= {"fit.model.classifier.weights": None, "fit.data.long_side": [40, 48]}
         values |= {"fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}
         if name == "voc_release.yaml":  # its ResNet38d is that of voc.yaml, and takes half a minute
-            values["fit.model.backbone"] = "tiny_resnet"
+            values["fit.model.classifier.backbone"] = "tiny_resnet"
     else:
         if name == "voc_release.yaml":  # likewise
             values["segment.model.backbone"] = "tiny_resnet"
-        values |= {"segment.data.labels": "masks", "segment.data.long_side": None}
+        values |= {"segment.model.weights": None, "segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))
     convolutions = [part for part in cli.model.modules() if isinstance(part, torch.nn.Conv2d)]
+    classes = 80 if "coco" in name else 4
     part = cli.model.classifier.classify if stage == "fit" else convolutions[-1]
-    assert cli.model.options.num_classes == (80 if "coco" in name else 4)
+    assert cli.model.classifier.num_classes == classes if stage == "fit" else part.out_channels == classes + 1
     before = part.weight.detach().clone()
     cli.trainer.fit(cli.model, cli.datamodule)
     assert cli.trainer.fit_loop.total_batch_idx == 1

@@ -19,7 +19,7 @@ run: runs/mine
 seed: 7
 dataset: {class_path: Shapes, init_args: {root: data/x}}
 fit:
-  model: {srf: 4, lr: 0.5}
+  model: {srf: {grid: 4}, optimizer: {lr: 0.5}}
   data: {crop: 48}
   trainer: {max_epochs: 3}
 label: {crf: none}
@@ -31,7 +31,10 @@ def test_sections_are_defaults_then_file_then_command_line(config):
     experiment = load(config, [("fit.model.srf", None), ("dataset.root", "elsewhere"), ("run", "runs/other")])
     section = experiment.section("fit")
     assert section["model"]["class_path"] == "acr_lightning.methods.acr.module.ACR"
-    assert section["model"]["init_args"] == {"srf": None, "lr": 0.5}
+    model = section["model"]["init_args"]
+    assert (model["srf"], model["optimizer"], [*model]) == (
+        None, {"lr": 0.5}, ["classifier", "reconstructor", "srf", "optimizer"]
+    )  # fmt: skip
     assert section["data"]["init_args"]["crop"] == 48
     assert section["data"]["init_args"]["seed"] == section["seed_everything"] == 7
     assert section["data"]["init_args"]["dataset"]["init_args"]["root"] == "elsewhere"
@@ -149,11 +152,18 @@ def test_presets_of_the_network_have_the_numbers_of_facts():
 
 
 def test_a_file_changes_its_base(tmp_path):
-    write(tmp_path / "base.yaml", "run: a\nseed: 4\naffinity: psa\nfit: {model: {srf: 8, lr: 0.1}}")
-    text = f"base: {tmp_path / 'base.yaml'}\nrun: b\naffinity: none\nfit: {{model: {{lr: 0.2}}}}"
-    experiment = load(write(tmp_path / "c.yaml", text), [("fit.model.srf", 4)])
+    write(
+        tmp_path / "base.yaml", "run: a\nseed: 4\naffinity: psa\nfit: {model: {srf: {grid: 8}, optimizer: {lr: 0.1}}}"
+    )
+    text = f"base: {tmp_path / 'base.yaml'}\nrun: b\naffinity: none\nfit: {{model: {{optimizer: {{lr: 0.2}}}}}}"
+    experiment = load(write(tmp_path / "c.yaml", text), [("fit.model.srf.grid", 4)])
     fit = experiment.section("fit")["model"]["init_args"]
-    assert (fit["srf"], fit["lr"], experiment.values["seed"], str(experiment.run)) == (4, 0.2, 4, "b")
+    assert (fit["srf"]["grid"], fit["optimizer"]["lr"], experiment.values["seed"], str(experiment.run)) == (
+        4,
+        0.2,
+        4,
+        "b",
+    )
     assert experiment.preset("affinity") is None
     third = write(tmp_path / "d.yaml", f"base: {tmp_path / 'c.yaml'}")
     with pytest.raises(UserError, match=r"c\.yaml: is the base of .*d\.yaml, so it may have none itself"):

@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from acr_lightning.errors import UserError
-from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import CamClassifier
 from acr_lightning.nets.reconstructor import Reconstructor, UNetDecoder
 
@@ -36,15 +35,15 @@ def test_decoder_wants_a_multiple():
 
 
 def test_stride_sets_the_working_size():
-    encoder = CamClassifier(Backbone("tiny_resnet"), num_classes=5)
+    encoder = CamClassifier(5, "tiny_resnet")
     reconstructor = Reconstructor(encoder, depth=2, width=4, stride=4)
-    features, logits = reconstructor.encode(torch.randn(2, 3, 64, 32))
+    features, classified = reconstructor.encode(torch.randn(2, 3, 64, 32))
     assert [side.shape[1] for side in features] == [64, 128, 256]
-    assert logits.shape == (2, 5)
+    assert classified.class_logits.shape == (2, 5)
     painted = reconstructor.decode((features, [torch.ones(2, 1, 16, 8), torch.zeros(2, 1, 16, 8)]))
     assert [image.shape for image in painted] == [(2, 3, 16, 8)] * 2
 
 
 def test_class_logits_are_the_mean_of_the_cam():
-    output = CamClassifier(Backbone("tiny_resnet"), num_classes=5)(torch.randn(2, 3, 32, 32))
+    output = CamClassifier(5, "tiny_resnet")(torch.randn(2, 3, 32, 32))
     assert torch.allclose(output.class_logits, output.cam_logits.flatten(2).mean(2), atol=1e-6)

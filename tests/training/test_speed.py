@@ -2,21 +2,18 @@ import copy
 
 import torch
 from lightning.pytorch import Trainer
+from tiny_acr import tiny_acr
 
 from acr_lightning.data.datamodule import TaggedImages
-from acr_lightning.methods.acr.module import ACR
 from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
+from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.speed import ChannelsLast, Compile
 from acr_lightning.training.step_seed import StepSeed
-
-OPTIONS = dict(
-    num_classes=4, backbone="tiny_resnet", decoder_depth=2, decoder_width=8, decoder_stride=2, srf=4, lr=0.02
-)
 
 
 def fitted(tmp_path, shapes, *callbacks, **options):
     torch.manual_seed(0)
-    acr = ACR(**OPTIONS)
+    acr = tiny_acr(freeze_batchnorm=True, depth=2, optimizer=OptimizerSettings(lr=0.02))
     start = copy.deepcopy(acr.state_dict())
     trainer = Trainer(
         default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False,

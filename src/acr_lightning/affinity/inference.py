@@ -11,9 +11,12 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.affinity.checkpoint import affinity_of, load_affinity_network
+from acr_lightning.affinity.kinds import affinity_of
 from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
+from acr_lightning.nets.affinity_net import AffinityNetwork
+from acr_lightning.nets.boundary_net import BoundaryNet
+from acr_lightning.nets.checkpoint import load_network
 
 
 class WalkedCam(NamedTuple):
@@ -68,7 +71,7 @@ class AffinityWalk(LightningModule):
         stop_threshold: float | None = None,
     ) -> None:
         super().__init__()
-        self.kind, self.network = load_affinity_network(checkpoint)
+        self.network: AffinityNetwork = load_network(checkpoint, AffinityNetwork, "acr affinity")
         self.cams, self.radius, self.beta, self.exponent = Path(cams), radius, beta, exponent
         self.cam_power, self.background_alpha, self.normalise = cam_power, background_alpha, normalise
         self.flip, self.long_side, self.stop_threshold = flip, long_side, stop_threshold
@@ -110,9 +113,9 @@ class AffinityWalk(LightningModule):
         if self.background_alpha is not None:
             background = (1 - scores.amax(dim=0)) ** self.background_alpha
             state = torch.cat([state, F.interpolate(background[None, None], grid, mode="area")], dim=1)
-        if self.kind == "boundary":
+        if isinstance(self.network, BoundaryNet):
             state = state * (1 - output.float().sigmoid())
-        affinity = affinity_of(self.kind, output, self.radius)
+        affinity = affinity_of(self.network, output, self.radius)
         labels = None if self.stop_threshold is None else partial(self.labels, classes=len(scores))
         state = random_walk(state, affinity, self.radius, self.beta, self.exponent, labels)
         walked = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]

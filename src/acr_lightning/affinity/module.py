@@ -9,8 +9,10 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.affinity.checkpoint import AffinityConfig, Kind, affinity_of
+from acr_lightning.affinity.kinds import Kind, affinity_of, build_affinity_network
 from acr_lightning.affinity.pair_loss import PairLoss, pair_kinds, pair_loss
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
 
 
@@ -54,8 +56,9 @@ class AffinityLearner(LightningModule):
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
         frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
-        self.affinity_config = AffinityConfig(kind, backbone, output_stride, freeze_batchnorm, frozen)
-        self.network = self.affinity_config.build(weights)
+        self.network = build_affinity_network(
+            kind, Backbone(backbone, weights, output_stride, freeze_batchnorm), frozen
+        )
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The weighted sum of the pair loss's terms."""
@@ -81,18 +84,18 @@ class AffinityLearner(LightningModule):
         radius = self.options.radius
         kinds = pair_kinds(labels, radius)
         counts = mean_over_devices(kinds.flatten(1).sum(dim=1).float())
-        return pair_loss(affinity_of(self.affinity_config.kind, output, radius), kinds, counts)
+        return pair_loss(affinity_of(self.network, output, radius), kinds, counts)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser; the poly schedule steps once a batch."""
         options = self.options
         groups = parameter_groups(
-            self.network, self.network.backbone, options.lr, options.weight_decay, options.new_layer_factor
+            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay, options.new_layer_factor
         )
         optimizer = make_optimizer(options.optimizer, groups, options.momentum)
         schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what `load_affinity_network` needs to build the network without this module."""
-        checkpoint["affinity_config"] = self.affinity_config._asdict()
+        """Keep what it takes to build the network without this module."""
+        describe_in(checkpoint, self.network, "network")

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.cam.multiscale import multiscale_cam
-from acr_lightning.nets.classifier_checkpoint import load_classifier
+from acr_lightning.nets.checkpoint import load_network
+from acr_lightning.nets.classifier import Classifier
 
 
 class CamInference(LightningModule):
@@ -32,16 +33,14 @@ class CamInference(LightningModule):
         long_side: int | None = None,
     ) -> None:
         super().__init__()
-        self.classifier = load_classifier(checkpoint)
+        self.classifier: Classifier = load_network(checkpoint, Classifier, made_by="acr fit")  # type: ignore[type-abstract]
         self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
         """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
         classes = [sample["tags"].nonzero().flatten() for sample in samples]
-        images = self.classifier.backbone.normalise(torch.stack([sample["image"] for sample in samples]))
-        cams = multiscale_cam(
-            lambda views: self.classifier(views).cam_logits, images, classes, self.scales, self.flip, self.long_side
-        )
+        images = self.classifier.normalise(torch.stack([sample["image"] for sample in samples]))
+        cams = multiscale_cam(self.classifier.cam, images, classes, self.scales, self.flip, self.long_side)
         ids = [sample["id"] for sample in samples]
         return [(image_id, *made) for image_id, *made in zip(ids, classes, [cam.float() for cam in cams], strict=True)]
 

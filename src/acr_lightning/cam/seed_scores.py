@@ -1,6 +1,6 @@
 """Scores of the CAMs while the classifier trains. They use masks, and say so."""
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from acr_lightning.data.samples import WholeImages
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import miou
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
+from acr_lightning.nets.classifier import Classifier
 
 
 class SeedScores(Callback):
@@ -34,7 +35,7 @@ class SeedScores(Callback):
         dataset = trainer.datamodule.dataset  # type: ignore[attr-defined]
         ids = dataset.ids("seed")
         chosen = [ids[index] for index in np.linspace(0, len(ids) - 1, min(self.photos, len(ids))).round().astype(int)]
-        classifier: Any = pl_module.classifier
+        classifier = cast(Classifier, pl_module.classifier)
         was_training = classifier.training
         classifier.eval()
         sweep = ThresholdSweep(dataset.num_classes + 1)
@@ -44,9 +45,9 @@ class SeedScores(Callback):
             if mask is None:
                 raise UserError(f"SeedScores: {sample['id']} has no mask; take the callback out")
             classes = sample["tags"].nonzero().flatten()
-            image = classifier.backbone.normalise(sample["image"][None].to(pl_module.device))
+            image = classifier.normalise(sample["image"][None].to(pl_module.device))
             (scores,) = multiscale_cam(
-                lambda views: classifier(views).cam_logits,
+                classifier.cam,
                 image,
                 [classes.to(image.device)],
                 (1.0,),

@@ -1,26 +1,29 @@
 """Finding a misspelt key before anything runs, and naming the right one."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError, nearest
 
 
-def check_keys(node: dict[str, Any], known: Iterable[str], where: str) -> None:
+def check_keys(node: dict[str, Any], known: Iterable[str], where: str, moved: Mapping[str, str] | None = None) -> None:
     """Check a mapping's keys, and the arguments of every class that it names, at any depth.
 
     Args:
         node: part of a section.
         known: the keys that this mapping may have.
         where: the dotted path of the mapping, for the message.
+        moved: keys of older files, and where their values stand now.
 
     Raises:
         UserError: a key or a class does not exist.
     """
     known = list(known)
     for key, value in node.items():
+        if key in (moved or {}):
+            raise UserError(f"{where}.{key}: is now {where}.{(moved or {})[key]}")
         if key not in known:
             raise UserError(f"{where}.{key}: no such key.{nearest(key, known)}")
         check_classes(value, f"{where}.{key}")
@@ -32,8 +35,8 @@ def check_classes(value: Any, where: str) -> None:
         for index, item in enumerate(value):
             check_classes(item, f"{where}[{index}]")
     elif isinstance(value, dict) and "class_path" in value:
-        arguments = value.get("init_args") or {}
-        check_keys(arguments, arguments_of(import_class(value["class_path"], where), arguments), where)
+        arguments, named = value.get("init_args") or {}, import_class(value["class_path"], where)
+        check_keys(arguments, arguments_of(named, arguments), where, getattr(named, "moved", None))
 
 
 def arguments_of(target: Any, given: Iterable[str] = ()) -> list[str]:

@@ -66,7 +66,8 @@ class TrainerCLI(LightningCLI):
             raise UserError(readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
-        parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
+        for holder in ("model.init_args", "model.init_args.classifier.init_args"):
+            parser.link_arguments("data.num_classes", f"{holder}.num_classes", apply_on="instantiate")
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:

@@ -7,9 +7,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.described import Described
 
 
-class AffinityNet(nn.Module):
+class AffinityNetwork(Described):
+    """What both kinds of affinity network share: a backbone that may be frozen, and then stays in eval mode.
+
+    Args:
+        backbone: the feature extractor.
+        freeze_backbone: train the new layers alone.
+    """
+
+    def __init__(self, backbone: Backbone, freeze_backbone: bool) -> None:
+        super().__init__()
+        self.backbone, self.freeze_backbone = backbone, freeze_backbone
+        if freeze_backbone:
+            backbone.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "AffinityNetwork":
+        """As usual, but a frozen backbone stays in eval mode."""
+        super().train(mode)
+        if self.freeze_backbone:
+            self.backbone.eval()
+        return self
+
+
+class AffinityNet(AffinityNetwork):
     """A 1×1 convolution and ELU on each tap of a backbone, concatenated, and once more (FACTS §2).
 
     Taps coarser than the first one are enlarged to its size; those of ResNet38d are all of stride 8.
@@ -23,10 +46,7 @@ class AffinityNet(nn.Module):
     def __init__(
         self, backbone: Backbone, freeze_backbone: bool = False, widths: Sequence[int] = (64, 128, 256)
     ) -> None:
-        super().__init__()
-        self.backbone, self.freeze_backbone = backbone, freeze_backbone
-        if freeze_backbone:
-            backbone.requires_grad_(False)
+        super().__init__(backbone, freeze_backbone)
         self.reduce = nn.ModuleList(
             nn.Conv2d(channels, width, 1, bias=False) for channels, width in zip(backbone.channels, widths, strict=True)
         )
@@ -34,13 +54,6 @@ class AffinityNet(nn.Module):
         for reduce in self.reduce:
             nn.init.kaiming_normal_(reduce.weight)  # type: ignore[arg-type]
         nn.init.xavier_uniform_(self.mix.weight, gain=4)
-
-    def train(self, mode: bool = True) -> "AffinityNet":
-        """As usual, but a frozen backbone stays in eval mode."""
-        super().train(mode)
-        if self.freeze_backbone:
-            self.backbone.eval()
-        return self
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to features `[B, sum(widths), h, w]` at the first tap's stride."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 import acr_lightning.nets.resnet38d
 import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError
+from acr_lightning.nets.described import Described
 from acr_lightning.nets.weights import pretrained_overlay
 
 TAPS = 3
@@ -23,7 +24,7 @@ class Taps(NamedTuple):
     final: Tensor
 
 
-class Backbone(nn.Module):
+class Backbone(Described):
     """Any timm CNN, or ResNet38d, as a feature extractor.
 
     Images come in `[0, 1]`; `normalise` applies the mean and deviation that the network was trained with.

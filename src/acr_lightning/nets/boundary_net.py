@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.nets.affinity_net import AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 
 
-class BoundaryNet(nn.Module):
+class BoundaryNet(AffinityNetwork):
     """A 1×1 convolution and GroupNorm on every feature map of a backbone, at one stride, mixed to one (FACTS §2).
 
     Maps finer than the result are max-pooled first, coarser ones enlarged after their convolution.
@@ -23,22 +24,13 @@ class BoundaryNet(nn.Module):
     def __init__(
         self, backbone: Backbone, freeze_backbone: bool = True, width: int = 32, stride: int = 4, groups: int = 4
     ) -> None:
-        super().__init__()
-        self.backbone, self.stride, self.freeze_backbone = backbone, stride, freeze_backbone
-        if freeze_backbone:
-            backbone.requires_grad_(False)
+        super().__init__(backbone, freeze_backbone)
+        self.stride = stride
         self.branches = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.GroupNorm(groups, width))
             for channels in backbone.map_channels
         )
         self.mix = nn.Conv2d(width * len(backbone.map_channels), 1, 1)
-
-    def train(self, mode: bool = True) -> "BoundaryNet":
-        """As usual, but a frozen backbone stays in eval mode."""
-        super().train(mode)
-        if self.freeze_backbone:
-            self.backbone.eval()
-        return self
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to boundary logits `[B, 1, ⌈H/stride⌉, ⌈W/stride⌉]`."""

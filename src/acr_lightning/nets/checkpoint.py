@@ -1,18 +1,64 @@
-"""Reading checkpoints safely, part by part."""
+"""Networks in checkpoints: each describes itself, and is made again without its training module."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from acr_lightning.class_names import build
 from acr_lightning.errors import UserError
+from acr_lightning.nets.described import Described
+
+# Keys of a checkpoint: how the network is made, and which attribute of the LightningModule it was.
+NETWORK, PART = "network", "network_part"
+
+Network = TypeVar("Network", bound=Described)
 
 
-def read_checkpoint(path: str | Path, key: str, made_by: str) -> dict[str, Any]:
+def describe_in(checkpoint: dict[str, Any], network: Described, part: str) -> None:
+    """Write into a checkpoint what `load_network` needs.
+
+    Args:
+        checkpoint: that Lightning is about to save.
+        network: an attribute of the LightningModule.
+        part: its name.
+    """
+    checkpoint.update({NETWORK: network.description(), PART: part})
+
+
+def load_network(path: str | Path, kind: type[Network], made_by: str) -> Network:
+    """The trained network of a checkpoint, in eval mode.
+
+    Args:
+        path: of the checkpoint.
+        kind: what the network must be.
+        made_by: the command that makes such checkpoints, for messages.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds no such network.
+    """
+    checkpoint = read_checkpoint(path, made_by)
+    network = _made(checkpoint[NETWORK], f"{path}: {NETWORK}")
+    if not isinstance(network, kind):
+        raise UserError(f"{path}: holds a {type(network).__name__}, not a checkpoint of `{made_by}`")
+    load_part(network, checkpoint, checkpoint[PART])
+    return network.eval()
+
+
+def _made(node: dict[str, Any], where: str) -> Any:
+    """What `Described.description` describes, the modules among its arguments first."""
+    arguments = {
+        name: _made(value, where) if isinstance(value, dict) and "class_path" in value else value
+        for name, value in node["init_args"].items()
+    }
+    return build({"class_path": node["class_path"], "init_args": arguments}, where)
+
+
+def read_checkpoint(path: str | Path, made_by: str) -> dict[str, Any]:
     """Read a checkpoint on the CPU, without unpickling code.
 
     Raises:
-        UserError: the file is missing, damaged, or lacks `key`.
+        UserError: the file is missing, damaged, or describes no network.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint; run `{made_by}` first")
@@ -20,7 +66,7 @@ def read_checkpoint(path: str | Path, key: str, made_by: str) -> dict[str, Any]:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, zipfile and pickle each raise their own
         raise UserError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
-    if key not in checkpoint:
+    if not isinstance(checkpoint, dict) or not {NETWORK, PART, "state_dict"} <= checkpoint.keys():
         raise UserError(f"{path}: not a checkpoint of `{made_by}`")
     return checkpoint
 

@@ -1,47 +1,101 @@
-"""The classifier C: a backbone whose last layer is the CAM."""
+"""The contract of a classifier, and the usual one: a backbone whose last layer is the CAM."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acr_lightning.nets.backbone import Backbone, Taps
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.described import Described
 
 
 class ClassifierOutput(NamedTuple):
-    """What any classifier of this project gives.
+    """What any classifier gives.
 
     Attributes:
         cam_logits: `A`, `[B, K, h, w]`.
-        class_logits: the spatial mean of `A`, `[B, K]`.
-        taps: the backbone's three feature maps.
+        class_logits: `[B, K]`; they need not be the mean of the CAM.
+        features: maps that the CAM was made from, finest first, `[B, channels[i], h_i, w_i]`.
     """
 
     cam_logits: Tensor
     class_logits: Tensor
-    taps: Taps
+    features: Sequence[Tensor]
 
 
-class CamClassifier(nn.Module):
-    """Backbone → 1×1 convolution → ReLU → 1×1 convolution = CAM logits; their mean = class logits (FACTS §1).
+class Classifier(Described, ABC):
+    """What training methods and stage `cam` ask of a network; a network of one's own subclasses this.
+
+    Attributes:
+        num_classes: K, without background.
+        channels: of the features, finest first.
+        multiple: sides of the images that it takes are multiples of this.
+    """
+
+    num_classes: int
+    channels: Sequence[int]
+    multiple: int = 1
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> ClassifierOutput:
+        """Normalised images `[B, 3, H, W]` to CAM logits, class logits and features."""
+
+    @abstractmethod
+    def normalise(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
+
+    def pretrained_parameters(self) -> Iterable[nn.Parameter]:
+        """Those that start from pretrained weights, and learn at a rate of their own."""
+        return ()
+
+    def classification_loss(self, output: ClassifierOutput, tags: Tensor) -> Tensor:
+        """The loss against the tags `[B, K]`: binary cross entropy, the mean over images and classes."""
+        return F.binary_cross_entropy_with_logits(output.class_logits, tags)
+
+    def cam(self, image: Tensor) -> Tensor:
+        """Normalised images to the maps that stage `cam` enlarges, `[B, K, h, w]`; what is below 0 in them is cut."""
+        return self(image).cam_logits
+
+
+class CamClassifier(Classifier):
+    """Backbone → 1×1 convolution → ReLU → 1×1 convolution = CAM logits; their mean = class logits (ACR, section 3).
 
     Args:
-        backbone: the feature extractor.
-        num_classes: K, without background.
+        num_classes: K, without background (taken from the data set).
+        backbone: a timm CNN or `resnet38d`.
+        weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
+        output_stride: of the backbone: 8, 16 or 32; null is its own.
+        freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
         width: channels between the two convolutions.
     """
 
-    def __init__(self, backbone: Backbone, num_classes: int, width: int = 256) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: str = "resnet38d",
+        weights: str | None = None,
+        output_stride: int | None = None,
+        freeze_batchnorm: bool = True,
+        width: int = 256,
+    ) -> None:
         super().__init__()
-        self.backbone = backbone
         self.num_classes = num_classes
-        self.reduce = nn.Conv2d(backbone.channels[-1], width, 1, bias=False)
+        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True)
+        self.channels = self.backbone.channels
+        self.reduce = nn.Conv2d(self.channels[-1], width, 1, bias=False)
         self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
         for layer in (self.reduce, self.classify):
             nn.init.xavier_uniform_(layer.weight)
 
-    def forward(self, image: Tensor) -> ClassifierOutput:
-        """Normalised images `[B, 3, H, W]` to CAM, class logits and taps."""
-        taps = self.backbone(image)
-        cam_logits = self.classify(F.relu(self.reduce(taps.final)))
-        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), taps)
+    def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
+        return self.backbone.normalise(image)
+
+    def pretrained_parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
+        return self.backbone.parameters()
+
+    def forward(self, image: Tensor) -> ClassifierOutput:  # noqa: D102
+        features = self.backbone(image)
+        cam_logits = self.classify(F.relu(self.reduce(features[-1])))
+        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), features)

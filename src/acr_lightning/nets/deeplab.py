@@ -9,13 +9,14 @@ from torch.nn import functional as F
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.described import Described
 
 HeadName = Literal["v1_large_fov", "v2", "v3plus"]
 # Dilations of each head at output stride 8 and above, as published.
 RATES: dict[HeadName, tuple[int, ...]] = {"v1_large_fov": (12,), "v2": (6, 12, 18, 24), "v3plus": (6, 12, 18)}
 
 
-class DeepLab(nn.Module):
+class DeepLab(Described):
     """A backbone and one of DeepLab's heads; the logits have the stride of what the head works on.
 
     Args:

@@ -5,9 +5,10 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from acr_lightning.errors import UserError
-from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.nets.masked_convolution import masked_convolution
 from acr_lightning.nets.upsampled_convolution import UpsampledConvolution
 
@@ -21,9 +22,9 @@ class Features(NamedTuple):
     without that.
     """
 
-    stage4: Tensor
-    stage6: Tensor
-    last: Tensor
+    early: Tensor
+    middle: Tensor
+    final: Tensor
 
     def detach(self) -> "Features":
         """`sg(f)`."""
@@ -35,11 +36,11 @@ class Encoded(NamedTuple):
 
     Attributes:
         features: `f`.
-        class_logits: of R's own head, `[B, K]`.
+        classified: what R's own head makes of them.
     """
 
     features: Features
-    class_logits: Tensor
+    classified: ClassifierOutput
 
 
 class Reconstructor(nn.Module):
@@ -52,13 +53,13 @@ class Reconstructor(nn.Module):
         stride: the decoder works at 1/stride of the image (1 in the paper).
     """
 
-    def __init__(self, encoder: CamClassifier, depth: int = 8, width: int = 64, stride: int = 1) -> None:
+    def __init__(self, encoder: Classifier, depth: int = 8, width: int = 64, stride: int = 1) -> None:
         super().__init__()
         self.encoder = encoder
         self.stride = stride
         self.side = nn.ModuleList(
             nn.Conv2d(channels, out, 1, bias=False)
-            for channels, out in zip(encoder.backbone.channels, SIDE_CHANNELS, strict=True)
+            for channels, out in zip(encoder.channels, SIDE_CHANNELS, strict=True)
         )
         self.decoder = UNetDecoder(sum(SIDE_CHANNELS), depth, width)
 
@@ -66,12 +67,26 @@ class Reconstructor(nn.Module):
         """The decoder's height and width for images `[B, 3, H, W]`."""
         return image.shape[-2] // self.stride, image.shape[-1] // self.stride
 
+    def normalise(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in `[0, 1]` to the range that the encoder was trained with."""
+        return self.encoder.normalise(image)
+
+    def pixels(self, image: Tensor) -> Tensor:
+        """`x`: what the decoder regresses of images `[B, 3, H, W]` in `[0, 1]`, at its working size."""
+        size = self.working_size(image)
+        normalised = self.normalise(image)
+        return normalised if image.shape[-2:] == size else F.interpolate(normalised, size, mode="area")
+
+    def photo(self, pixels: Tensor) -> Tensor:
+        """What `pixels` undoes: painted `[B, 3, h, w]` back to `[0, 1]`, for the eye."""
+        black, white = (self.normalise(torch.full_like(pixels[:1, :, :1, :1], value)) for value in (0.0, 1.0))
+        return (pixels - black) / (white - black)
+
     def encode(self, image: Tensor) -> Encoded:
-        """Normalised images `[B, 3, H, W]` to features and class logits."""
-        output = self.encoder(image)
-        return Encoded(
-            Features(*(side(tap) for side, tap in zip(self.side, output.taps, strict=True))), output.class_logits
-        )
+        """Normalised images `[B, 3, H, W]` to features and R's own classification."""
+        output: ClassifierOutput = self.encoder(image)
+        sides = (side(features) for side, features in zip(self.side, output.features, strict=True))
+        return Encoded(Features(*sides), output)
 
     def decode(self, *fed: tuple[Features, Sequence[Tensor]]) -> tuple[Tensor, ...]:
         """`dec(f·keep)` for all masks, in one batched call (no layer of the decoder mixes images).
@@ -143,7 +158,7 @@ class UNetDecoder(nn.Module):
         if height % self.multiple or width % self.multiple:
             raise UserError(
                 f"the decoder's input is {width}×{height}, not a multiple of {self.multiple}; "
-                "change crop, decoder_stride or decoder_depth"
+                "change crop, reconstructor.stride or reconstructor.depth"
             )
         weight = cast(nn.Conv2d, cast(nn.Sequential, self.down[0])[0]).weight
         convolved = [masked_convolution(weight, maps, keep).flatten(0, 1) for maps, keep in fed]

@@ -15,9 +15,8 @@ from torch.nn import functional as F
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.labels.crf import PRESETS, CrfName, dense_crf
-from acr_lightning.nets.checkpoint import load_part, read_checkpoint
+from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.segment.module import NetworkConfig
 from acr_lightning.segment.sliding_window import sliding_window
 
 
@@ -27,10 +26,7 @@ def load_network(path: str | Path) -> DeepLab:
     Raises:
         UserError: the file is missing, damaged, or no such checkpoint.
     """
-    checkpoint = read_checkpoint(path, "network_config", made_by="acr segment")
-    network = NetworkConfig(**checkpoint["network_config"]).build()
-    load_part(network, checkpoint, "network")
-    return network.eval()
+    return checkpoints.load_network(path, DeepLab, made_by="acr segment")
 
 
 class NetworkInference(LightningModule):

@@ -1,6 +1,6 @@
 """The segmentation network as a LightningModule, trained on pseudo-labels."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -9,25 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.deeplab import DeepLab, HeadName
 from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
 from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
-
-
-class NetworkConfig(NamedTuple):
-    """All that it takes to build the network; see `Segmenter` for the meaning."""
-
-    num_classes: int
-    backbone: str
-    output_stride: int | None
-    freeze_batchnorm: bool
-    head: HeadName
-    rates: tuple[int, ...] | None
-
-    def build(self, weights: str | None = None) -> DeepLab:
-        """A new network; `weights` as in `Backbone`."""
-        backbone = Backbone(self.backbone, weights, self.output_stride, self.freeze_batchnorm)
-        return DeepLab(backbone, self.num_classes + 1, self.head, self.rates)
 
 
 class Segmenter(LightningModule):
@@ -71,10 +56,8 @@ class Segmenter(LightningModule):
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
-        self.network_config = NetworkConfig(
-            num_classes, backbone, output_stride, freeze_batchnorm, head, tuple(rates) if rates else None
-        )
-        self.network = self.network_config.build(weights)
+        features = Backbone(backbone, weights, output_stride, freeze_batchnorm)
+        self.network = DeepLab(features, num_classes + 1, head, rates)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss at the labels' size; 255 is not counted."""
@@ -91,7 +74,7 @@ class Segmenter(LightningModule):
         """One optimiser; the poly schedule steps once a batch."""
         options = self.options
         groups = parameter_groups(
-            self.network, self.network.backbone, options.lr, options.weight_decay, options.new_layer_factor
+            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay, options.new_layer_factor
         )
         optimizer = make_optimizer(options.optimizer, groups, options.momentum)
         schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
@@ -99,5 +82,5 @@ class Segmenter(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build and to use the network without this module and without the data set."""
-        checkpoint["network_config"] = self.network_config._asdict()
+        describe_in(checkpoint, self.network, "network")
         checkpoint["class_names"] = list(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]

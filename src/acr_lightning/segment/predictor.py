@@ -59,7 +59,7 @@ class Predictor:
     ) -> None:
         checkpoint = Path(run) / "segment" / "last.ckpt"
         self.network = load_network(checkpoint).to(device)
-        names = read_checkpoint(checkpoint, "class_names", made_by="acr segment")["class_names"]
+        names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
         self.label_names: tuple[str, ...] = ("background", *names)
         self.device, self.scales, self.flip = device, tuple(scales), flip
         self.long_side = long_side or _tested_long_side(Path(run))

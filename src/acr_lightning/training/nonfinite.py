@@ -1,41 +1,56 @@
-"""What happens when a loss is not a finite number."""
+"""What happens when a loss is not a finite number, without asking the device at every step."""
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
 
 from acr_lightning.errors import UserError
 
 
-class NonFiniteGuard:
-    """Counts the updates that are skipped because their loss is not finite, and stops a run that cannot recover.
+class NonFinite:
+    """Takes the gradient out of updates whose loss is not finite, counts them, and stops a run that cannot recover.
 
     Args:
-        limit: how many in a row, of one network, are too many.
+        limit: how many in a row, of one update, are too many.
+
+    Attributes:
+        skipped: how many there were, by the update's name.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.skipped: Counter[str] = Counter()
-        self._in_a_row: Counter[str] = Counter()
+        self.skipped: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.long))
+        self._in_a_row: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.long))
 
-    def allows(self, update: str, finite: bool, where: str) -> bool:
-        """Whether to do an update.
+    def leave_out(self, update: str, finite: Tensor, parameters: Iterable[nn.Parameter]) -> None:
+        """Set the gradients to 0 if the loss is not finite; all on the device.
 
         Args:
-            update: its name, `ru` or `cu`.
-            finite: whether its loss is finite, on all devices.
-            where: epoch and batch, for the message.
+            update: its name.
+            finite: whether its loss is finite, on all devices: a bool without dimensions.
+            parameters: whose gradients may be touched.
+        """
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(~finite, 0.0)
+        self.skipped[update] = self.skipped[update].to(finite.device) + ~finite
+        self._in_a_row[update] = (self._in_a_row[update].to(finite.device) + 1) * ~finite
+
+    def stop_if_hopeless(self, where: str) -> None:
+        """Ask the device how it went.
+
+        Args:
+            where: epoch, for the message.
 
         Raises:
-            UserError: too many in a row were not.
+            UserError: too many in a row were not finite.
         """
-        if finite:
-            self._in_a_row[update] = 0
-            return True
-        self.skipped[update] += 1
-        self._in_a_row[update] += 1
-        if self._in_a_row[update] >= self.limit:
-            raise UserError(
-                f"fit: the loss of {update} was not finite {self.limit} times in a row, last in {where}; "
-                "lower model.lr, set model.gradient_clip_val, or set trainer.precision to bf16-mixed or 32-true"
-            )
-        return False
+        for update, count in self._in_a_row.items():
+            if count >= self.limit:
+                raise UserError(
+                    f"fit: the loss of {update} was not finite {int(count)} times in a row, last in {where}; lower "
+                    "model.optimizer.lr, set model.optimizer.gradient_clip_val, or set trainer.precision to "
+                    "bf16-mixed or 32-true"
+                )

@@ -1,17 +1,22 @@
 """Optimisers of this field: groups of parameters with rates of their own, a poly schedule by iteration."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from timm.optim._optim_factory import create_optimizer_v2, list_optimizers
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
+
+from acr_lightning.errors import UserError, nearest
 
 OptimizerName = Literal["sgd", "adamw"]
 
 
 def parameter_groups(
     module: nn.Module,
-    pretrained: nn.Module,
+    pretrained: Iterable[nn.Parameter],
     lr: float,
     weight_decay: float,
     new_layer_factor: float = 10.0,
@@ -22,17 +27,17 @@ def parameter_groups(
 
     Args:
         module: whose parameters are trained.
-        pretrained: the part of it that starts from ImageNet weights.
+        pretrained: those that start from pretrained weights.
         lr: of pretrained weights.
         weight_decay: of weights; biases have none.
-        new_layer_factor: times `lr` for layers outside `pretrained`.
+        new_layer_factor: times `lr` for those that are not `pretrained`.
         bias_factor: times that for biases.
         transposed_factor: the same for transposed convolutions; None treats them as other new layers.
 
     Returns:
         Optimiser groups.
     """
-    old = {id(parameter) for parameter in pretrained.parameters()}
+    old = {id(parameter) for parameter in pretrained}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for part in module.modules():
         for name, parameter in part.named_parameters(recurse=False):
@@ -46,13 +51,59 @@ def parameter_groups(
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
 
 
-def make_optimizer(name: OptimizerName, groups: list[dict[str, Any]], momentum: float) -> torch.optim.Optimizer:
-    """SGD with momentum, or AdamW (which takes no momentum)."""
+def make_optimizer(name: str, groups: list[dict[str, Any]], momentum: float) -> torch.optim.Optimizer:
+    """SGD with momentum, AdamW (which takes no momentum), or one of timm's by its name.
+
+    Raises:
+        UserError: there is no such optimiser.
+    """
     if name == "adamw":
         return torch.optim.AdamW(groups)
-    return torch.optim.SGD(groups, lr=groups[0]["lr"], momentum=momentum)
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=groups[0]["lr"], momentum=momentum)
+    known = [str(one) for one in list_optimizers()]
+    if name not in known:
+        raise UserError(f"optimizer: timm knows no '{name}'.{nearest(name, known)} Known: {', '.join(known)}")
+    return create_optimizer_v2(groups, opt=name, lr=groups[0]["lr"], momentum=momentum)
 
 
 def poly_schedule(optimizer: torch.optim.Optimizer, total_steps: int, power: float = 0.9) -> LambdaLR:
     """`lr · (1 − step/total)^power`, stepped once a batch; from the last of `total_steps` on it stays as it is."""
     return LambdaLR(optimizer, lambda step: (1 - min(step, total_steps - 1) / total_steps) ** power)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How a network is trained by one optimiser.
+
+    Args:
+        name: `sgd`, `adamw`, or any optimiser that `timm.optim.list_optimizers()` knows.
+        lr: of pretrained weights; biases get twice as much.
+        new_layer_factor: times `lr` for layers that start from random weights.
+        transposed_factor: the same for transposed convolutions; null treats them as other new layers.
+        schedule_epochs: length of the poly schedule, after which the rate stays at its last value; null: the whole run.
+        momentum: of SGD.
+        weight_decay: of weights; biases have none.
+        gradient_clip_val: largest gradient norm of each network; null leaves gradients alone.
+    """
+
+    name: str = "sgd"
+    lr: float = 0.01
+    new_layer_factor: float = 10.0
+    transposed_factor: float | None = None
+    schedule_epochs: int | None = None
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    gradient_clip_val: float | None = None
+
+    def build(self, module: nn.Module, pretrained: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimiser of a network; `pretrained` are its parameters that start from pretrained weights.
+
+        Raises:
+            UserError: there is no such optimiser.
+        """
+        groups = parameter_groups(
+            module, pretrained, self.lr, self.weight_decay, self.new_layer_factor,
+            transposed_factor=self.transposed_factor,
+        )  # fmt: skip
+        return make_optimizer(self.name, groups, self.momentum)

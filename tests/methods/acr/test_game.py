@@ -35,8 +35,8 @@ def follow(logits, steps, target, non_target):
         segment = target_segment(logits, tags, chosen, size)
         segments.append(segment.detach())
         terms = cu_loss(
-            logits.mean((2, 3)), tags, IMAGE, paint(segment), paint(1 - segment), segment,
-            target_wins(logits, chosen, size),
+            classification=torch.zeros(()), image=IMAGE, from_target=paint(segment),
+            from_non_target=paint(1 - segment), segment=segment, wins=target_wins(logits, chosen, size),
         )  # fmt: skip
         (gradient,) = torch.autograd.grad(target * terms.target + non_target * terms.non_target, logits)
         # Nothing becomes brighter than the brightest: the normalisation would only scale everything else down.

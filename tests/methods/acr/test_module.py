@@ -1,38 +1,39 @@
 """The two updates of the LightningModule: who gets gradient, who stays still, and what a batch does."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision
+from tiny_acr import ADAMW, tiny_acr
 from torch.nn import functional as F
 
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.cu_loss import CUWeights
 from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.phases import phase
+from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
+from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.step_seed import StepDraws, StepSeed
+
+SGD = OptimizerSettings(lr=0.05)
 
 
 def tiny(**options):
-    settings = dict(
-        backbone="tiny_resnet", freeze_batchnorm=False, decoder_depth=3, decoder_width=8, decoder_stride=2, srf=4,
-        optimizer="adamw", lr=1e-3, new_layer_factor=1.0,
-    )  # fmt: skip
-    return ACR(3, **{**settings, **options})
+    return tiny_acr(3, freeze_batchnorm=False, **options)
 
 
 def batch_of(size=32, count=2):
     generator = torch.Generator().manual_seed(5)
-    return torch.randn(count, 3, size, size, generator=generator), torch.tensor([[1.0, 0, 1], [0, 1, 0]])[:count]
+    return torch.rand(count, 3, size, size, generator=generator), torch.tensor([[1.0, 0, 1], [0, 1, 0]])[:count]
 
 
 def step_of(target=(0, 1)):
     return StepInput(*batch_of(), torch.tensor(target))
-
-
-def ru_of(acr, step):
-    return acr.reconstructor_update(step, *acr.removed(step))[0]
 
 
 def paint(reconstructor, features, keep):
@@ -47,7 +48,7 @@ def gradients(module):
 
 def test_ru_gives_no_gradient_to_the_classifier():
     acr = tiny()
-    ru_of(acr, step_of()).total().backward()
+    acr.reconstructor_update(step_of()).total(RUWeights()).backward()
     assert gradients(acr.classifier) == []
     assert sum(gradient.abs().sum() for gradient in gradients(acr.reconstructor.encoder)) > 0
     assert all(parameter.grad is not None for parameter in acr.reconstructor.decoder.parameters())
@@ -55,7 +56,7 @@ def test_ru_gives_no_gradient_to_the_classifier():
 
 def test_ru_whole_term_does_not_train_the_encoder():
     acr = tiny()
-    ru_of(acr, step_of()).whole.backward()
+    acr.reconstructor_update(step_of()).whole.backward()
     still = [*gradients(acr.reconstructor.encoder), *gradients(acr.reconstructor.side)]
     assert all(gradient.abs().max() == 0 for gradient in still)
     assert sum(gradient.abs().sum() for gradient in gradients(acr.reconstructor.decoder)) > 0
@@ -64,7 +65,7 @@ def test_ru_whole_term_does_not_train_the_encoder():
 def test_cu_gradient_reaches_the_classifier_through_the_segment_only():
     acr = tiny()
     acr.reconstructor.requires_grad_(False)  # as `toggled_optimizer` does
-    cu, _ = acr.classifier_update(step_of())
+    cu = acr.classifier_update(step_of())
     (cu.target + cu.non_target).backward()
     assert gradients(acr.reconstructor) == []
     assert acr.classifier.classify.weight.grad.abs().sum() > 0
@@ -77,7 +78,7 @@ def test_frozen_networks_keep_their_batchnorm():
         return torch.cat([value.flatten() for name, value in module.state_dict().items() if "running" in name])
 
     before = statistics(acr.classifier), statistics(acr.reconstructor)
-    ru_of(acr, step_of())
+    acr.reconstructor_update(step_of())
     assert torch.equal(statistics(acr.classifier), before[0])
     middle = statistics(acr.reconstructor)
     assert not torch.equal(middle, before[1])
@@ -103,32 +104,33 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
             maps.append(s)
         return F.interpolate(torch.stack(maps)[:, None], (16, 16), mode="bilinear", align_corners=False)
 
-    x = F.avg_pool2d(image, 2)
+    inputs = classifier.normalise(image)
+    x = F.avg_pool2d(inputs, 2)
     classifier.eval()
-    segment = norm_and_pick(classifier(image).cam_logits).detach()
-    f, logits = reconstructor.encode(image)
+    segment = norm_and_pick(classifier(inputs).cam_logits).detach()
+    f, classified = reconstructor.encode(inputs)
     terms = [
-        F.binary_cross_entropy_with_logits(logits, tags),
+        F.binary_cross_entropy_with_logits(classified.class_logits, tags),
         (paint(reconstructor, [side.detach() for side in f], torch.ones_like(segment)) - x).abs().mean(),
         (segment * (paint(reconstructor, f, 1 - segment) - x)).abs().mean(),
         ((1 - segment) * (paint(reconstructor, f, segment) - x)).abs().mean(),
     ]
     wanted = terms[0] + 0.2 * terms[1] + 0.3 * terms[2] + 0.5 * terms[3]
-    got = ru_of(acr, step_of(target))
+    got = acr.reconstructor_update(step_of(target))
     # BatchNorm in the encoder sees the same batch in both, so its statistics do not matter in train mode.
-    assert got.total().item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert got.total(RUWeights()).item() == pytest.approx(wanted.item(), abs=1e-5)
     names = [name for name, _ in reconstructor.named_parameters()]
     first = torch.autograd.grad(wanted, list(reconstructor.parameters()), allow_unused=True)
-    second = torch.autograd.grad(got.total(), list(reconstructor.parameters()), allow_unused=True)
+    second = torch.autograd.grad(got.total(RUWeights()), list(reconstructor.parameters()), allow_unused=True)
     for name, one, two in zip(names, first, second, strict=True):
         assert (one is None) == (two is None), name
         assert one is None or torch.allclose(one, two, atol=1e-5), name
 
     reconstructor.eval()
     with torch.no_grad():
-        f, _ = reconstructor.encode(image)
+        f, _ = reconstructor.encode(inputs)
     classifier.train()
-    logits = classifier(image).cam_logits
+    logits = classifier(inputs).cam_logits
     segment = norm_and_pick(logits)
     wins = (F.interpolate(logits, (16, 16), mode="bilinear").argmax(1) == torch.tensor(target)[:, None, None])[:, None]
     beyond = segment.detach() == 0
@@ -137,11 +139,11 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
         - 0.8 * (beyond * (paint(reconstructor, f, segment) - x)).abs().mean()
         - 0.3 * (segment.detach() * wins * (paint(reconstructor, f, 1 - segment) - x)).abs().mean()
     )
-    got, _ = acr.classifier_update(step_of(target))
-    assert got.total().item() == pytest.approx(wanted.item(), abs=1e-5)
+    got = acr.classifier_update(step_of(target))
+    assert got.total(CUWeights()).item() == pytest.approx(wanted.item(), abs=1e-5)
     for one, two in zip(
         torch.autograd.grad(wanted, list(classifier.parameters())),
-        torch.autograd.grad(got.total(), list(classifier.parameters())),
+        torch.autograd.grad(got.total(CUWeights()), list(classifier.parameters())),
         strict=True,
     ):
         assert torch.allclose(one, two, atol=1e-5)
@@ -181,8 +183,7 @@ def trainer(path, epochs, **options):
 
 
 def test_fit_counts_both_optimisers_and_ends_its_schedules(tmp_path, shapes):
-    acr = tiny()
-    acr = ACR(**{**acr.hparams, "num_classes": 4})
+    acr = tiny_acr(freeze_batchnorm=False)
     data = TaggedImages(shapes, crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
     run = trainer(tmp_path, 2)
     run.fit(acr, data)
@@ -199,10 +200,8 @@ def shapes_data(shapes, **options):
 
 
 def four_classes(**options):
-    """As `tiny`, for the classes of `shapes`, with frozen BatchNorm as in the paper."""
-    hyper_parameters = tiny(freeze_batchnorm=True, decoder_depth=2, **options).hparams
     torch.manual_seed(1)
-    return ACR(**{**hyper_parameters, "num_classes": 4})
+    return tiny_acr(depth=2, **options)
 
 
 def fitted(path, shapes, epochs=1, callbacks=(), data=None, **options):
@@ -218,7 +217,7 @@ def difference(one, two):
 
 def test_micro_batches_are_the_same_step(tmp_path, shapes):
     # SGD: Adam would blow up rounding where a gradient is next to nothing.
-    options = {"optimizer": "sgd", "lr": 0.05}
+    options = {"optimizer": SGD}
     whole = fitted(tmp_path, shapes, **options)
     parts = fitted(tmp_path, shapes, micro_batches=4, **options)
     assert difference(whole, four_classes(**options)) > 1e-3
@@ -232,7 +231,7 @@ def test_micro_batches_must_divide(tmp_path, shapes):
 
 def test_reuse_is_the_same_step_for_a_reconstructor_that_stands_still(tmp_path, shapes):
     # With these weights RU has no gradient, and there is neither dropout nor moving BatchNorm: nothing can differ.
-    still = {"ru_whole": 0.0, "ru_target": 0.0, "ru_non_target": 0.0, "optimizer": "sgd", "lr": 0.05}
+    still = {"ru": RUWeights(0.0, 0.0, 0.0), "optimizer": SGD}
 
     class Still(ACR):
         def on_before_optimizer_step(self, optimizer):
@@ -241,37 +240,42 @@ def test_reuse_is_the_same_step_for_a_reconstructor_that_stands_still(tmp_path, 
 
     results = []
     for reuse in (False, True):
-        torch.manual_seed(1)
-        acr = Still(**{**four_classes(**still).hparams, "reuse_features": reuse})
+        acr = four_classes(kind=Still, reuse_features=reuse, **still)
         trainer(tmp_path, 1, callbacks=[StepSeed()]).fit(acr, shapes_data(shapes))
         results.append(acr)
     assert difference(results[0], four_classes(**still)) > 1e-3
     assert difference(*results) < 1e-6
 
 
-def test_a_loss_that_is_not_finite_skips_its_step(tmp_path, shapes):
-    class Broken(ACR):
-        def classifier_update(self, step, *rest):
-            terms, features = super().classifier_update(step, *rest)
-            bad = self.trainer.fit_loop.epoch_loop.batch_idx == 1
-            return terms._replace(classification=terms.classification * (float("nan") if bad else 1)), features
+class Broken(ACR):
+    """Its classifier's loss is not finite in some batches."""
 
-    acr = Broken(**four_classes().hparams)
-    run = trainer(tmp_path, 1)
-    run.fit(acr, shapes_data(shapes))
-    assert acr.guard.skipped == {"cu": 1}
-    assert run.global_step == 7  # of two optimisers, four batches
+    batches = (1,)
+
+    def classifier_update(self, step):
+        terms = super().classifier_update(step)
+        bad = self.trainer.fit_loop.epoch_loop.batch_idx in self.batches
+        return terms._replace(classification=terms.classification * (float("nan") if bad else 1))
+
+
+def test_a_loss_that_is_not_finite_changes_nothing_by_its_gradient(tmp_path, shapes):
+    # SGD without momentum and decay: without a gradient it stands still.
+    acr = four_classes(kind=Broken, optimizer=OptimizerSettings(lr=0.05, momentum=0.0, weight_decay=0.0))
+    Broken.batches, before = (0, 1, 2, 3), copy.deepcopy(acr.classifier.state_dict())
+    trainer(tmp_path, 1).fit(acr, shapes_data(shapes))
+    assert acr.nonfinite.skipped == {"ru": 0, "cu": 4}
+    assert all(torch.equal(value, before[name]) for name, value in acr.classifier.state_dict().items())
+    Broken.batches = (1,)
+    trainer(tmp_path, 1).fit(acr, shapes_data(shapes))
+    assert acr.nonfinite.skipped == {"ru": 0, "cu": 5}
     assert all(parameter.isfinite().all() for parameter in acr.parameters())
+    assert not torch.equal(acr.classifier.classify.weight, before["classify.weight"])
 
 
 def test_too_many_in_a_row_stop_the_run(tmp_path, shapes):
-    class Broken(ACR):
-        def classifier_update(self, step, *rest):
-            terms, features = super().classifier_update(step, *rest)
-            return terms._replace(classification=terms.classification * float("inf")), features
-
-    acr = Broken(**{**four_classes().hparams, "max_nonfinite": 3})
-    with pytest.raises(UserError, match=r"loss of cu was not finite 3 times in a row.*lower model\.lr"):
+    acr = four_classes(kind=Broken, max_nonfinite=3)
+    Broken.batches = (0, 1, 2)
+    with pytest.raises(UserError, match=r"loss of cu was not finite 3 times in a row.*lower model\.optimizer\.lr"):
         trainer(tmp_path, 1).fit(acr, shapes_data(shapes))
 
 
@@ -284,9 +288,9 @@ def test_resumed_in_the_middle_of_an_epoch_equals_uninterrupted(tmp_path, shapes
                 trainer.save_checkpoint(tmp_path / "middle.ckpt")
 
     def run(callbacks, **options):
-        acr, run = tiny(decoder_depth=4, decoder_stride=1), trainer(tmp_path, 3, callbacks=[StepSeed(), *callbacks])
+        acr = tiny_acr(freeze_batchnorm=False, depth=4, stride=1)
+        run = trainer(tmp_path, 3, callbacks=[StepSeed(), *callbacks])
         assert any(isinstance(module, torch.nn.Dropout) for module in acr.modules())
-        acr = ACR(**{**acr.hparams, "num_classes": 4})
         run.fit(acr, shapes_data(shapes, num_workers=workers), **options)
         return run, acr
 
@@ -313,7 +317,7 @@ def test_clipping_acts_on_the_real_gradient(tmp_path, shapes, precision):
             parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
 
-    acr = Watched(**{**tiny().hparams, "num_classes": 4, "gradient_clip_val": 1e-3})
+    acr = tiny_acr(kind=Watched, optimizer=replace(ADAMW, gradient_clip_val=1e-3))
     trainer(tmp_path, 1, **precision).fit(acr, shapes_data(shapes))
     assert len(norms) == 8
     norms = [norm for norm in norms if norm == norm and norm > 0]  # the scaler's first steps may overflow

@@ -4,25 +4,24 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from PIL import Image
+from tiny_acr import tiny_acr
 
 from acr_lightning.cam.seed_scores import SeedScores
 from acr_lightning.data.datamodule import TaggedImages
-from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.monitor import COLUMNS, ReconstructionMonitor, watch
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.nets.reconstructor import Features
 
-OPTIONS = dict(num_classes=4, backbone="tiny_resnet", decoder_depth=3, decoder_width=8, decoder_stride=2, srf=4)
-
 
 def test_values_by_loops():
-    acr = ACR(**OPTIONS).eval()
+    acr = tiny_acr().eval()
     torch.nn.init.uniform_(acr.classifier.classify.weight, 0, 0.1)
-    step = StepInput(torch.randn(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]]), torch.tensor([2, 1]))
+    step = StepInput(torch.rand(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]]), torch.tensor([2, 1]))
     with torch.no_grad():
         values, picture = watch(acr, step)
-        logits = acr.classifier(step.image).cam_logits
-        features, _ = acr.reconstructor.encode(step.image)
+        inputs = acr.classifier.normalise(step.image)
+        logits = acr.classifier(inputs).cam_logits
+        features, _ = acr.reconstructor.encode(inputs)
         painted = []
         for i, target in enumerate((2, 1)):
             a = logits[i, target].clamp(min=0)
@@ -30,7 +29,7 @@ def test_values_by_loops():
             s = torch.nn.functional.interpolate(s[None, None], (16, 16), mode="bilinear", align_corners=False)
             one = Features(*(side[i : i + 1] for side in features))
             outside, inside = (acr.reconstructor.decode((one, [keep]))[0] for keep in (1 - s, s))
-            painted.append((s, outside, inside, torch.nn.functional.avg_pool2d(step.image[i : i + 1], 2)))
+            painted.append((s, outside, inside, torch.nn.functional.avg_pool2d(inputs[i : i + 1], 2)))
     wanted = {"cam_area": 0.0, "inferability": 0.0, "error_outside": 0.0}
     area = sum(float(s.sum()) for s, *_ in painted)
     for s, outside, inside, x in painted:
@@ -47,7 +46,7 @@ def test_watching_changes_nothing(tmp_path, shapes, strategy):
     states, watched = [], [ReconstructionMonitor(tmp_path / "monitor", photos=3), SeedScores(photos=2)]
     for callbacks in ([], watched):
         torch.manual_seed(0)
-        acr = ACR(**OPTIONS, strategy=strategy, freeze_batchnorm=False)
+        acr = tiny_acr(strategy=strategy, freeze_batchnorm=False)
         trainer = Trainer(
             default_root_dir=tmp_path, max_epochs=2, accelerator="cpu", devices=1, logger=False, callbacks=callbacks,
             enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from acr_lightning.methods.acr.srf import removal_mask, removal_probability
+from acr_lightning.methods.acr.srf import SRF, removal_mask
 
 
 def test_probability_grows_by_epoch():
-    assert [removal_probability(epoch) for epoch in (0, 1, 40)] == pytest.approx([0.20, 0.21, 0.60])
-    assert removal_probability(500) == 1
+    assert [SRF().probability(epoch) for epoch in (0, 1, 40)] == pytest.approx([0.20, 0.21, 0.60])
+    assert SRF().probability(500) == 1
 
 
 def test_mask_by_hand():

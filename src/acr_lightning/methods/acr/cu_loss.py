@@ -1,9 +1,24 @@
 """The classifier's update (CU): make a CAM whose two segments cannot be guessed from each other."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class CUWeights:
+    """Weights of CU's terms, and where the first of them is scored; the defaults are the release's.
+
+    Args:
+        target: of `L_t`.
+        non_target: of `L_nt`.
+        outside: `L_t` is scored where S is at most this; 0 in the paper.
+    """
+
+    target: float = 0.8
+    non_target: float = 0.3
+    outside: float = 0.0
 
 
 class CULoss(NamedTuple):
@@ -19,14 +34,14 @@ class CULoss(NamedTuple):
     target: Tensor
     non_target: Tensor
 
-    def total(self, target: float = 0.8, non_target: float = 0.3) -> Tensor:
-        """The weighted sum; the defaults are the release's."""
-        return self.classification + target * self.target + non_target * self.non_target
+    def total(self, weights: CUWeights) -> Tensor:
+        """The weighted sum."""
+        return self.classification + weights.target * self.target + weights.non_target * self.non_target
 
 
 def cu_loss(
-    class_logits: Tensor,
-    tags: Tensor,
+    *,
+    classification: Tensor,
     image: Tensor,
     from_target: Tensor,
     from_non_target: Tensor,
@@ -34,14 +49,13 @@ def cu_loss(
     wins: Tensor,
     outside: float = 0.0,
 ) -> CULoss:
-    """CU's three terms, means over all elements (FACTS §1).
+    """CU's three terms; those of the images are means over all elements (FACTS §1).
 
     `L_t = −mean |1[S ≤ outside]·(dec(f·S) − x)|`, `L_nt = −mean |sg(S)·1[argmax A = t]·(dec(f·(1 − S)) − x)|`. The
     gradient reaches the classifier through the segment that was fed, never through the weight of the error.
 
     Args:
-        class_logits: of the classifier, `[B, K]`.
-        tags: `y`, `[B, K]`.
+        classification: the classifier's own loss.
         image: `x`, normalised, `[B, 3, H, W]`.
         from_target: `dec(f·S)`, `[B, 3, H, W]`.
         from_non_target: `dec(f·(1 − S))`, `[B, 3, H, W]`.
@@ -52,7 +66,7 @@ def cu_loss(
     beyond = (segment.detach() <= outside).to(image.dtype)
     inside = segment.detach() * wins
     return CULoss(
-        classification=F.binary_cross_entropy_with_logits(class_logits, tags),
+        classification=classification,
         target=-(beyond * (from_target - image)).abs().mean(),
         non_target=-(inside * (from_non_target - image)).abs().mean(),
     )

@@ -1,7 +1,6 @@
 """What a researcher watches while ACR trains: how much the CAM covers, and how well its parts are guessed."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.methods.acr.module import ACR
-from acr_lightning.methods.acr.srf import removal_mask
+from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import draw_target, target_segment
 
@@ -67,7 +66,7 @@ class ReconstructionMonitor(Callback):
         tags = torch.stack([sample["tags"] for sample in batch]).to(acr.device)
         generator = torch.Generator().manual_seed(0)
         target = draw_target(tags, torch.rand(len(tags), generator=generator).to(tags.device))
-        return StepInput(acr.classifier.backbone.normalise(image), tags, target)
+        return StepInput(image, tags, target)
 
 
 def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8]]:
@@ -80,35 +79,30 @@ def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8
     Returns:
         Values by name, and one row of `COLUMNS` an image, `[B·h, 6·w, 3]` (photo and `S` only without a reconstructor).
     """
-    reconstructor = acr.reconstructor
+    R = acr.reconstructor
     height, width = step.image.shape[-2:]
-    size = (height, width) if reconstructor is None else reconstructor.working_size(step.image)
-    segment = target_segment(acr.classifier(step.image).cam_logits, step.tags, step.target, size)
+    size = (height, width) if R is None else R.working_size(step.image)
+    cam_logits = acr.classifier(acr.classifier.normalise(step.image)).cam_logits
+    segment = target_segment(cam_logits, step.tags, step.target, size)
     values = {"cam_area": float(segment.mean())}
-    image = F.interpolate(step.image, size, mode="area")
-    columns = [image, segment]
-    if reconstructor is not None:
-        generator, grid = torch.Generator().manual_seed(0), acr.options.srf or 1
-        cells = torch.rand(len(image), 1, grid, grid, generator=generator).to(image.device)
-        left = 1 - segment * removal_mask(cells, acr.options.srf_start if acr.options.srf else 1.0, size)
-        features, _ = reconstructor.encode(step.image)
-        everything = torch.ones_like(segment)
-        whole, remnants, target, outside = reconstructor.decode((features, [everything, left, segment, 1 - segment]))
-        values["error_whole"] = float((whole - image).abs().mean())
-        values["inferability"] = _mean_error(outside - image, segment)
-        values["error_outside"] = _mean_error(target - image, 1 - segment)
-        columns += [image * left, remnants, target, outside]
-    backbone = acr.classifier.backbone
-    shown = [column.expand(-1, 3, -1, -1) if column is segment else _colours(column, backbone) for column in columns]
-    rows = torch.cat(shown, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
+    photo = F.interpolate(step.image, size, mode="area")
+    columns = [photo, segment.expand(-1, 3, -1, -1)]
+    if R is not None:
+        srf = acr.srf or SRF(grid=1, start=1.0)
+        cells = torch.rand(len(photo), 1, srf.grid, srf.grid, generator=torch.Generator().manual_seed(0))
+        left = 1 - segment * removal_mask(cells.to(photo.device), srf.start, size)
+        features, _ = R.encode(R.normalise(step.image))
+        fed = [torch.ones_like(segment), left, segment, 1 - segment]
+        whole, remnants, target, outside = R.decode((features, fed))
+        x = R.pixels(step.image)
+        values["error_whole"] = float((whole - x).abs().mean())
+        values["inferability"] = _mean_error(outside - x, segment)
+        values["error_outside"] = _mean_error(target - x, 1 - segment)
+        columns += [photo * left, *(R.photo(painted) for painted in (remnants, target, outside))]
+    rows = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
     return values, (rows.clamp(0, 1) * 255).round().byte().cpu().numpy()
 
 
 def _mean_error(error: Tensor, where: Tensor) -> float:
     """The mean absolute error inside a soft region `[B, 1, h, w]`, whatever its area."""
     return float((where * error).abs().sum() / (3 * where.sum()).clamp(min=1e-5))
-
-
-def _colours(normalised: Tensor, backbone: Any) -> Tensor:
-    """What `Backbone.normalise` undoes: back to `[0, 1]`."""
-    return normalised * backbone.std + backbone.mean

@@ -1,5 +1,6 @@
 """The reconstructor's update (RU): learn to paint what was removed from what is left."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
@@ -7,6 +8,21 @@ from torch.nn import functional as F
 
 # An image of which no more than this share is fed says nothing about its target: 50 pixels of a 256 × 256 crop.
 LEAST_FED = 50 / 256**2
+
+
+@dataclass(frozen=True)
+class RUWeights:
+    """Weights of RU's terms; the defaults are the paper's.
+
+    Args:
+        whole: of the reconstruction from all features.
+        target: of the error inside the removed target.
+        non_target: of the error inside the removed non-target.
+    """
+
+    whole: float = 0.2
+    target: float = 0.3
+    non_target: float = 0.5
 
 
 class RULoss(NamedTuple):
@@ -24,9 +40,14 @@ class RULoss(NamedTuple):
     target: Tensor
     non_target: Tensor
 
-    def total(self, whole: float = 0.2, target: float = 0.3, non_target: float = 0.5) -> Tensor:
-        """The weighted sum; the defaults are the paper's."""
-        return self.classification + whole * self.whole + target * self.target + non_target * self.non_target
+    def total(self, weights: RUWeights) -> Tensor:
+        """The weighted sum."""
+        return (
+            self.classification
+            + weights.whole * self.whole
+            + weights.target * self.target
+            + weights.non_target * self.non_target
+        )
 
 
 def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -45,8 +66,8 @@ def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tens
 
 
 def ru_loss(
-    class_logits: Tensor,
-    tags: Tensor,
+    *,
+    classification: Tensor,
     image: Tensor,
     whole: Tensor,
     without_target: Tensor,
@@ -54,11 +75,10 @@ def ru_loss(
     removed_target: Tensor,
     removed_non_target: Tensor,
 ) -> RULoss:
-    """RU's four terms, means over all elements (FACTS §1).
+    """RU's four terms; those of the images are means over all elements (FACTS §1).
 
     Args:
-        class_logits: of the reconstructor's own head, `[B, K]`.
-        tags: `y`, `[B, K]`.
+        classification: the loss of the reconstructor's own head.
         image: `x`, normalised, `[B, 3, H, W]`.
         whole: `dec(sg(f))`, `[B, 3, H, W]`.
         without_target: `dec(f·(1 − r_t))`, `[B, 3, H, W]`.
@@ -69,7 +89,7 @@ def ru_loss(
     """
     fed = ((1 - removed_target).mean(dim=(1, 2, 3), keepdim=True) > LEAST_FED).to(image.dtype)
     return RULoss(
-        classification=F.binary_cross_entropy_with_logits(class_logits, tags),
+        classification=classification,
         whole=F.l1_loss(whole, image),
         target=(fed * removed_target * (without_target - image)).abs().mean(),
         non_target=(removed_non_target * (without_non_target - image)).abs().mean(),

@@ -1,12 +1,28 @@
 """Stochastic random feeding (SRF): only some cells of a segment are removed, so that remnants always exist."""
 
+from dataclasses import dataclass
+
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def removal_probability(epoch: int, start: float = 0.2, growth: float = 0.01) -> float:
-    """How likely a cell is removed: `(20 + epoch) %` by default, at most 1 (FACTS §1)."""
-    return min(1.0, start + growth * epoch)
+@dataclass(frozen=True)
+class SRF:
+    """Stochastic random feeding; the defaults are the paper's.
+
+    Args:
+        grid: cells a side.
+        start: share of the cells that are removed in the first epoch.
+        growth: what is added to it each epoch.
+    """
+
+    grid: int = 16
+    start: float = 0.2
+    growth: float = 0.01
+
+    def probability(self, epoch: int) -> float:
+        """How likely a cell is removed: `(20 + epoch) %` by default, at most 1."""
+        return min(1.0, self.start + self.growth * epoch)
 
 
 def removal_mask(uniform: Tensor, probability: float, size: tuple[int, int]) -> Tensor:

@@ -1,36 +1,43 @@
 """What one step works on, drawn once for both updates."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from acr_lightning.nets.classifier import ClassifierOutput
+from acr_lightning.nets.reconstructor import Features
 
-class StepInput(NamedTuple):
+
+@dataclass
+class StepInput:
     """The images of a step and what was drawn for them.
 
     Attributes:
-        image: `x`, normalised, `[B, 3, H, W]`.
+        image: in `[0, 1]`, `[B, 3, H, W]`; each network normalises for itself.
         tags: `y`, `[B, K]` of 0 and 1.
         target: `t`, one tagged class per image, `[B]`.
         removal: SRF's `M` at the working size, `[B, 1, h, w]` of 0 and 1; None without SRF.
+        classified: the classifier's pass, with its graph, if both updates share it.
+        features: `f` of RU without gradient, if CU is to take them.
     """
 
     image: Tensor
     tags: Tensor
     target: Tensor
     removal: Tensor | None = None
+    classified: ClassifierOutput | None = None
+    features: Features | None = None
 
-    def split(self, parts: int) -> list["StepInput"]:
-        """Equal parts, for gradient accumulation.
-
-        Args:
-            parts: a divisor of B.
-        """
-        size = len(self.image) // parts
-        removal = [None] * parts if self.removal is None else self.removal.split(size)
+    def split(self, size: int) -> list["StepInput"]:
+        """Parts of `size` images each, for gradient accumulation."""
+        starts = range(0, len(self.image), size)
         return [
-            StepInput(*part)
-            for part in zip(
-                self.image.split(size), self.tags.split(size), self.target.split(size), removal, strict=True
+            replace(
+                self,
+                image=self.image[start : start + size],
+                tags=self.tags[start : start + size],
+                target=self.target[start : start + size],
+                removal=None if self.removal is None else self.removal[start : start + size],
             )
+            for start in starts
         ]

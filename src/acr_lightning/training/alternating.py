@@ -1,0 +1,140 @@
+"""Networks that are updated in turn at every batch: what any such method needs around its losses."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from acr_lightning.errors import UserError
+from acr_lightning.training.nonfinite import NonFinite
+from acr_lightning.training.optimisation import OptimizerSettings, poly_schedule
+
+# Batches after which a GPU is asked whether its losses are finite.
+ASK_EVERY = 10
+
+Part = TypeVar("Part")
+
+
+class Player(NamedTuple):
+    """One of the networks that take turns.
+
+    Attributes:
+        network: what its optimiser trains.
+        pretrained: its parameters that start from pretrained weights.
+    """
+
+    network: nn.Module
+    pretrained: Sequence[nn.Parameter]
+
+
+class Update(NamedTuple):
+    """What one update of one player minimises.
+
+    Attributes:
+        loss: a scalar.
+        terms: what it is made of, by name, for the log.
+    """
+
+    loss: Tensor
+    terms: Mapping[str, Tensor]
+
+
+class AlternatingModule(LightningModule, ABC):
+    """Manual optimisation of several players: whose turn it is, accumulation, clipping, schedules, logging.
+
+    Lightning's `global_step` counts the steps of all optimisers; schedules and loggers count batches.
+
+    Args:
+        optimizer: of every player, each of which has one of its own.
+        micro_batches: a batch goes through the networks in this many parts, one after the other: less memory, the
+            same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
+            player, stop the run.
+    """
+
+    def __init__(self, optimizer: OptimizerSettings, micro_batches: int, max_nonfinite: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.optimizer_settings, self.micro_batches = optimizer, micro_batches
+        self.nonfinite = NonFinite(max_nonfinite)
+
+    @abstractmethod
+    def players(self) -> Mapping[str, Player]:
+        """The networks, by name, always in the same order."""
+
+    def update(self, player: str, name: str, parts: Sequence[Part], update: Callable[[Part], Update]) -> None:
+        """One step of one player; the others get no gradient.
+
+        Args:
+            player: whose turn it is.
+            name: of the update, in the log.
+            parts: of the batch; the step follows the mean of their losses.
+            update: what the player minimises on a part.
+        """
+        optimizer = self._optimizer(player)
+        logged: dict[str, Tensor] = {}
+        with self.toggled_optimizer(optimizer):
+            optimizer.zero_grad()
+            for part in parts:
+                loss, terms = update(part)
+                self.manual_backward(loss / len(parts))
+                for key, value in {name: loss, **{f"{name}/{term}": value for term, value in terms.items()}}.items():
+                    logged[key] = logged.get(key, torch.zeros_like(loss)) + value.detach() / len(parts)
+            finite = self.trainer.strategy.reduce(torch.isfinite(logged[name]).float(), reduce_op="mean") == 1
+            self.nonfinite.leave_out(name, finite, self.players()[player].network.parameters())
+            optimizer.step()
+        self.log(name, logged.pop(name), prog_bar=True)
+        self.log_dict({**logged, f"{name}/skipped": self.nonfinite.skipped[name].float()})
+
+    def step_schedules(self) -> None:
+        """To be called once a batch."""
+        for schedule in cast(list[LRScheduler], _as_list(self.lr_schedulers())):
+            schedule.step()
+
+    def split_evenly(self, images: int) -> int:
+        """How many images a part has.
+
+        Args:
+            images: of this device's batch.
+
+        Raises:
+            UserError: the parts cannot be equal.
+        """
+        if images % self.micro_batches:
+            raise UserError(
+                f"model.micro_batches: a device's {images} photos cannot be split into {self.micro_batches} equal parts"
+            )
+        return images // self.micro_batches
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
+        """An optimiser and a poly schedule for each player; checkpoints keep both."""
+        settings = self.optimizer_settings
+        optimizers = [settings.build(player.network, player.pretrained) for player in self.players().values()]
+        # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
+        total = int(self.trainer.estimated_stepping_batches)
+        if settings.schedule_epochs is not None:
+            total = total * settings.schedule_epochs // (self.trainer.max_epochs or settings.schedule_epochs)
+        return optimizers, [poly_schedule(optimizer, total) for optimizer in optimizers]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip here: only here are the gradients unscaled in 16-mixed."""
+        if (most := self.optimizer_settings.gradient_clip_val) is not None:
+            self.clip_gradients(optimizer, most, gradient_clip_algorithm="norm")
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Stop a run that cannot recover; asking makes a GPU wait, so it is done now and then."""
+        if batch_idx % ASK_EVERY == 0 or self.device.type == "cpu":
+            self.nonfinite.stop_if_hopeless(f"epoch {self.current_epoch}")
+
+    def _optimizer(self, player: str) -> LightningOptimizer:
+        return cast(LightningOptimizer, _as_list(self.optimizers())[list(self.players()).index(player)])
+
+
+def _as_list(value: Any) -> list[Any]:
+    """Lightning hands out one optimiser bare, several in a list."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,73 @@
+"""A network comes back out of a checkpoint by what the checkpoint says of it, whatever trained it."""
+
+import copy
+
+import pytest
+import torch
+from tiny_acr import tiny_classifier
+
+from acr_lightning.errors import UserError
+from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.boundary_net import BoundaryNet
+from acr_lightning.nets.checkpoint import describe_in, load_network
+from acr_lightning.nets.classifier import CamClassifier, Classifier
+from acr_lightning.nets.deeplab import DeepLab
+
+
+def saved(network, path):
+    checkpoint = {"state_dict": {f"net.{key}": value for key, value in network.state_dict().items()}, "epoch": 3}
+    describe_in(checkpoint, network, "net")
+    torch.save(checkpoint, path)
+    return path
+
+
+def tiny_backbone():
+    return Backbone("tiny_resnet", freeze_batchnorm=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: CamClassifier(3, "tiny_resnet", output_stride=8, width=16), Classifier),
+        (lambda: AffinityNet(tiny_backbone(), widths=(4, 8, 16)), AffinityNetwork),
+        (lambda: BoundaryNet(tiny_backbone(), stride=8), AffinityNetwork),
+        (lambda: DeepLab(tiny_backbone(), 4, "v3plus", rates=(1, 2)), DeepLab),
+    ],
+)
+def test_round_trip(tmp_path, make, kind):
+    network, image = make().eval(), torch.randn(1, 3, 32, 48)
+    loaded = load_network(saved(network, tmp_path / "last.ckpt"), kind, "acr fit")
+    assert type(loaded) is type(network)
+    assert not loaded.training
+    one, two = network(image), loaded(image)
+    assert torch.equal(*((one.cam_logits, two.cam_logits) if kind is Classifier else (one, two)))
+
+
+def test_weights_are_not_part_of_a_description():
+    assert "weights" not in tiny_classifier().description()["init_args"]
+    assert CamClassifier(3, "tiny_resnet").description()["init_args"]["backbone"] == "tiny_resnet"
+
+
+def test_a_copy_keeps_its_arguments_and_another_one_is_made_alike():
+    network = CamClassifier(3, "tiny_resnet", width=16)
+    assert copy.deepcopy(network).arguments == network.arguments
+    again = network.again()
+    assert again.reduce.weight.shape == network.reduce.weight.shape
+    assert not torch.equal(again.reduce.weight, network.reduce.weight)
+    nested = DeepLab(tiny_backbone(), 4, rates=[1]).again()
+    assert nested.backbone.freeze_batchnorm is False
+
+
+def test_wrong_files_are_named(tmp_path):
+    with pytest.raises(UserError, match="run `acr fit` first"):
+        load_network(tmp_path / "none.ckpt", Classifier, "acr fit")
+    (tmp_path / "damaged.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"damaged\.ckpt: not a readable checkpoint"):
+        load_network(tmp_path / "damaged.ckpt", Classifier, "acr fit")
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(UserError, match="not a checkpoint of `acr fit`"):
+        load_network(tmp_path / "other.ckpt", Classifier, "acr fit")
+    path = saved(AffinityNet(tiny_backbone()), tmp_path / "affinity.ckpt")
+    with pytest.raises(UserError, match="AffinityNet, not a checkpoint of `acr fit`"):
+        load_network(path, Classifier, "acr fit")

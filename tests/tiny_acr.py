@@ -1,0 +1,33 @@
+"""ACR with networks of a few thousand weights."""
+
+from functools import partial
+from typing import Any
+
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.srf import SRF
+from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.reconstructor import Reconstructor
+from acr_lightning.training.optimisation import OptimizerSettings
+
+ADAMW = OptimizerSettings("adamw", lr=1e-3, new_layer_factor=1.0)
+
+
+def tiny_classifier(num_classes: int = 4, freeze_batchnorm: bool = True) -> CamClassifier:
+    return CamClassifier(num_classes, "tiny_resnet", freeze_batchnorm=freeze_batchnorm)
+
+
+def tiny_acr(
+    num_classes: int = 4,
+    freeze_batchnorm: bool = True,
+    depth: int = 3,
+    stride: int = 2,
+    kind: type[ACR] = ACR,
+    reconstructor: type[Reconstructor] = Reconstructor,
+    **options: Any,
+) -> ACR:
+    options = {"srf": SRF(4), "optimizer": ADAMW, **options}
+    return kind(
+        tiny_classifier(num_classes, freeze_batchnorm),
+        partial(reconstructor, depth=depth, width=8, stride=stride),
+        **options,
+    )
