@@ -2,11 +2,11 @@
 
 import torch
 from lightning.pytorch import Trainer
+from tiny_acr import ADAMW, tiny_acr, tiny_classifier
 
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.training.step_seed import StepSeed
-from tiny_acr import ADAMW, tiny_acr, tiny_classifier
 
 
 def test_plain_is_acr_without_a_reconstructor(tmp_path, shapes):

@@ -29,6 +29,7 @@ from acr_lightning.stages import affinity_presets, segment_presets
 SHARED = ("run", "dataset", "seed", "stages")
 BASE = "base"
 PRESETS = {"affinity": affinity_presets, "segment": segment_presets}
+SEEDED = ("TaggedImages", "FrozenFeatures", "PseudoLabels")  # data whose order and augmentation have a seed
 CLASS_NODE = {"class_path", "init_args"}
 
 
@@ -131,7 +132,11 @@ class Experiment:
                 data.setdefault("dataset", dataset)
             if seed is not None and "seed_everything" not in own:
                 section["seed_everything"] = seed
-                if section["data"]["class_path"].rpartition(".")[2] in ("TaggedImages", "PseudoLabels"):
+                if section["data"]["class_path"].rpartition(".")[2] in (
+                    "TaggedImages",
+                    "FrozenFeatures",
+                    "PseudoLabels",
+                ):
                     data.setdefault("seed", seed)
         elif dataset is not None:
             section.setdefault("dataset", dataset)
@@ -232,6 +237,8 @@ def _merge(base: dict[str, Any], values: dict[str, Any], where: str) -> None:
     for key, value in copy.deepcopy(values).items():
         if not isinstance(base.get(key), dict) or not isinstance(value, dict):
             base[key] = value
+        elif "class_path" in value and "class_path" not in base[key]:
+            base[key] = value  # the arguments alone are those of another class
         elif "class_path" in base[key]:
             node = value if CLASS_NODE & value.keys() else {"init_args": value}
             if set(node) - CLASS_NODE:

@@ -45,6 +45,30 @@ def load_network(path: str | Path, kind: type[Network], made_by: str) -> Network
     return network.eval()
 
 
+def load_weights(network: Described, source: str | Path) -> None:
+    """Give a network the weights of one that is made in the same way.
+
+    Args:
+        network: that gets them.
+        source: a checkpoint of stage `fit`, or the folder of its run.
+
+    Raises:
+        UserError: there is no such checkpoint, or its network is another one.
+    """
+    path = Path(source) / "fit" / "last.ckpt" if Path(source).is_dir() else Path(source)
+    checkpoint = read_checkpoint(path, "acr fit")
+    if checkpoint[NETWORK] != network.description():
+        raise UserError(
+            f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
+        )
+    load_part(network, checkpoint, checkpoint[PART])
+
+
+def _short(node: dict[str, Any]) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in node["init_args"].items())
+    return f"{node['class_path'].rpartition('.')[2]}({arguments})"
+
+
 def _made(node: dict[str, Any], where: str) -> Any:
     """What `Described.description` describes, the modules among its arguments first."""
     arguments = {

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -53,6 +53,10 @@ class Classifier(Described, ABC):
     def classification_loss(self, output: ClassifierOutput, tags: Tensor) -> Tensor:
         """The loss against the tags `[B, K]`: binary cross entropy, the mean over images and classes."""
         return F.binary_cross_entropy_with_logits(output.class_logits, tags)
+
+    def features(self, image: Any) -> Sequence[Tensor]:
+        """The features alone of what `forward` takes, for a network that saves something by it."""
+        return self(image).features
 
     def cam(self, image: Tensor) -> Tensor:
         """Normalised images to the maps that stage `cam` enlarges, `[B, K, h, w]`; what is below 0 in them is cut."""

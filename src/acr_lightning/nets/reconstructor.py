@@ -12,23 +12,17 @@ from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.nets.masked_convolution import masked_convolution
 from acr_lightning.nets.upsampled_convolution import UpsampledConvolution
 
-SIDE_CHANNELS = (64, 128, 256)
+# Of the pixels that are painted, whatever the encoder was trained with: with them the errors have the paper's size.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# `f`: maps `[B, C_i, h_i, w_i]`. Resized to the decoder's working size (bilinear) and joined they are the 448 channels
+# of the paper; `decode` does without that.
+Features = list[Tensor]
 
 
-class Features(NamedTuple):
-    """`f`, as three maps of 64, 128 and 256 channels, `[B, C_i, h_i, w_i]`.
-
-    Resized to the decoder's working size (bilinear) and joined they are the 448 channels of the paper; `decode` does
-    without that.
-    """
-
-    early: Tensor
-    middle: Tensor
-    final: Tensor
-
-    def detach(self) -> "Features":
-        """`sg(f)`."""
-        return Features(*(side.detach() for side in self))
+def stop_gradient(features: Features) -> Features:
+    """`sg(f)`."""
+    return [side.detach() for side in features]
 
 
 class Encoded(NamedTuple):
@@ -36,32 +30,53 @@ class Encoded(NamedTuple):
 
     Attributes:
         features: `f`.
-        classified: what R's own head makes of them.
+        classified: what R's own head makes of them; None if it is not asked.
     """
 
     features: Features
-    classified: ClassifierOutput
+    classified: ClassifierOutput | None
 
 
 class Reconstructor(nn.Module):
-    """R: encode images to features; decode (masked) features to normalised images (FACTS §1).
+    """R: encode images to features; decode (masked) features to normalised images (ACR, section 3).
 
     Args:
         encoder: a classifier of R's own, never shared with C.
         depth: halvings in the decoder (8 in the paper); its input must be a multiple of `2**depth`.
         width: channels after the first halving (64 in the paper), doubled up to eight times that.
         stride: the decoder works at 1/stride of the image (1 in the paper).
+        taps: which of the encoder's maps are painted from, counted from the finest; null takes all.
+        side_channels: made of each of them by a 1×1 convolution; 64, 128 and 256 in the paper.
+        classify: the encoder's own head learns the tags, too (the paper); pointless where the encoder is frozen.
     """
 
-    def __init__(self, encoder: Classifier, depth: int = 8, width: int = 64, stride: int = 1) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        encoder: Classifier,
+        depth: int = 8,
+        width: int = 64,
+        stride: int = 1,
+        taps: Sequence[int] | None = None,
+        side_channels: Sequence[int] = (64, 128, 256),
+        classify: bool = True,
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.stride = stride
+        self.encoder, self.stride, self.classify = encoder, stride, classify
+        self.taps = list(range(len(encoder.channels)) if taps is None else taps)
+        if len(self.taps) != len(side_channels):
+            raise UserError(
+                f"reconstructor: {len(self.taps)} maps are painted from, but side_channels names {len(side_channels)}"
+            )
         self.side = nn.ModuleList(
-            nn.Conv2d(channels, out, 1, bias=False)
-            for channels, out in zip(encoder.channels, SIDE_CHANNELS, strict=True)
+            nn.Conv2d(encoder.channels[tap], out, 1, bias=False)
+            for tap, out in zip(self.taps, side_channels, strict=True)
         )
-        self.decoder = UNetDecoder(sum(SIDE_CHANNELS), depth, width)
+        self.decoder = UNetDecoder(sum(side_channels), depth, width)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
     def working_size(self, image: Tensor) -> tuple[int, int]:
         """The decoder's height and width for images `[B, 3, H, W]`."""
@@ -74,19 +89,18 @@ class Reconstructor(nn.Module):
     def pixels(self, image: Tensor) -> Tensor:
         """`x`: what the decoder regresses of images `[B, 3, H, W]` in `[0, 1]`, at its working size."""
         size = self.working_size(image)
-        normalised = self.normalise(image)
-        return normalised if image.shape[-2:] == size else F.interpolate(normalised, size, mode="area")
+        resized = image if image.shape[-2:] == size else F.interpolate(image, size, mode="area")
+        return (resized - self.mean) / self.std
 
     def photo(self, pixels: Tensor) -> Tensor:
         """What `pixels` undoes: painted `[B, 3, h, w]` back to `[0, 1]`, for the eye."""
-        black, white = (self.normalise(torch.full_like(pixels[:1, :, :1, :1], value)) for value in (0.0, 1.0))
-        return (pixels - black) / (white - black)
+        return pixels * self.std + self.mean
 
-    def encode(self, image: Tensor) -> Encoded:
-        """Normalised images `[B, 3, H, W]` to features and R's own classification."""
-        output: ClassifierOutput = self.encoder(image)
-        sides = (side(features) for side, features in zip(self.side, output.features, strict=True))
-        return Encoded(Features(*sides), output)
+    def encode(self, image: Tensor | list[Tensor]) -> Encoded:
+        """Normalised images `[B, 3, H, W]` (or what the encoder takes for them) to features and R's classification."""
+        output: ClassifierOutput | None = self.encoder(image) if self.classify else None
+        maps = self.encoder.features(image) if output is None else output.features
+        return Encoded([side(maps[tap]) for tap, side in zip(self.taps, self.side, strict=True)], output)
 
     def decode(self, *fed: tuple[Features, Sequence[Tensor]]) -> tuple[Tensor, ...]:
         """`dec(f·keep)` for all masks, in one batched call (no layer of the decoder mixes images).

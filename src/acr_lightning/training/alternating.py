@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
-from acr_lightning.training.optimisation import OptimizerSettings, poly_schedule
+from acr_lightning.training.optimisation import OptimizerSettings, Span, poly_spans
 
 # Batches after which a GPU is asked whether its losses are finite.
 ASK_EVERY = 10
@@ -26,10 +26,14 @@ class Player(NamedTuple):
     Attributes:
         network: what its optimiser trains.
         pretrained: its parameters that start from pretrained weights.
+        optimizer: how it learns.
+        spans: when; one over the whole run by default.
     """
 
     network: nn.Module
     pretrained: Sequence[nn.Parameter]
+    optimizer: OptimizerSettings
+    spans: Sequence[Span] = (Span(0, None),)
 
 
 class Update(NamedTuple):
@@ -113,17 +117,22 @@ class AlternatingModule(LightningModule, ABC):
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """An optimiser and a poly schedule for each player; checkpoints keep both."""
-        settings = self.optimizer_settings
-        optimizers = [settings.build(player.network, player.pretrained) for player in self.players().values()]
         # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
-        total = int(self.trainer.estimated_stepping_batches)
-        if settings.schedule_epochs is not None:
-            total = total * settings.schedule_epochs // (self.trainer.max_epochs or settings.schedule_epochs)
-        return optimizers, [poly_schedule(optimizer, total) for optimizer in optimizers]
+        total, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
+        optimizers: list[torch.optim.Optimizer] = []
+        schedules: list[LRScheduler] = []
+        for player in self.players().values():
+            settings, spans = player.optimizer, list(player.spans)
+            if (shorter := settings.schedule_epochs) is not None:
+                spans[-1] = spans[-1]._replace(epochs=shorter)
+            optimizers.append(settings.build(player.network, player.pretrained))
+            schedules.append(poly_spans(optimizers[-1], spans, total, epochs))
+        return optimizers, schedules
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip here: only here are the gradients unscaled in 16-mixed."""
-        if (most := self.optimizer_settings.gradient_clip_val) is not None:
+        at = [id(getattr(one, "optimizer", one)) for one in _as_list(self.optimizers())].index(id(optimizer))
+        if (most := list(self.players().values())[at].optimizer.gradient_clip_val) is not None:
             self.clip_gradients(optimizer, most, gradient_clip_algorithm="norm")
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:

@@ -1,8 +1,8 @@
 """Optimisers of this field: groups of parameters with rates of their own, a poly schedule by iteration."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from timm.optim._optim_factory import create_optimizer_v2, list_optimizers
@@ -70,6 +70,43 @@ def make_optimizer(name: str, groups: list[dict[str, Any]], momentum: float) -> 
 def poly_schedule(optimizer: torch.optim.Optimizer, total_steps: int, power: float = 0.9) -> LambdaLR:
     """`lr · (1 − step/total)^power`, stepped once a batch; from the last of `total_steps` on it stays as it is."""
     return LambdaLR(optimizer, lambda step: (1 - min(step, total_steps - 1) / total_steps) ** power)
+
+
+class Span(NamedTuple):
+    """A stretch of the run with a poly schedule of its own.
+
+    Attributes:
+        start: its first epoch.
+        epochs: how many; None goes on to the end of the run.
+        factor: times the learning rate.
+    """
+
+    start: int
+    epochs: int | None
+    factor: float = 1.0
+
+
+def poly_spans(
+    optimizer: torch.optim.Optimizer, spans: Sequence[Span], total_steps: int, epochs: int, power: float = 0.9
+) -> LambdaLR:
+    """A poly schedule that begins anew in each span, stepped once a batch; after a span it stays as it is.
+
+    Args:
+        optimizer: whose rates it sets.
+        spans: in order.
+        total_steps: of the run.
+        epochs: of the run.
+        power: of the schedule.
+    """
+    per_epoch = total_steps // max(1, epochs)
+
+    def factor(step: int) -> float:
+        begun = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
+        start = begun[-1].start * per_epoch
+        length = max(1, total_steps - start if begun[-1].epochs is None else begun[-1].epochs * per_epoch)
+        return begun[-1].factor * (1 - min(max(step - start, 0), length - 1) / length) ** power
+
+    return LambdaLR(optimizer, factor)
 
 
 @dataclass(frozen=True)

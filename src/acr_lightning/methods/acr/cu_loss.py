@@ -34,9 +34,9 @@ class CULoss(NamedTuple):
     target: Tensor
     non_target: Tensor
 
-    def total(self, weights: CUWeights) -> Tensor:
-        """The weighted sum."""
-        return self.classification + weights.target * self.target + weights.non_target * self.non_target
+    def total(self, weights: CUWeights, force: float | Tensor = 1.0) -> Tensor:
+        """The weighted sum; `force` multiplies the adversarial terms."""
+        return self.classification + force * (weights.target * self.target + weights.non_target * self.non_target)
 
 
 def cu_loss(

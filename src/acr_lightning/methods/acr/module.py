@@ -9,16 +9,18 @@ from torch import Tensor
 
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
+from acr_lightning.methods.acr.game import MEASURE_EVERY, Balance, Game, equal_force, forces
 from acr_lightning.methods.acr.phases import Strategy, phase
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
-from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
-from acr_lightning.nets.reconstructor import Reconstructor
+from acr_lightning.nets.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
-from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.frozen_features import attach_features
+from acr_lightning.training.optimisation import OptimizerSettings, Span
 from acr_lightning.training.step_seed import StepDraws
 
 # Keys of older experiment files, and where their values stand now.
@@ -44,7 +46,10 @@ class ACR(AlternatingModule):
         srf: stochastic random feeding; null turns it off.
         ru: weights of the reconstructor's update.
         cu: weights of the classifier's update.
-        optimizer: of each network.
+        game: how the game is played.
+        initial: a run, or a checkpoint of stage `fit`, whose classifier this one starts from; null starts anew.
+        optimizer: of the classifier, and of the reconstructor unless it has one of its own.
+        reconstructor_optimizer: of the reconstructor; null is the classifier's.
         micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
             accumulation): less memory, the same step.
         reuse_features: take the frozen network's pass from the other update of the same step, which saves two of the
@@ -67,7 +72,10 @@ class ACR(AlternatingModule):
         srf: SRF | None = SRF(),
         ru: RUWeights = RUWeights(),
         cu: CUWeights = CUWeights(),
+        game: Game = Game(),
+        initial: str | None = None,
         optimizer: OptimizerSettings = OptimizerSettings(),
+        reconstructor_optimizer: OptimizerSettings | None = None,
         micro_batches: int = 1,
         reuse_features: bool = False,
         max_nonfinite: int = 10,
@@ -76,9 +84,17 @@ class ACR(AlternatingModule):
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)
-        self.srf, self.ru, self.cu, self.reuse_features = srf, ru, cu, reuse_features
+        self.srf, self.ru, self.cu, self.game, self.reuse_features = srf, ru, cu, game, reuse_features
+        self.reconstructor_optimizer = reconstructor_optimizer or optimizer
+        self.balance = Balance(game.balance)
         self.classifier = classifier
+        if initial is not None:
+            load_weights(classifier, initial)
         self.reconstructor = None if strategy == "baseline" else reconstructor(classifier.again())
+
+    def setup(self, stage: str) -> None:
+        """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
+        attach_features(self.trainer, self.classifier)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: RU, then CU, as the epoch's phase has it."""
@@ -98,35 +114,37 @@ class ACR(AlternatingModule):
         x = R.pixels(step.image)
         S = self.segment_of_frozen_classifier(step)
         r_t, r_nt = removed_parts(S, step.removal)
-        f, cls_R = R.encode(R.normalise(step.image))
+        f, cls_R = R.encode(step.seen_by(R))
         # From the whole the encoder gets no gradient.
         whole, without_target, without_non_target = R.decode(
-            (f.detach(), [torch.ones_like(r_t)]), (f, [1 - r_t, 1 - r_nt])
+            (stop_gradient(f), [torch.ones_like(r_t)]), (f, [1 - r_t, 1 - r_nt])
         )
         if self.reuse_features:
-            step.features = f.detach()
+            step.features = stop_gradient(f)
+        classification = R.encoder.classification_loss(cls_R, step.tags) if cls_R else x.new_zeros(())
         return ru_loss(
-            classification=R.encoder.classification_loss(cls_R, step.tags), image=x, whole=whole,
+            classification=classification, image=x, whole=whole,
             without_target=without_target, without_non_target=without_non_target,
             removed_target=r_t, removed_non_target=r_nt,
         )  # fmt: skip
 
-    def classifier_update(self, step: StepInput) -> CULoss:
-        """CU's terms: C makes a CAM whose two segments the frozen R cannot guess from each other."""
+    def classifier_update(self, step: StepInput) -> tuple[CULoss, Tensor]:
+        """CU's terms, and `A`: C makes a CAM whose two segments the frozen R cannot guess from each other."""
         R = self.reconstruct_with(training=False)
         x, size = R.pixels(step.image), R.working_size(step.image)
         cls_C = step.classified or self._classify(step)
         f = step.features
         if f is None:
             with torch.no_grad():
-                f, _ = R.encode(R.normalise(step.image))
+                f, _ = R.encode(step.seen_by(R))
         S = target_segment(cls_C.cam_logits, step.tags, step.target, size)
         from_target, from_non_target = R.decode((f, [S, 1 - S]))
-        return cu_loss(
+        terms = cu_loss(
             classification=self.classifier.classification_loss(cls_C, step.tags), image=x,
             from_target=from_target, from_non_target=from_non_target, segment=S,
             wins=target_wins(cls_C.cam_logits, step.target, size), outside=self.cu.outside,
         )  # fmt: skip
+        return terms, cls_C.cam_logits
 
     def draw(self, batch: dict[str, Any], batch_index: int) -> StepInput:
         """The batch with its draws, which are the same on any number of devices."""
@@ -137,8 +155,8 @@ class ACR(AlternatingModule):
         if self.srf is not None and self.reconstructor is not None:
             cells = draws.uniform(len(image), 1, self.srf.grid, self.srf.grid).to(image.device)
             size = self.reconstructor.working_size(image)
-            removal = removal_mask(cells, self.srf.probability(self.current_epoch), size)
-        return StepInput(image, tags, target, removal)
+            removal = removal_mask(cells, self.srf.probability(self.current_epoch - self.warm_up[0]), size)
+        return StepInput(image, tags, target, removal, batch.get("maps"))
 
     @torch.no_grad()
     def segment_of_frozen_classifier(self, step: StepInput) -> Tensor:
@@ -146,7 +164,7 @@ class ACR(AlternatingModule):
         classified = step.classified
         if classified is None:
             self.classifier.eval()
-            classified = self.classifier(self.classifier.normalise(step.image))
+            classified = self.classifier(step.seen_by(self.classifier))
         size = self.reconstruct_with(training=True).working_size(step.image)
         return target_segment(classified.cam_logits, step.tags, step.target, size)
 
@@ -156,9 +174,14 @@ class ACR(AlternatingModule):
         return self.reconstructor.train(training)
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
-        players = {"classifier": Player(self.classifier, list(self.classifier.pretrained_parameters()))}
+        classifier, (first, second) = self.classifier, self.warm_up
+        spans = [Span(0, first), Span(first + second, None, self.game.lr_factor)]
+        pretrained = list(classifier.pretrained_parameters())
+        players = {"classifier": Player(classifier, pretrained, self.optimizer_settings, spans)}
         if (R := self.reconstructor) is not None:
-            players["reconstructor"] = Player(R, list(R.encoder.pretrained_parameters()))
+            spans = [Span(first, second if self.strategy == "pretrained" else None)]
+            pretrained = list(R.encoder.pretrained_parameters())
+            players["reconstructor"] = Player(R, pretrained, self.reconstructor_optimizer, spans)
         return players
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -167,11 +190,19 @@ class ACR(AlternatingModule):
 
     def _ru(self, step: StepInput) -> Update:
         terms = self.reconstructor_update(step)
-        return Update(terms.total(self.ru), terms._asdict())
+        return Update(terms.total(self.ru, equal_force(self.classifier.num_classes)), terms._asdict())
 
     def _cu(self, step: StepInput) -> Update:
-        terms = self.classifier_update(step)
-        return Update(terms.total(self.cu), terms._asdict())
+        terms, cam_logits = self.classifier_update(step)
+        ramp = self.game.ramp_epochs
+        rise = min(1.0, (self.current_epoch - sum(self.warm_up) + 1) / ramp) if ramp else 1.0
+        force = equal_force(self.classifier.num_classes) * rise
+        if self.trainer.fit_loop.epoch_loop.batch_idx % MEASURE_EVERY == 0:
+            measured = forces(terms, self.cu, cam_logits)
+            measured = {name: value * (1.0 if name == "classification" else force) for name, value in measured.items()}
+            self.balance.observe(measured)
+            self.log_dict({f"force/{name}": value for name, value in measured.items()})
+        return Update(terms.total(self.cu, force * self.balance.factor), terms._asdict())
 
     def _classification(self, step: StepInput) -> Update:
         loss = self.classifier.classification_loss(self._classify(step), step.tags)
@@ -184,5 +215,5 @@ class ACR(AlternatingModule):
 
     def _classify(self, step: StepInput) -> ClassifierOutput:
         self.classifier.train()
-        output: ClassifierOutput = self.classifier(self.classifier.normalise(step.image))
+        output: ClassifierOutput = self.classifier(step.seen_by(self.classifier))
         return output

@@ -22,9 +22,10 @@ class Phase(NamedTuple):
 def phase(strategy: Strategy, epoch: int, classifier_epochs: int, reconstructor_epochs: int) -> Phase:
     """The phase of an epoch.
 
-    `baseline`: the classifier alone, a plain CAM. `pretrained`: classifier alone, then the reconstructor with the
-    classifier frozen, then the classifier with the reconstructor frozen. `adversarial`: after the same two warm-up
-    phases (none in the paper), both in turn at every batch.
+    `baseline`: the classifier alone, a plain CAM; it rests while the others' reconstructor trains alone, so that it is
+    their equal control: trained for as many steps, at the same rates. `pretrained`: classifier alone, then the
+    reconstructor with the classifier frozen, then the classifier with the reconstructor frozen. `adversarial`: after
+    the same two warm-up phases (none in the paper), both in turn at every batch.
 
     Args:
         strategy: of the run.
@@ -32,8 +33,11 @@ def phase(strategy: Strategy, epoch: int, classifier_epochs: int, reconstructor_
         classifier_epochs: how many epochs the classifier trains alone at first.
         reconstructor_epochs: how many epochs the reconstructor trains alone after that.
     """
-    if strategy == "baseline" or epoch < classifier_epochs:
+    plays = strategy != "baseline"
+    if epoch < classifier_epochs:
         return Phase(reconstructor=False, classifier=True, adversarial=False)
     if epoch < classifier_epochs + reconstructor_epochs:
-        return Phase(reconstructor=True, classifier=False, adversarial=False)
+        return Phase(reconstructor=plays, classifier=False, adversarial=False)
+    if not plays:
+        return Phase(reconstructor=False, classifier=True, adversarial=False)
     return Phase(reconstructor=strategy == "adversarial", classifier=True, adversarial=True)

@@ -40,14 +40,10 @@ class RULoss(NamedTuple):
     target: Tensor
     non_target: Tensor
 
-    def total(self, weights: RUWeights) -> Tensor:
-        """The weighted sum."""
-        return (
-            self.classification
-            + weights.whole * self.whole
-            + weights.target * self.target
-            + weights.non_target * self.non_target
-        )
+    def total(self, weights: RUWeights, force: float = 1.0) -> Tensor:
+        """The weighted sum; `force` multiplies all but the classification."""
+        painted = weights.whole * self.whole + weights.target * self.target + weights.non_target * self.non_target
+        return self.classification + force * painted
 
 
 def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tensor]:

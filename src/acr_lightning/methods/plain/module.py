@@ -8,6 +8,7 @@ from torch import Tensor
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.frozen_features import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings
 
 
@@ -35,21 +36,28 @@ class Plain(AlternatingModule):
         super().__init__(optimizer, micro_batches, max_nonfinite)
         self.classifier = classifier
 
+    def setup(self, stage: str) -> None:
+        """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
+        attach_features(self.trainer, self.classifier)
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch."""
         size = self.split_evenly(len(batch["image"]))
-        parts = list(zip(batch["image"].split(size), batch["tags"].split(size), strict=True))
+        seen = batch["maps"] if "maps" in batch else [self.classifier.normalise(batch["image"])]
+        parts = list(zip(*(one.split(size) for one in (batch["tags"], *seen)), strict=True))
         self.classifier.train()
         self.update("classifier", "classification", parts, self._classification)
         self.step_schedules()
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
-        return {"classifier": Player(self.classifier, list(self.classifier.pretrained_parameters()))}
+        pretrained = list(self.classifier.pretrained_parameters())
+        return {"classifier": Player(self.classifier, pretrained, self.optimizer_settings)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the classifier without this module."""
         describe_in(checkpoint, self.classifier, "classifier")
 
-    def _classification(self, part: tuple[Tensor, Tensor]) -> Update:
-        image, tags = part
-        return Update(self.classifier.classification_loss(self.classifier(self.classifier.normalise(image)), tags), {})
+    def _classification(self, part: tuple[Tensor, ...]) -> Update:
+        tags, *seen = part
+        output = self.classifier(seen if len(seen) > 1 else seen[0])
+        return Update(self.classifier.classification_loss(output, tags), {})

@@ -1,0 +1,123 @@
+"""The maps that a frozen network makes of whole photos, computed once and kept on disk in half precision."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.data.tagged import TaggedDataset
+
+INDEX = "index.json"
+# Photos that go through the network together.
+BATCH = 16
+
+
+class FeatureSource(Protocol):
+    """A network whose maps can be kept."""
+
+    def source(self) -> Mapping[str, Any]:
+        """What the maps depend on."""
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Normalised images `[B, 3, H, W]` to maps `[B, C_i, h_i, w_i]`."""
+
+
+class FeatureCache:
+    """Photos of one size and their maps, as they are and mirrored, read from disk as they are asked for.
+
+    Attributes:
+        images: `[N, size, size, 3]` bytes.
+        maps: each `[N, 2, C, h, w]` in half precision; the second one is of the mirror image.
+        deviations: of each map, the root mean square of each channel.
+
+    Args:
+        folder: that `make_cache` has made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / INDEX).read_text())
+        self.deviations: list[list[float]] = index["deviations"]
+        self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
+        self.maps: list[NDArray[np.float16]] = [
+            np.load(folder / f"map_{at}.npy", mmap_mode="r") for at in range(len(self.deviations))
+        ]
+
+
+def cache_folder(root: Path, dataset: TaggedDataset, ids: Sequence[str], size: int, source: Mapping[str, Any]) -> Path:
+    """Where the cache of these photos lies: named by what its content depends on."""
+    stats = [(image_id, (stat := dataset.image_path(image_id).stat()).st_size, stat.st_mtime_ns) for image_id in ids]
+    text = json.dumps([stats, size, source], sort_keys=True)
+    return root / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@torch.no_grad()
+def make_cache(
+    folder: Path,
+    dataset: TaggedDataset,
+    ids: Sequence[str],
+    size: int,
+    source: FeatureSource,
+    device: torch.device,
+    progress: Callable[[range], Iterator[int]] = iter,
+) -> None:
+    """Fill a folder, which appears when it is whole.
+
+    Args:
+        folder: of the cache.
+        dataset: of the photos.
+        ids: in the order of the cache.
+        size: photos are squashed to this square, pixels.
+        source: the network, on `device` and in eval mode.
+        device: where it computes.
+        progress: wraps the loop over batches.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        images = np.lib.format.open_memmap(temporary / "images.npy", "w+", np.uint8, (len(ids), size, size, 3))
+        kept: list[Any] = []
+        squares: list[Tensor] = []
+        for start in progress(range(0, len(ids), BATCH)):
+            chosen = slice(start, min(start + BATCH, len(ids)))
+            images[chosen] = np.stack([squashed(dataset.image(image_id), size) for image_id in ids[chosen]])
+            photos = torch.from_numpy(images[chosen].copy()).permute(0, 3, 1, 2).to(device) / 255
+            for mirrored in (0, 1):
+                maps = source.maps(source.normalise(photos.flip(-1) if mirrored else photos))
+                if not kept:
+                    kept = [_memory_map(temporary / f"map_{at}.npy", len(ids), one) for at, one in enumerate(maps)]
+                    squares = [torch.zeros(one.shape[1], dtype=torch.float64) for one in maps]
+                for store, square, one in zip(kept, squares, maps, strict=True):
+                    store[chosen, mirrored] = one.half().cpu().numpy()
+                    square += one.double().square().mean(dim=(2, 3)).sum(dim=0).cpu()
+        for store in (images, *kept):
+            store.flush()
+        deviations = [(square / (2 * len(ids))).sqrt().tolist() for square in squares]
+        write_json(temporary / INDEX, {"ids": list(ids), "size": size, "deviations": deviations})
+        os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not (folder / INDEX).is_file():  # else another process was as fast
+            raise
+
+
+def squashed(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """`[H, W, 3]` to `[size, size, 3]`, whatever its proportions."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _memory_map(path: Path, photos: int, maps: Tensor) -> Any:
+    return np.lib.format.open_memmap(path, "w+", np.float16, (photos, 2, *maps.shape[1:]))

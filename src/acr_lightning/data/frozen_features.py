@@ -1,0 +1,98 @@
+"""Batches of kept maps instead of photos, for networks whose backbone does not learn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from acr_lightning.data.datamodule import TrainingData
+from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, make_cache
+from acr_lightning.data.samples import tag_vector, to_tensor
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+
+
+class FrozenFeatures(TrainingData):
+    """Whole photos, squashed to a square, with tags and the maps that a frozen backbone makes of them, for stage `fit`.
+
+    The maps are computed once, by the classifier that is trained on them, and kept; runs with the same photos and the
+    same backbone share them, whatever their seeds and methods. The only augmentation is the mirror image.
+
+    Args:
+        dataset: photos and tags.
+        size: side of the square, pixels.
+        batch_size: photos a step, all devices together, so that their number changes speed only.
+        num_workers: loader processes per device; changes speed only.
+        seed: of order and mirror images.
+        cache: folder of the kept maps; each set lies in a folder of its own.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        size: int = 192,
+        batch_size: int = 8,
+        num_workers: int = 0,
+        seed: int = 0,
+        cache: str = "runs/features",
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers, seed)
+        self.size, self.cache = size, Path(cache)
+        self.kept: FeatureCache | None = None
+
+    def prepare(self, source: FeatureSource, device: torch.device, make: bool) -> FeatureCache | None:
+        """Open the cache, after making it if it is not there.
+
+        Args:
+            source: the network whose maps are wanted.
+            device: where it computes them.
+            make: whether this process is the one that makes it; the others wait before they call.
+
+        Returns:
+            The cache; None if it is not there and another process is to make it.
+        """
+        ids = self.dataset.ids("train")
+        folder = cache_folder(self.cache, self.dataset, ids, self.size, source.source())
+        if not (folder / INDEX).is_file():
+            if not make:
+                return None
+            make_cache(folder, self.dataset, ids, self.size, source, device)
+        self.kept = FeatureCache(folder)
+        return self.kept
+
+    def samples(self) -> "FrozenSamples":  # type: ignore[override]  # noqa: D102
+        if self.kept is None:
+            raise UserError("data: FrozenFeatures needs a classifier with a frozen backbone: FrozenClassifier")
+        return FrozenSamples(self.dataset, self.kept, self.seed)
+
+
+class FrozenSamples(Dataset[dict[str, Any]]):
+    """Kept maps with the photos and tags that they belong to, asked for by `(epoch, index)`.
+
+    Args:
+        dataset: of the tags.
+        kept: maps and photos.
+        seed: of the mirror images.
+    """
+
+    def __init__(self, dataset: TaggedDataset, kept: FeatureCache, seed: int) -> None:
+        self.kept, self.seed = kept, seed
+        self.ids = dataset.ids("train")
+        self.tags = torch.stack([tag_vector(dataset, image_id) for image_id in self.ids])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, at: tuple[int, int]) -> dict[str, Any]:
+        """`image [3, size, size]` in `[0, 1]`, `tags [K]`, `id`, and `maps`, a list of `[C, h, w]`."""
+        epoch, index = at
+        mirrored = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0] % 2)
+        image = self.kept.images[index]
+        return {
+            "id": self.ids[index],
+            "image": to_tensor(image[:, ::-1] if mirrored else image),
+            "tags": self.tags[index],
+            "maps": [torch.from_numpy(one[index, mirrored].astype(np.float32)) for one in self.kept.maps],
+        }

@@ -1,0 +1,106 @@
+"""A classifier on the maps of a backbone that does not learn: those maps can be computed once and kept."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.classifier import Classifier, ClassifierOutput
+
+
+class FrozenClassifier(Classifier):
+    """1×1 convolutions on several maps of a frozen backbone, summed on one grid → ReLU → two more = CAM logits.
+
+    Images may be given as the maps that the frozen backbone makes of them (`maps`).
+
+    Args:
+        num_classes: K, without background (taken from the data set).
+        backbone: a timm CNN or `resnet38d`.
+        weights: its ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
+        output_stride: of the backbone: 8, 16 or 32; null is its own.
+        taps: how many of the backbone's maps are used, counted from the deepest.
+        stride: of the CAM; one of the maps must have it.
+        width: channels made of each map.
+        dropout: share of the channels left out in training.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: str = "tf_efficientnet_lite0",
+        weights: str | None = None,
+        output_stride: int | None = None,
+        taps: int = 4,
+        stride: int = 8,
+        width: int = 128,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm=True, conv_head=True)
+        self.backbone.requires_grad_(False)
+        self.taps = taps
+        self.channels = self.backbone.map_channels[-taps:]
+        self.grid = next(at for at, one in enumerate(self.backbone.strides[-taps:]) if one >= stride)
+        for at, channels in enumerate(self.channels):
+            self.register_buffer(f"scale_{at}", torch.ones(1, channels, 1, 1))
+        self.sides = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in self.channels)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but the backbone stays in eval mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def again(self) -> Self:
+        """A new one with the same frozen backbone."""
+        backbone, made = self.backbone, super().again()
+        made.backbone = backbone
+        return made
+
+    def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
+        return self.backbone.normalise(image)
+
+    def source(self) -> dict[str, Any]:
+        """What the maps depend on."""
+        return {name: self.arguments[name] for name in ("backbone", "weights", "output_stride", "taps")}
+
+    @torch.no_grad()
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Normalised images `[B, 3, H, W]` to the maps that are used, finest first, `[B, channels[i], h_i, w_i]`."""
+        return self.backbone.maps(image)[-self.taps :]
+
+    def set_scales(self, deviations: Iterable[Sequence[float]]) -> None:
+        """Say how large each channel of each map is, so that all of them weigh alike.
+
+        Args:
+            deviations: root mean squares over many photos.
+        """
+        for at, one in enumerate(deviations):
+            getattr(self, f"scale_{at}").copy_(torch.tensor(one).clamp(min=1e-3).view(1, -1, 1, 1))
+
+    def features(self, image: Tensor | list[Tensor]) -> list[Tensor]:
+        """Scaled maps of normalised images `[B, 3, H, W]`, or of their maps."""
+        maps = self.maps(image) if isinstance(image, Tensor) else image
+        return [one / getattr(self, f"scale_{at}") for at, one in enumerate(maps)]
+
+    def forward(self, image: Tensor | list[Tensor]) -> ClassifierOutput:
+        """Normalised images `[B, 3, H, W]`, or their maps, to CAM logits, class logits and scaled maps."""
+        scaled = self.features(image)
+        size = scaled[self.grid].shape[-2:]
+        sides = [_resized(side(self.dropout(one)), size) for side, one in zip(self.sides, scaled, strict=True)]
+        mixed = F.relu(self.mix(self.dropout(F.relu(torch.stack(sides).sum(dim=0)))))
+        cam_logits = self.classify(mixed)
+        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), scaled)
+
+
+def _resized(maps: Tensor, size: torch.Size) -> Tensor:
+    if maps.shape[-2] > size[0]:
+        return F.adaptive_avg_pool2d(maps, (size[0], size[1]))
+    return F.interpolate(maps, size, mode="bilinear", align_corners=False)
