@@ -74,9 +74,10 @@ bench-labels: install  ## How fast labels are made, against straightforward ways
 test: install  ## The tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
-check: install  ## Style, types
+check: install  ## Style, borders between folders, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: install  ## Format the code

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 from acr_lightning.stages.label import label
-
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.table import Row, seconds
 

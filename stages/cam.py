@@ -1,35 +1,34 @@
-"""Stage cam: the classifier's CAM of every photo.
-
-Reads `fit/last.ckpt` and the photos and tags of the splits `train` and `seed`. Writes `cam/cams/<id>.npz`.
-"""
+"""Stage cam."""
 
 from pathlib import Path
 from typing import Any
 
-READS: tuple[str, ...] = ("fit",)
-ALSO_READS: tuple[str, ...] = ()
+from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.stages.inference import infer, inference_defaults
+
+HELP = """the classifier's CAM of every photo
+
+Reads `fit/last.ckpt` and the photos and tags of the splits `train` and `seed`. Writes `cam/cams/<id>.npz`.
+"""
+CAMS = "cams"
 
 
-def defaults(run: Path) -> dict[str, Any]:
+def defaults(folder: Path) -> Section:
     """The section's defaults."""
-    from acr_lightning.stages import inference
-
     return {
-        "seed_everything": 0,
-        "model": {
-            "class_path": "acr_lightning.cam.inference.CamInference",
-            "init_args": {"checkpoint": str(run / "fit" / "last.ckpt")},
-        },
-        "data": {"class_path": "acr_lightning.data.datamodule.TaggedPhotos", "init_args": {}},
-        "trainer": inference.defaults(run / "cam"),
+        "model": {"class_path": "CamInference", "init_args": {}},
+        "data": {"class_path": "TaggedPhotos", "init_args": {}},
+        "trainer": inference_defaults(folder),
     }
 
 
-def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def main(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.stages import inference
-
     from acr_lightning.artefacts.cam_file import is_whole
     from acr_lightning.cam.inference import CamWriter
 
-    return inference.predict(section, CamWriter(folder / "cams"), folder / "cams", ".npz", is_whole)
+    folder = job.folder / CAMS
+    return infer(job, CamWriter(folder), folder, ".npz", is_whole)
+
+
+CAM = Stage("cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS)

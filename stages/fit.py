@@ -1,38 +1,38 @@
-"""Stage fit: train the classifier with ACR, from image tags alone.
-
-Reads the `train` split's photos and tags. Writes `fit/last.ckpt` after every epoch, `fit/csv/`
-(losses) and `fit/monitor/` (pictures of what the reconstructor paints).
-"""
+"""Stage fit."""
 
 from pathlib import Path
 from typing import Any
 
-READS: tuple[str, ...] = ()
-ALSO_READS: tuple[str, ...] = ()
+from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+
+HELP = """train the classifier with ACR, from image tags alone
+
+Reads the `train` split's photos and tags. Writes `fit/last.ckpt` after every epoch, `fit/csv/` (losses) and
+`fit/monitor/` (pictures of what the reconstructor paints).
+"""
 
 
-def defaults(run: Path) -> dict[str, Any]:
+def defaults(folder: Path) -> Section:
     """The section's defaults."""
-    from acr_lightning.stages import trainer
-
     return {
-        "seed_everything": 0,
         "model": {
-            "class_path": "acr_lightning.methods.acr.module.ACR",
+            "class_path": "ACR",
             "init_args": {
-                "classifier": {"class_path": "acr_lightning.nets.classifier.CamClassifier", "init_args": {}},
-                "reconstructor": {"class_path": "acr_lightning.nets.reconstructor.Reconstructor", "init_args": {}},
+                "classifier": {"class_path": "CamClassifier", "init_args": {}},
+                "reconstructor": {"class_path": "Reconstructor", "init_args": {}},
             },
         },
-        "data": {"class_path": "acr_lightning.data.datamodule.TaggedImages", "init_args": {}},
-        "trainer": {**trainer.defaults(run / "fit"), "max_epochs": 40},
+        "data": {"class_path": "TaggedImages", "init_args": {}},
+        "trainer": {**trainer_defaults(folder), "max_epochs": 40},
     }
 
 
-def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def main(job: Job) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; returns counts for the manifest."""
-    from acr_lightning.stages import trainer
-
     from acr_lightning.methods.acr.monitor import ReconstructionMonitor
 
-    return trainer.fit(section, folder, [ReconstructionMonitor(folder / "monitor")])
+    return train(job, [ReconstructionMonitor(job.folder / "monitor")])
+
+
+FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT)

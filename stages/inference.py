@@ -1,11 +1,13 @@
-"""What the two inference stages share: photos without a result are spread over the devices, the others left out."""
+"""What the inference stages share: photos without a result are spread over the devices, the others left out."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.stage import Job
 
-def defaults(folder: Path) -> dict[str, Any]:
+
+def inference_defaults(folder: Path) -> dict[str, Any]:
     """Trainer options of an inference stage."""
     return {
         "accelerator": "auto",
@@ -17,18 +19,13 @@ def defaults(folder: Path) -> dict[str, Any]:
     }
 
 
-def predict(
-    section: dict[str, Any], writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]
-) -> dict[str, Any]:
-    """Run the section's model over the photos without a whole result; returns counts for the manifest.
-
-    `left` among them says how many photos other shards have still to do.
-    """
+def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]) -> dict[str, Any]:
+    """Run the section's model over the photos without a whole result; returns counts for the manifest."""
     from lightning.pytorch.callbacks import RichProgressBar
 
-    from acr_lightning.cli.trainer_cli import TrainerCLI
+    from acr_lightning.chain.trainer_section import TrainerCLI
 
-    cli = TrainerCLI(section, [writer, RichProgressBar(leave=True)])
+    cli = TrainerCLI(job.section, [writer, RichProgressBar(leave=True)])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()

@@ -1,27 +1,30 @@
-"""Stage label: pseudo-labels from CAMs, by a background score and a dense CRF, in a pool of processes.
-
-Reads `cam/cams/`, or `affinity/cams/` in an experiment with that stage, and the photos. Writes
-`label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
-"""
+"""Stage label."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-READS: tuple[str, ...] = ("cam", "affinity")
-ALSO_READS: tuple[str, ...] = ()
+from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.stages.pool import make_missing
+
+HELP = """pseudo-labels from CAMs, by a background score and a dense CRF
+
+Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, and the photos. Writes
+`label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
+"""
+LABELS = "labels"
 
 
-def defaults(run: Path) -> dict[str, Any]:
+def defaults(folder: Path) -> Section:
     """The section's defaults."""
-    return {"cams": str(run / "cam" / "cams"), "output": str(run / "label")}
+    return {"output": str(folder)}
 
 
-def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def main(job: Job) -> dict[str, Any]:
     """Make the pseudo-labels that are not there yet; returns counts for the manifest."""
-    from acr_lightning.cli.function_cli import run_function
+    from acr_lightning.chain.function_section import run_function
 
-    counts: dict[str, Any] = run_function(label, section)
+    counts: dict[str, Any] = run_function(label, job.section)
     return counts
 
 
@@ -54,8 +57,6 @@ def label(
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
-    from acr_lightning.stages.pool import make_missing
-
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.data.shard import of_shard
@@ -75,10 +76,10 @@ def label(
     value, chosen = _threshold(threshold, files, Path(cams), dataset)
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": chosen, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
-    paths = {image_id: Path(output) / "labels" / f"{image_id}.png" for image_id in ids}
+    paths = {image_id: Path(output) / LABELS / f"{image_id}.png" for image_id in ids}
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
-        _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / "labels", threshold=value, alpha=alpha,
+        _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
         walked=threshold == "walked", crf=settings, crf_scale=crf_scale, margin=margin,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
@@ -126,7 +127,7 @@ def _label_one(
         if len(cam.classes):
             raise UserError(
                 f"{cams / image_id}.npz: no walked background; set label.threshold to a number or auto, "
-                "or affinity.walk.model.background_alpha"
+                "or affinity_walk.model.background_alpha"
             )
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     image = dataset.image(image_id)
@@ -137,3 +138,6 @@ def _label_one(
         strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
         result = confident_label(image, cam.classes, cam.scores, strong, weak, crf, crf_scale)
     write_mask(labels / f"{image_id}.png", result)
+
+
+LABEL = Stage("label", HELP, main, defaults, reads={"cams": ("affinity_walk", "cam")}, writes=LABELS, function=label)

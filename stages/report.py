@@ -1,25 +1,26 @@
-"""Stage report: one self-contained HTML page of the run.
-
-Reads whatever the other stages wrote. Writes `report.html` in the run's folder (and `report/`, its manifest).
-"""
+"""Stage report."""
 
 from pathlib import Path
 from typing import Any
 
-READS: tuple[str, ...] = ()
-ALSO_READS: tuple[str, ...] = ("fit", "cam", "affinity", "label", "segment", "evaluate")
+from acr_lightning.chain.stage import Job, Section, Stage
+
+HELP = """one self-contained HTML page of the run
+
+Reads whatever the other stages wrote. Writes `report.html` in the run's folder (and `report/`, its manifest).
+"""
 
 
-def defaults(run: Path) -> dict[str, Any]:
+def defaults(folder: Path) -> Section:
     """The section's defaults."""
-    return {"runs": [str(run)], "output": str(run / "report.html")}
+    return {"runs": [str(folder.parent)], "output": str(folder.with_suffix(".html"))}
 
 
-def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
+def main(job: Job) -> dict[str, Any]:
     """Write the page; returns counts for the manifest."""
-    from acr_lightning.cli.function_cli import run_function
+    from acr_lightning.chain.function_section import run_function
 
-    counts: dict[str, Any] = run_function(report, section)
+    counts: dict[str, Any] = run_function(report, job.section)
     return counts
 
 
@@ -34,3 +35,13 @@ def report(runs: list[str], output: str, images: int = 24) -> dict[str, Any]:
     from acr_lightning.report.page import write_report
 
     return {"images": write_report([Path(run) for run in runs], Path(output), images)}
+
+
+REPORT = Stage(
+    "report",
+    HELP,
+    main,
+    defaults,
+    also_reads=("fit", "cam", "affinity_train", "affinity_walk", "label", "segment", "evaluate"),
+    function=report,
+)

@@ -1,15 +1,14 @@
-"""The published recipes of the segmentation network and its test (FACTS §3), by name.
+"""The published recipes of the segmentation network and its test, by name.
 
 An experiment chooses one (`segment: deeplabv2_resnet101`); every value can be set otherwise in the experiment. Epochs
 are those that give the published number of iterations on the data set that the recipe was published for.
 """
 
-from pathlib import Path
 from typing import Any
 
 _SCALES = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
 
-PRESETS: dict[str, dict[str, Any]] = {
+SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
     # The one behind ACR's 71.9 and most papers of this field: 20,000 iterations on VOC's 10,582 photos.
     "deeplabv1_resnet38d": {
         "segment": {
@@ -37,17 +36,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 # The same network on COCO: 100,000 iterations of 20 photos.
-PRESETS["coco"] = {
-    **PRESETS["deeplabv2_resnet101"],
+SEGMENT_PRESETS["coco"] = {
+    **SEGMENT_PRESETS["deeplabv2_resnet101"],
     "segment": {
-        "model": {**PRESETS["deeplabv2_resnet101"]["segment"]["model"], "lr": 2e-4},
+        "model": {**SEGMENT_PRESETS["deeplabv2_resnet101"]["segment"]["model"], "lr": 2e-4},
         "data": {"crop": 321, "scale": [0.5, 1.5], "batch_size": 20},
         "trainer": {"max_epochs": 24},
     },
 }
-
-
-def section(preset: str, stage: str, run: Path) -> dict[str, Any]:
-    """What a preset changes in the section of a stage; nothing in most."""
-    changes: dict[str, Any] = PRESETS[preset].get(stage, {})
-    return changes

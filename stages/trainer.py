@@ -1,13 +1,15 @@
-"""What the two training stages share: loggers, checkpoints, and going on after a kill."""
+"""What the training stages share: loggers, checkpoints, and going on after a kill."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.stage import Job
+
 CHECKPOINT = "last.ckpt"
 
 
-def defaults(folder: Path) -> dict[str, Any]:
+def trainer_defaults(folder: Path) -> dict[str, Any]:
     """Trainer options of a training stage: CSV always, W&B offline unless asked otherwise."""
     return {
         "accelerator": "auto",
@@ -32,24 +34,26 @@ def defaults(folder: Path) -> dict[str, Any]:
     }
 
 
-def fit(section: dict[str, Any], folder: Path, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
-    """Train to `max_epochs`, from the last checkpoint if there is one."""
+def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
+    """Train to `max_epochs`, from the last checkpoint if there is one; returns counts for the manifest."""
     from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 
-    from acr_lightning.cli.trainer_cli import TrainerCLI
+    from acr_lightning.chain.trainer_section import TrainerCLI
     from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
     from acr_lightning.training.step_seed import StepSeed
 
-    checkpoint = folder / CHECKPOINT
+    checkpoint = job.folder / CHECKPOINT
     callbacks = [
         StepSeed(),
         RichProgressBar(leave=True),
         IntervalCheckpoint(checkpoint),
         *more_callbacks,
         # One file, overwritten (by renaming) after every epoch.
-        ModelCheckpoint(folder, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False),
+        ModelCheckpoint(
+            job.folder, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False
+        ),
     ]
-    cli = TrainerCLI(section, callbacks)
+    cli = TrainerCLI(job.section, callbacks)
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     cli.require_not_stopped()
     return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}

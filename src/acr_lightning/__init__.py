@@ -6,16 +6,12 @@ Importing the package is cheap: torch, lightning and albumentations are loaded b
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from acr_lightning.version import __version__ as __version__
 
 # albumentations asks the network for a newer version while it is imported, unless this is set before.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-
-try:
-    __version__ = version("acr-lightning")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -69,75 +67,6 @@ def test_a_coloured_mask_is_refused(tmp_path):
     Image.new("RGB", (3, 3)).save(tmp_path / "m.png")
     with pytest.raises(UserError, match="palette or 8-bit grey"):
         read_mask(tmp_path / "m.png")
-
-
-RUN = Path("runs/a")
-SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
-
-
-@pytest.mark.parametrize(
-    ("section", "same"),
-    [
-        ({**SECTION, "trainer": {"devices": 4, "max_epochs": 3}, "workers": 16}, True),
-        ({**SECTION, "trainer": {"devices": 1, "max_epochs": 4}}, False),
-        ({**SECTION, "model": {"init_args": {"lr": 0.2}}}, False),
-    ],
-)
-def test_digest_ignores_speed_only(section, same):
-    assert (manifest.digest(section, {}, RUN) == manifest.digest(SECTION, {}, RUN)) is same
-    assert manifest.digest(SECTION, {"fit": "a"}, RUN) != manifest.digest(SECTION, {"fit": "b"}, RUN)
-
-
-def test_digest_of_a_section_with_parts():
-    parts = {"preset": "psa", "labels": {"workers": 1, "crf": "none"}, "train": SECTION}
-    faster = {**parts, "labels": {"workers": 8, "crf": "none"}, "train": {**SECTION, "workers": 9}}
-    assert manifest.digest(faster, {}, RUN) == manifest.digest(parts, {}, RUN)
-    other = {**parts, "labels": {"workers": 1, "crf": "soft_cam"}}
-    assert manifest.digest(other, {}, RUN) != manifest.digest(parts, {}, RUN)
-
-
-def test_digest_counts_paths_from_the_run():
-    def section(run, root="data"):
-        return {"cams": f"{run}/cam/cams", "data": {"init_args": {"root": root, "scales": (0.5, 1.0)}}, "output": run}
-
-    here = manifest.digest(section("runs/a"), {}, Path("runs/a"))
-    assert manifest.digest(section("other/b"), {}, Path("other/b")) == here
-    assert manifest.digest(section("runs/a", root="elsewhere"), {}, Path("runs/a")) != here
-    assert manifest.digest(section("runs/ab"), {}, Path("runs/a")) != here  # another folder, not one inside
-
-
-def test_a_stage_of_parts_stays_where_it_is(tmp_path):
-    folder = tmp_path / "affinity"
-    manifest.start(folder, "affinity", SECTION, {}, RUN, parts=True)
-    (folder / "train").mkdir()
-    assert manifest.start(folder, "affinity", {**SECTION, "model": {}}, {}, RUN, parts=True) is None
-    assert (folder / "train").is_dir()
-    assert manifest.read(folder)["digest"] == manifest.digest({**SECTION, "model": {}}, {}, RUN)
-    assert manifest.start(folder, "affinity", SECTION, {}, RUN, anew=True, parts=True) == tmp_path / "affinity.old-1"
-
-
-def test_another_configuration_moves_the_old_result_aside(tmp_path):
-    folder = tmp_path / "fit"
-    assert manifest.start(folder, "fit", SECTION, {}, RUN) is None
-    (folder / "last.ckpt").write_text("precious")
-    assert manifest.start(folder, "fit", SECTION, {}, RUN) is None  # goes on
-    assert (folder / "last.ckpt").exists()
-    manifest.finish(folder, "fit", SECTION, {}, RUN, {"epochs": 3})
-    assert manifest.is_done(folder, manifest.digest(SECTION, {}, RUN))
-    moved = manifest.start(folder, "fit", {**SECTION, "model": {}}, {}, RUN)
-    assert moved == tmp_path / "fit.old-1"
-    assert (moved / "last.ckpt").read_text() == "precious"
-    assert not manifest.is_done(folder, manifest.digest(SECTION, {}, RUN))
-
-
-def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
-    folder = tmp_path / "label"
-    manifest.start(folder, "label", SECTION, {}, RUN)
-    (folder / "labels").mkdir()
-    (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
-    (folder / "labels" / "a.png").write_bytes(b"whole")
-    manifest.finish(folder, "label", SECTION, {}, RUN, {})
-    assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
 
 
 def test_a_damaged_manifest_is_named(tmp_path):

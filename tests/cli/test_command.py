@@ -376,10 +376,3 @@ def test_help_and_print_config_of_every_stage(config, stage):
     printed = acr(stage, "--config", config, "--print_config")
     assert printed.returncode == 0, printed.stderr
     assert yaml.safe_load(printed.stdout)
-
-
-@pytest.mark.parametrize("command", ["validate", "test", "predict"])
-def test_lightnings_own_commands(command):
-    shown = acr(command, "--help")
-    assert shown.returncode == 0, shown.stderr
-    assert "--ckpt_path" in shown.stdout

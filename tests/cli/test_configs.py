@@ -5,20 +5,24 @@ import gc
 import pytest
 import torch
 import yaml
-from acr_lightning.stages import CHAIN
-from acr_lightning.stages.affinity_presets import PRESETS
 
-from acr_lightning.cli.commands import check
-from acr_lightning.cli.experiment import load
-from acr_lightning.cli.trainer_cli import TrainerCLI
+from acr_lightning.chain import experiment_file
+from acr_lightning.chain.check import check
+from acr_lightning.chain.trainer_section import TrainerCLI
 from acr_lightning.data.id_list import read_ids, shipped
+from acr_lightning.stages.chain import CHAIN
 
+AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {
     "max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu", "devices": 1, "precision": "32-true",
     "logger": False, "enable_checkpointing": False,
 }  # fmt: skip
+
+
+def load(config, overrides):
+    return experiment_file.load(CHAIN, config, overrides)
 
 
 @pytest.fixture(autouse=True)
@@ -33,17 +37,17 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("preset", ["none", *PRESETS])
+@pytest.mark.parametrize("preset", ["none", *CHAIN.presets["affinity"]])
 def test_every_section_parses(name, preset):
     experiment = load(name, [("affinity", preset)])
     if "stages" not in experiment.values:
-        assert experiment.stages == [stage for stage in CHAIN if stage != "affinity" or preset != "none"]
-    check(experiment.stages, experiment)
+        assert experiment.stages == [stage for stage in CHAIN.stages if stage not in AFFINITY or preset != "none"]
+    check(experiment, experiment.stages)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
-    assert ("affinity" in load(name, []).stages) == (name in ("voc6.yaml", "tag_folder.yaml"))
+    assert ("affinity_walk" in load(name, []).stages) == (name in ("voc6.yaml", "tag_folder.yaml"))
 
 
 ABLATIONS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("ablation").glob("*.yaml"))
@@ -62,7 +66,7 @@ def test_every_variant_parses(name):
     found = list(variants(name))
     assert len(found) == 9
     for experiment, stages in found:
-        check(stages, experiment)
+        check(experiment, stages)
 
 
 @pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])
@@ -133,15 +137,15 @@ def test_two_steps_of_affinity(name, preset, shapes_root, tmp_path):
             "class_path": "Shapes",
             "init_args": {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
         },
-        "affinity.train.model.weights": None,
-        "affinity.train.data.crop": 64,
-        "affinity.train.data.batch_size": 2,
-        "affinity.train.data.num_workers": 0,
-        "affinity.train.data.long_side": None,
-        "affinity.train.data.labels": "masks",
-        **{f"affinity.train.trainer.{key}": value for key, value in TINY_TRAINER.items()},
+        "affinity_train.model.weights": None,
+        "affinity_train.data.crop": 64,
+        "affinity_train.data.batch_size": 2,
+        "affinity_train.data.num_workers": 0,
+        "affinity_train.data.long_side": None,
+        "affinity_train.data.labels": "masks",
+        **{f"affinity_train.trainer.{key}": value for key, value in TINY_TRAINER.items()},
     }
-    cli = TrainerCLI(load(name, list(values.items())).section("affinity")["train"])
+    cli = TrainerCLI(load(name, list(values.items())).section("affinity_train"))
     before = cli.model.network.mix.weight.detach().clone()
     cli.trainer.fit(cli.model, cli.datamodule)
     assert cli.trainer.fit_loop.total_batch_idx == 1

@@ -14,7 +14,7 @@ def run(tmp_path):
     records.append({"what": "label", "miou": 47.0, **score})
     (tmp_path / "evaluate").mkdir()
     (tmp_path / "evaluate" / "scores.json").write_text(json.dumps(records))
-    for stage, seconds in (("fit", 10.4), ("cam", 2.3), ("label", 5.0), ("affinity", None)):
+    for stage, seconds in (("fit", 10.4), ("cam", 2.3), ("label", 5.0), ("affinity_train", None)):
         (tmp_path / stage).mkdir()
         manifest = {} if seconds is None else {"seconds": seconds}  # one of an older version
         (tmp_path / stage / "manifest.json").write_text(json.dumps(manifest))

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from acr_lightning.chain.experiment_file import find
 from acr_lightning.cli.arguments import parse
 from acr_lightning.cli.commands import spawn
-from acr_lightning.cli.experiment import find
 from acr_lightning.errors import UserError, nearest
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")

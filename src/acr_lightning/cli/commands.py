@@ -7,14 +7,21 @@ from typing import Any
 
 import yaml
 
-from acr_lightning import stages
+from acr_lightning.chain.check import check
+from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.experiment_file import SHARED, load
+from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.cli.experiment import PRESETS, SHARED, Experiment, load
-from acr_lightning.cli.stage import is_done, run_stage
 from acr_lightning.errors import UserError
+from acr_lightning.stages.chain import CHAIN
 
 # `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
 SHARD = {(name, "shard"): "data.shard" for name in ("cam", "evaluate")}
+
+
+def chosen(name: str, words: list[str]) -> int:
+    """`acr affinity`: the stages that a preset of this name adds, as `acr run` does them."""
+    return run([*words, f"--stages={name}"])
 
 
 def stage(name: str, words: list[str]) -> int:
@@ -30,7 +37,7 @@ def stage(name: str, words: list[str]) -> int:
     values = [
         (key if _is_shared(key) else f"{name}.{SHARD.get((name, key), key)}", value) for key, value in found.values
     ]
-    experiment = load(found.config, values)
+    experiment = load(CHAIN, found.config, values)
     if not shown_or_checked(name, experiment, found):
         run_stage(experiment, name, force="--force" in found.flags)
     return 0
@@ -41,7 +48,7 @@ def shown_or_checked(name: str, experiment: Experiment, found: Arguments) -> boo
     if "--print_config" in found.flags:
         print(yaml.safe_dump(_jsonable(experiment.section(name)), sort_keys=False), end="")
     elif "--check" in found.flags:
-        check([name], experiment)
+        check(experiment, [name])
     return bool({"--print_config", "--check"} & found.flags)
 
 
@@ -54,17 +61,17 @@ def run(words: list[str]) -> int:
 
         print(HELP)
         return 0
-    experiment = load(found.config, found.values)
+    experiment = load(CHAIN, found.config, found.values)
     if "--print_config" in found.flags:
         sections = {name: experiment.section(name) for name in experiment.stages}
         print(yaml.safe_dump(_jsonable(sections), sort_keys=False), end="")
         return 0
     if "--check" in found.flags:
-        check(experiment.stages, experiment)
+        check(experiment, experiment.stages)
         return 0
     checked = False
     for name in experiment.stages:
-        if is_done(experiment, name) and "--force" not in found.flags:
+        if is_done_before(experiment, name) and "--force" not in found.flags:
             print(f"{name}: done before", file=sys.stderr, flush=True)
             continue
         if not checked:
@@ -94,32 +101,6 @@ def report(words: list[str]) -> int:
     return 0
 
 
-def check(names: list[str], experiment: Experiment) -> None:
-    """Parse the sections without building anything.
-
-    Raises:
-        UserError: a key does not exist or a value does not fit.
-    """
-    from acr_lightning.cli.function_cli import parse as parse_function
-    from acr_lightning.cli.keys import check_keys
-    from acr_lightning.cli.trainer_cli import TrainerCLI
-
-    for name in names:
-        section, module = experiment.section(name), stages.load(name)
-        parts = getattr(module, "PARTS", ())
-        units = {f"{name}.{part}": (section[part], part) for part in parts} or {name: (section, name)}
-        if parts:
-            check_keys({key: None for key in section}, ("preset", *parts), name)
-        for where, (node, function) in units.items():
-            try:
-                if "trainer" in node:
-                    TrainerCLI(node, parse_only=True)
-                else:
-                    parse_function(getattr(module, function), node)
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from None
-
-
 def _stage_words(found: Arguments, name: str) -> list[str]:
     """The command line of one stage: shared values, and the ones of its own section."""
     words = ["--config", found.config] if found.config else []
@@ -135,7 +116,7 @@ def _stage_words(found: Arguments, name: str) -> list[str]:
 
 def _is_shared(key: str) -> bool:
     """Whether a key belongs to all stages; the choice of a preset does, since it changes others, too."""
-    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in PRESETS
+    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in CHAIN.presets
 
 
 def spawn(command: str, words: list[str]) -> int:

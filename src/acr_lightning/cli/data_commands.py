@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.experiment_file import load
+from acr_lightning.chain.keys import check_classes
 from acr_lightning.class_names import class_and_arguments
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.cli.experiment import Experiment, load
-from acr_lightning.cli.keys import check_classes
 from acr_lightning.data_care.finding import Finding, Report, from_error
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.stages.chain import CHAIN
 
 USAGE = """usage: acr data check --config FILE [--json FILE] [--workers N] [--dataset.KEY=VALUE …]
        acr data check --labels DIR [--config FILE | --classes N] [--json FILE] [--workers N]
@@ -83,13 +85,13 @@ def _report(options: dict[str, Any], found: Arguments) -> Report:
 
     workers = options.get("workers")
     if "labels" in options:
-        dataset = load(found.config, found.values).dataset() if found.config or found.values else None
+        dataset = load(CHAIN, found.config, found.values).dataset() if found.config or found.values else None
         if dataset and "classes" in options:
             raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
         return check_labels(Path(str(options["labels"])), dataset, options.get("classes"), workers)
     if not found.config and not found.values:
         raise UserError("data check: give --config FILE, or --labels DIR; see acr data --help")
-    experiment = load(found.config, found.values)
+    experiment = load(CHAIN, found.config, found.values)
     if "pack" in options:
         return _pack_report(Path(str(options["pack"])), experiment, options.get("split", "test"))
     if faults := _setup_faults(experiment):

@@ -7,12 +7,13 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.chain.experiment_file import SHARED, load
+from acr_lightning.chain.runner import is_first_process, run_stage
 from acr_lightning.cli import commands
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.cli.experiment import SHARED, load
-from acr_lightning.cli.stage import is_first_process, run_stage
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.stages.chain import CHAIN
 
 USAGE = """more forms of acr evaluate:
   --config FILE --split SPLIT [--pack FILE.tgz]
@@ -73,7 +74,7 @@ def _other_split(options: Options, found: Arguments) -> None:
     if unfit := [name for name in ("gt", "classes", "list", "output") if getattr(options, name) is not None]:
         raise UserError(f"--{unfit[0]} goes with --pred DIR")
     values = [(key if key.split(".")[0] in SHARED else f"evaluate.{key}", value) for key, value in found.values]
-    experiment = load(found.config, values)
+    experiment = load(CHAIN, found.config, values)
     chain_splits = experiment.section("evaluate")["data"]["init_args"].get("splits", ["val"])
     if options.split is None and len(chain_splits) != 1:
         raise UserError("--pack: say which split, with --split")
@@ -82,8 +83,7 @@ def _other_split(options: Options, found: Arguments) -> None:
     folder = experiment.run / "evaluate"
     if chain_splits != [split]:
         folder = experiment.run / f"evaluate_{split}"
-        more = [("evaluate.data.splits", [split]), ("evaluate.trainer.default_root_dir", str(folder))]
-        experiment = load(found.config, [*values, *more])
+        experiment = load(CHAIN, found.config, [*values, ("evaluate.data.splits", [split])])
     if commands.shown_or_checked("evaluate", experiment, found):
         return
     dataset = experiment.dataset()
@@ -108,7 +108,7 @@ def _cams(options: Options, found: Arguments) -> None:
         raise UserError(f"--{unfit[0]} does not go with --cams DIR")
     if not found.config:
         raise UserError("--cams: give the data set whose masks they are scored with, --config FILE")
-    dataset, split = load(found.config, found.values).dataset(), options.split or "seed"
+    dataset, split = load(CHAIN, found.config, found.values).dataset(), options.split or "seed"
     ids = _ids(dataset, split)
     if not has_masks(dataset, ids):
         raise UserError(f"split {split}: no masks to score with")
@@ -129,7 +129,7 @@ def _against_dataset(options: Options, found: Arguments) -> None:
         raise UserError(f"--{unfit[0]} goes with --gt DIR; with --config the data set says it")
     if not found.config:
         raise UserError("--pred: give the masks, --gt DIR, or a data set, --config FILE")
-    dataset = load(found.config, found.values).dataset()
+    dataset = load(CHAIN, found.config, found.values).dataset()
     ids = _ids(dataset, options.split or "val")
     predictions = Path(str(options.pred))
     if has_masks(dataset, ids):

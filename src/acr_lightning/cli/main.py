@@ -6,11 +6,10 @@ import os
 import sys
 import warnings
 
-from acr_lightning import __version__
 from acr_lightning.errors import UserError, nearest
-from acr_lightning.stages import CHAIN
+from acr_lightning.stages.chain import CHAIN
+from acr_lightning.version import __version__
 
-LIGHTNING = ("validate", "test", "predict")
 HELP = f"""usage: acr COMMAND --config FILE [--KEY=VALUE …]
 
 From image tags to a segmentation network (ACR, CVPR 2023).
@@ -36,9 +35,6 @@ beside the chain:
   weights    ResNet38d's ImageNet weights: acr weights convert FILE.params OUT.safetensors
   ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
 
-Lightning's own, with any class_path (see acr validate --help):
-  validate, test, predict (without --images)
-
 options:
   --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
                     tag_folder.yaml)
@@ -60,14 +56,15 @@ version {__version__}
 # Where each command lies: module of this folder, function.
 COMMANDS = {
     "run": ("commands", "run"),
-    **{stage: ("commands", "stage") for stage in CHAIN},
+    **{stage: ("commands", "stage") for stage in CHAIN.stages},
+    "affinity": ("commands", "chosen"),
     "evaluate": ("evaluate_command", "evaluate"),
     "report": ("commands", "report"),
     "data": ("data_commands", "data"),
+    "predict": ("use_commands", "predict"),
     "export": ("use_commands", "export"),
     "weights": ("weights", "weights"),
     "ablation": ("ablation", "ablation"),
-    **{name: ("lightning_commands", "run_lightning") for name in LIGHTNING},
 }
 
 
@@ -106,11 +103,10 @@ def _dispatch(command: str, rest: list[str]) -> int:
     if command not in COMMANDS:
         raise UserError(f"no such command.{nearest(command, COMMANDS)} See acr --help")
     _quieten()
-    trained = any(word.startswith(("--run", "--images")) for word in rest)
-    module, function = ("use_commands", "predict") if command == "predict" and trained else COMMANDS[command]
+    module, function = COMMANDS[command]
     handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
-    # The stages share one function, and so do Lightning's own commands: these are told which one is meant.
-    status: int = handler(command, rest) if function in ("stage", "run_lightning") else handler(rest)
+    # The stages share a function, which is told which one is meant.
+    status: int = handler(command, rest) if function in ("stage", "chosen") else handler(rest)
     return status
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from acr_lightning.cli.messages import readable
+from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError
 
 

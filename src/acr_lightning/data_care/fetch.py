@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from acr_lightning import __version__
 from acr_lightning.data_care.sources import Archive
 from acr_lightning.errors import UserError
+from acr_lightning.version import __version__
 
 BLOCK = 1 << 20
 SECONDS = 60

@@ -14,10 +14,10 @@ from acr_lightning.report.run_scores import SWEEPS
 Series = dict[str, tuple[list[float], list[float]]]
 
 
-def loss_series(run: Path, stage: str) -> Series:
-    """Every logged value of a stage by step, over all its attempts: a resumed run has a CSV for each."""
+def loss_series(folder: Path) -> Series:
+    """Every logged value of a stage's folder by step, over all its attempts: a resumed run has a CSV for each."""
     points: dict[str, dict[float, float]] = defaultdict(dict)
-    attempts = sorted((run / stage / "csv").glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+    attempts = sorted((folder / "csv").glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
     for path in attempts:
         with path.open(newline="") as file:
             for row in csv.DictReader(file):

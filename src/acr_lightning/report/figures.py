@@ -9,7 +9,8 @@ from typing import Any
 from acr_lightning.artefacts import manifest
 
 # The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
-STAGES = {"cam": ("fit", "cam"), "walked cam": ("affinity",), "label": ("affinity", "label"), "network": ("segment",)}
+AFFINITY = ("affinity_labels", "affinity_train", "affinity_walk")
+STAGES = {"cam": ("fit", "cam"), "walked cam": AFFINITY, "label": (*AFFINITY, "label"), "network": ("segment",)}
 
 
 def main() -> None:
@@ -50,7 +51,8 @@ def first_score(run: Path, what: str) -> dict[str, Any]:
 
 def seconds(run: Path, what: str) -> dict[str, float]:
     """How long each stage behind a kind of score took; a stage that was stopped in between counts its last part."""
-    made = {stage: manifest.read(run / stage) for stage in STAGES[what]}
+    folders = manifest.stages_of(run)
+    made = {stage: manifest.read(folders[stage]) for stage in STAGES[what] if stage in folders}
     return {stage: float(one["seconds"]) for stage, one in made.items() if one and "seconds" in one}
 
 

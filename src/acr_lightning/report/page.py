@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from acr_lightning import __version__
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.class_names import build
@@ -16,6 +15,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import loss_series, plot, sweep_series
 from acr_lightning.report.pictures import colour, last_monitor, pictures
+from acr_lightning.version import __version__
 
 # The stages that say which data set a run is about; one of pure supervision has only the second.
 TRAINED = ("fit", "segment")
@@ -36,7 +36,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
         UserError: a folder is no run, or holds no CAMs yet.
     """
     for run in runs:
-        if not any(manifest.read(run / stage) for stage in TRAINED):
+        if not set(TRAINED) & manifest.stages_of(run).keys():
             raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
     dataset = _dataset(runs[0])
     shown = _shown(dataset, images) if dataset else []
@@ -59,7 +59,8 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
 
 
 def _dataset(run: Path) -> TaggedDataset | None:
-    made = next((found for stage in TRAINED if (found := manifest.read(run / stage))), {})
+    stages = manifest.stages_of(run)
+    made = next((found for stage in TRAINED if stage in stages and (found := manifest.read(stages[stage]))), {})
     node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
     return build(node, "dataset") if node else None
 
@@ -78,18 +79,20 @@ def _scores(run: Path) -> list[dict[str, Any]]:
 
 def _curves(run: Path) -> list[tuple[str, Any]]:
     """Titled SVGs of one run."""
-    found = []
-    fit = loss_series(run, "fit")
+    found, stages = [], manifest.stages_of(run)
+    fit, affinity, segment = (
+        loss_series(stages[stage]) if stage in stages else {} for stage in ("fit", "affinity_train", "segment")
+    )
     for prefix, title in (("cu", "classifier (CU)"), ("ru", "reconstructor (RU)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
             found.append((f"{run.name}: {title}", plot(part, "batch", "loss")))
     for prefix, title in (("monitor", "CAM and reconstruction"), ("uses_masks", "CAM while it trains (uses masks)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
             found.append((f"{run.name}: {title}", plot(part, "batch", "value")))
-    if affinity := loss_series(run / "affinity", "train"):
+    if affinity:
         found.append((f"{run.name}: affinity network", plot(affinity, "batch", "loss of pairs")))
-    if segment := {name: xy for name, xy in loss_series(run, "segment").items() if "loss" in name}:
-        found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
+    if part := {name: xy for name, xy in segment.items() if "loss" in name}:
+        found.append((f"{run.name}: segmentation network", plot(part, "batch", "cross entropy")))
     for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
         if sweep := sweep_series(run, by):
             found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
@@ -98,7 +101,6 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
 
 def _settings(run: Path) -> dict[str, str]:
     """The configuration of every stage's folder that has a manifest, in the order in which they were done."""
-    folders = [path.parent for path in run.glob(f"*/{manifest.NAME}") if ".old-" not in path.parent.name]
-    made = {folder.name: one for folder in folders if (one := manifest.read(folder))}
+    made = {name: one for name, folder in manifest.stages_of(run).items() if (one := manifest.read(folder))}
     ordered = sorted(made.items(), key=lambda item: item[1]["written"])
     return {name: yaml.safe_dump(one["config"], sort_keys=False) for name, one in ordered}

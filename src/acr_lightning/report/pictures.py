@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.manifest import read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.report.run_scores import walked
+from acr_lightning.report.run_scores import Stages, walked
 
 WIDTH = 200
 
@@ -30,16 +31,19 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
     image = dataset.image(image_id)
     row = [Picture("photo", _jpeg(image))]
     for run in runs:
-        prefix = f"{run.name}: " if len(runs) > 1 else ""
-        for stage, name in (("cam", "CAM"), ("affinity", "walked CAM")) if walked(run) else (("cam", "CAM"),):
-            if (path := run / stage / "cams" / f"{image_id}.npz").is_file():
+        prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
+        for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
+            if (path := stages.get(stage, run) / "cams" / f"{image_id}.npz").is_file():
                 cam = read_cam(path)
                 for label, scores in zip(cam.classes, cam.scores, strict=True):
                     row.append(Picture(f"{prefix}{name} {dataset.class_names[label]}", _jpeg(heat(image, scores))))
-                winners = _winners(cam, _threshold(run))
+                winners = _winners(cam, _threshold(stages))
                 row.append(Picture(f"{prefix}{name}, thresholded", _jpeg(overlay(image, winners))))
-        for title, folder in (("pseudo-label (CRF)", "label/labels"), ("network", "evaluate/predictions")):
-            if (path := run / folder / f"{image_id}.png").is_file():
+        for title, stage, folder in (
+            ("pseudo-label (CRF)", "label", "labels"),
+            ("network", "evaluate", "predictions"),
+        ):
+            if (path := stages.get(stage, run) / folder / f"{image_id}.png").is_file():
                 row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
     mask_path = dataset.mask_path(image_id)
     if mask_path is not None and mask_path.is_file():
@@ -51,7 +55,7 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
 
 def last_monitor(run: Path) -> str | None:
     """The last picture of what the reconstructor paints, as a data URI; None where there is none."""
-    paths = sorted((run / "fit" / "monitor").glob("epoch_*.jpg"))
+    paths = sorted((stages_of(run).get("fit", run) / "monitor").glob("epoch_*.jpg"))
     return _data_uri(paths[-1].read_bytes()) if paths else None
 
 
@@ -82,11 +86,9 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
     return np.where(cam.scores.max(axis=0) >= background, winner, 0).astype(np.uint8)
 
 
-def _threshold(run: Path) -> float:
+def _threshold(stages: Stages) -> float:
     """What the labels were made with; half where no labels were made."""
-    from acr_lightning.artefacts.manifest import read
-
-    counts = (read(run / "label") or {}).get("counts", {})
+    counts = ((read(stages["label"]) if "label" in stages else None) or {}).get("counts", {})
     return float(counts.get("threshold") or 0.5)
 
 

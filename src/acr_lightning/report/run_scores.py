@@ -1,5 +1,6 @@
 """All scores of a run, each with the conditions that it was measured under."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,47 +17,46 @@ from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
 from acr_lightning.metrics.folder_scores import require_files
 
+# Folders of a run's stages, by name.
+Stages = Mapping[str, Path]
 ORACLE = "best of all thresholds on these masks"
 # Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
-SWEEPS = {"cam": "sweep.json", "affinity": "sweep_walked.json"}
+SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 
 
 def score_run(
-    run: Path, dataset: TaggedDataset, tested: list[Split], folder: Path | None = None
+    stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path, own: bool = True
 ) -> list[dict[str, Any]]:
     """Score what a run has made; write `scores.json`, `scores.md`, `confusion_*.csv` and `sweep.json`.
 
     CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
 
     Args:
-        run: folder of the run.
+        stages: folders of the run's finished stages, by name.
         dataset: with masks; without any, nothing is scored, and the files say so.
         tested: splits that the network predicted on.
-        folder: of the predictions and the scores, `<run>/evaluate` if None; in another folder (of another split) only
-            the network is scored.
+        folder: of the predictions and the scores.
+        own: whether CAMs and labels are scored, too; another split's folder has only the network's scores.
 
     Returns:
         A record for each score, in the chain's order.
     """
-    own = folder is None or folder == run / "evaluate"
-    folder = folder or run / "evaluate"
     names = ["background", *dataset.class_names]
     records: list[dict[str, Any]] = []
     ids = dataset.ids("seed")
     if own and has_masks(dataset, ids):
-        if _is_done(run / "cam"):
-            records += _cam_records(run, "cam", dataset, ids)
-        if walked(run):
-            records += _cam_records(run, "affinity", dataset, ids)
-        if (run / "label" / "labels").is_dir():
-            counts = score_folder(run / "label" / "labels", dataset, ids, ignored=0)
+        for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
+            if stage in stages:
+                records += _cam_records(stages, stage, dataset, ids, folder)
+        if "label" in stages:
+            counts = score_folder(stages["label"] / "labels", dataset, ids, ignored=0)
             write_confusion(folder / "confusion_label.csv", counts, names)
-            records.append({**_label_conditions(run), **scores(counts, names)})
+            records.append({**_label_conditions(stages), **scores(counts, names)})
     test_ids = list(dict.fromkeys(image_id for split in tested for image_id in dataset.ids(split)))
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
-        conditions = {"trained": _trained(run), **_kept(_init_args(folder), "scales", "flip", "long_side", "crf")}
+        conditions = {"trained": _trained(stages), **_kept(_init_args(folder), "scales", "flip", "long_side", "crf")}
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     write_json(folder / "scores.json", records)
     write_text(folder / "scores.md", table(records))
@@ -104,40 +104,46 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str], ignored: 
     return counts
 
 
-def walked(run: Path) -> bool:
-    """Whether the run's CAMs were walked: by a finished stage `affinity` that the labels, if any, were made from."""
-    label = read_manifest(run / "label")
-    return _is_done(run / "affinity") and (label is None or _source(label) == "affinity")
+def walked(stages: Stages) -> bool:
+    """Whether the run's CAMs were walked: by a finished stage that the labels, if any, were made from."""
+    return "affinity_walk" in stages and _source(_made(stages, "label"), "affinity_walk") == "affinity_walk"
 
 
-def _is_done(folder: Path) -> bool:
-    made = read_manifest(folder)
-    return made is not None and made["status"] == "done"
+def _made(stages: Stages, name: str) -> dict[str, Any]:
+    """The manifest of a stage; empty where the run has none."""
+    return (read_manifest(stages[name]) if name in stages else None) or {}
 
 
-def _source(label: dict[str, Any]) -> str:
-    """The stage whose CAMs the labels were made from."""
-    return Path(label["config"].get("cams", "cam/cams")).parent.name
+def _source(label: dict[str, Any], without: str = "cam") -> str:
+    """The stage whose CAMs the labels were made from, or `without` where there are no labels."""
+    return Path(label["config"]["cams"]).parent.name if label else without
 
 
-def _cam_records(run: Path, stage: str, dataset: TaggedDataset, ids: list[str]) -> list[dict[str, Any]]:
+def _cam_records(
+    stages: Stages, name: str, dataset: TaggedDataset, ids: list[str], folder: Path
+) -> list[dict[str, Any]]:
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
-    curves = cam_curves(run / stage / "cams", dataset, ids)
-    write_json(run / "evaluate" / SWEEPS[stage], curves.brief())
-    conditions = _kept(_init_args(run / "cam"), "scales", "flip", "long_side")
+    curves = cam_curves(stages[name] / "cams", dataset, ids)
+    write_json(folder / SWEEPS[name], curves.brief())
+    conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side") if "cam" in stages else {}
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
-    if stage == "affinity":
-        base |= {"what": "walked cam", "affinity": (read_manifest(run / stage) or {})["config"]["preset"]}
+    if name == "affinity_walk":
+        base |= {"what": "walked cam", **_affinity(stages)}
     records = [{**base, "chosen": ORACLE, **curves.best}]
-    made = read_manifest(run / "label")
-    if made and _source(made) == stage and made.get("counts", {}).get("threshold") is not None:
-        level = round(made["counts"]["threshold"] * LEVELS)
-        records.append({**base, "chosen": made["counts"]["chosen"], **curves.thresholds[level]})
+    label = _made(stages, "label")
+    if label and _source(label) == name and label.get("counts", {}).get("threshold") is not None:
+        level = round(label["counts"]["threshold"] * LEVELS)
+        records.append({**base, "chosen": label["counts"]["chosen"], **curves.thresholds[level]})
     return records
 
 
-def _label_conditions(run: Path) -> dict[str, Any]:
-    made = read_manifest(run / "label") or {}
+def _affinity(stages: Stages) -> dict[str, Any]:
+    """The name of the recipe that the CAMs were walked by."""
+    return _kept(_made(stages, "affinity_walk").get("presets", {}), "affinity")
+
+
+def _label_conditions(stages: Stages) -> dict[str, Any]:
+    made = _made(stages, "label")
     counts, config = made.get("counts", {}), made.get("config", {})
     return {
         "what": "label",
@@ -146,14 +152,14 @@ def _label_conditions(run: Path) -> dict[str, Any]:
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
         **_kept(config, "margin"),
-        **({"affinity": (read_manifest(run / "affinity") or {})["config"]["preset"]} if walked(run) else {}),
+        **(_affinity(stages) if walked(stages) else {}),
     }
 
 
-def _trained(run: Path) -> str:
-    """Network, initialisation, loss and labels: what its score cannot be compared without (FACTS §3)."""
-    made = _init_args(run / "segment")
-    data = (read_manifest(run / "segment") or {}).get("config", {}).get("data", {}).get("init_args", {})
+def _trained(stages: Stages) -> str:
+    """Network, initialisation, loss and labels: what its score cannot be compared without."""
+    config = _made(stages, "segment").get("config", {})
+    made, data = (config.get(part, {}).get("init_args", {}) for part in ("model", "data"))
     labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"
     return (
         f"{made.get('head', 'v2')} on {made.get('backbone', 'resnet101')}, weights {made.get('weights')}, "

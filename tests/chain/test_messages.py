@@ -1,4 +1,4 @@
-from acr_lightning.cli.messages import readable
+from acr_lightning.chain.messages import readable
 
 NESTED = """Parser key "data":
   Does not validate against any of the Union subtypes

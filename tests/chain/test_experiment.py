@@ -1,8 +1,14 @@
 import pytest
 
+from acr_lightning.chain import experiment_file
+from acr_lightning.chain.values import set_value
 from acr_lightning.cli.arguments import parse
-from acr_lightning.cli.experiment import load, set_value
 from acr_lightning.errors import UserError
+from acr_lightning.stages.chain import CHAIN
+
+
+def load(config, overrides):
+    return experiment_file.load(CHAIN, config, overrides)
 
 
 def write(path, text):
@@ -36,7 +42,7 @@ def test_sections_are_defaults_then_file_then_command_line(config):
         None, {"lr": 0.5}, ["classifier", "reconstructor", "srf", "optimizer"]
     )  # fmt: skip
     assert section["data"]["init_args"]["crop"] == 48
-    assert section["data"]["init_args"]["seed"] == section["seed_everything"] == 7
+    assert section["data"]["init_args"]["seed"] == section["seed"] == 7
     assert section["data"]["init_args"]["dataset"]["init_args"]["root"] == "elsewhere"
     assert section["data"]["init_args"]["dataset"]["class_path"] == "acr_lightning.data.shapes.Shapes"
     assert section["trainer"]["default_root_dir"] == "runs/other/fit"
@@ -44,9 +50,12 @@ def test_sections_are_defaults_then_file_then_command_line(config):
     assert experiment.section("label")["dataset"]["init_args"]["root"] == "elsewhere"
 
 
-def test_another_class_does_not_inherit_the_defaults_arguments(tmp_path):
+def test_another_class_inherits_the_paths_of_what_it_reads_alone(tmp_path):
     config = write(tmp_path / "c.yaml", "segment: {data: {class_path: mine.Data, init_args: {a: 1}}}")
-    assert load(config, []).section("segment")["data"] == {"class_path": "mine.Data", "init_args": {"a": 1}}
+    assert load(config, []).section("segment")["data"] == {
+        "class_path": "mine.Data",
+        "init_args": {"a": 1, "labels": "runs/c/label/labels"},
+    }
 
 
 def test_init_args_may_be_left_out_of_a_key():
@@ -76,13 +85,12 @@ def test_stages_are_done_in_the_chains_order(config):
 
 
 def test_a_preset_lies_between_defaults_and_file(tmp_path):
-    text = "run: runs/x\nseed: 4\naffinity: {preset: none, walk: {model: {beta: 3}}, train: {model: {lr: 0.5}}}"
+    text = "run: runs/x\nseed: 4\naffinity: none\naffinity_walk: {model: {beta: 3}}\naffinity_train: {model: {lr: 0.5}}"
     config = write(tmp_path / "c.yaml", text)
     assert load(config, []).preset("affinity") is None
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
-    experiment = load(config, [("affinity", "psa"), ("affinity.walk.model.exponent", 6), ("label.crf", "none")])
-    section = experiment.section("affinity")
-    walk, train = section["walk"]["model"]["init_args"], section["train"]["model"]["init_args"]
+    experiment = load(config, [("affinity", "psa"), ("affinity_walk.model.exponent", 6), ("label.crf", "none")])
+    walk, train = (experiment.section(f"affinity_{part}")["model"]["init_args"] for part in ("walk", "train"))
     # FACTS §2; 3, 6 and 0.5 are the file's and the command line's.
     assert (walk["beta"], walk["exponent"], walk["background_alpha"], walk["radius"]) == (3, 6, 16, 5)
     assert (train["lr"], train["weight_decay"], train["backbone"], train["kind"]) == (
@@ -91,35 +99,36 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
         "resnet38d",
         "features",
     )
-    assert (section["labels"]["strong_alpha"], section["labels"]["weak_alpha"]) == (4, 32)
-    assert section["train"]["data"]["init_args"]["seed"] == section["walk"]["seed_everything"] == 4
+    labels = experiment.section("affinity_labels")
+    assert (labels["strong_alpha"], labels["weak_alpha"]) == (4, 32)
+    assert experiment.section("affinity_train")["data"]["init_args"]["seed"] == 4
+    assert experiment.section("affinity_walk")["seed"] == 4
     label = experiment.section("label")
-    assert (label["cams"], label["threshold"], label["crf"]) == ("runs/x/affinity/cams", "walked", "none")
+    assert (label["cams"], label["threshold"], label["crf"]) == ("runs/x/affinity_walk/cams", "walked", "none")
 
 
 def test_irn_and_rib_differ_in_the_numbers_of_facts():
     irn, rib = (load(None, [("affinity", preset)]) for preset in ("irn", "rib"))
     for experiment, strong, weak, power, threshold in ((irn, 0.30, 0.05, 1.0, 0.25), (rib, 0.35, 0.17, 1.3, 0.27)):
-        section = experiment.section("affinity")
-        assert (section["labels"]["strong_threshold"], section["labels"]["weak_threshold"]) == (strong, weak)
-        assert section["labels"]["crf"] == "hard_label"
-        walk = section["walk"]["model"]["init_args"]
+        labels = experiment.section("affinity_labels")
+        assert (labels["strong_threshold"], labels["weak_threshold"], labels["crf"]) == (strong, weak, "hard_label")
+        walk = experiment.section("affinity_walk")["model"]["init_args"]
         assert (walk["cam_power"], walk["beta"], walk["exponent"]) == (power, 10, 8)
-        assert section["train"]["data"]["init_args"]["crop"] == 512
+        assert experiment.section("affinity_train")["data"]["init_args"]["crop"] == 512
         assert experiment.section("label")["threshold"] == threshold
 
 
 def test_affinity_takes_part_only_with_a_preset(tmp_path):
     short = write(tmp_path / "short.yaml", "affinity: irn")
-    assert load(short, []).stages == ["fit", "cam", "affinity", "label", "segment", "evaluate", "report"]
+    assert load(short, []).stages == [*CHAIN.stages]
     assert load(short, [("affinity", "none")]).stages == ["fit", "cam", "label", "segment", "evaluate", "report"]
     assert load(short, [("affinity", None)]).preset("affinity") is None
-    assert load(short, [("affinity.walk.model.beta", 5)]).preset("affinity") == "irn"
+    assert load(short, [("affinity_walk.model.beta", 5)]).preset("affinity") == "irn"
     assert load(None, [("affinity.preset", "rib")]).preset("affinity") == "rib"
     with pytest.raises(UserError, match=r"no preset 'spa'.*Did you mean 'psa'"):
         _ = load(short, [("affinity", "spa")]).stages
     with pytest.raises(UserError, match=r"add --affinity=psa\|irn\|rib"):
-        load(None, [("stages", "affinity")]).section("affinity")
+        load(None, [("stages", "affinity")]).section("affinity_walk")
 
 
 def test_presets_of_the_network_have_the_numbers_of_facts():

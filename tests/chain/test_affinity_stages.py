@@ -16,12 +16,13 @@ import yaml
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.cli.commands import check
-from acr_lightning.cli.experiment import load
-from acr_lightning.cli.stage import is_done, run_stage
+from acr_lightning.chain.check import check
+from acr_lightning.chain.experiment_file import load
+from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.errors import UserError
 from acr_lightning.report.page import write_report
+from acr_lightning.stages.chain import CHAIN
 
 CPU = {"accelerator": "cpu", "devices": 1, "logger": False}
 
@@ -46,16 +47,14 @@ def experiment_file(folder, shapes_root):
             "trainer": {"max_epochs": 10, **CPU},
         },
         "cam": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": CPU},
-        "affinity": {
-            "preset": "none",
-            "labels": {"workers": 1},
-            "train": {
-                "model": {**net, "weights": None, "output_stride": None, "freeze_backbone": False, "radius": 4},
-                "data": {"crop": 48, "scale": [1, 1], "batch_size": 8, "num_workers": 0},
-                "trainer": {"max_epochs": 2, **CPU},
-            },
-            "walk": {"model": {"radius": 4}, "data": {"num_workers": 0}, "trainer": CPU},
+        "affinity": "none",
+        "affinity_labels": {"workers": 1},
+        "affinity_train": {
+            "model": {**net, "weights": None, "output_stride": None, "freeze_backbone": False, "radius": 4},
+            "data": {"crop": 48, "scale": [1, 1], "batch_size": 8, "num_workers": 0},
+            "trainer": {"max_epochs": 2, **CPU},
         },
+        "affinity_walk": {"model": {"radius": 4}, "data": {"num_workers": 0}, "trainer": CPU},
         "label": {"workers": 1},
         "evaluate": {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": CPU},
     }
@@ -70,7 +69,7 @@ def with_cams(tmp_path_factory, shapes_root):
     folder = tmp_path_factory.mktemp("done")
     config = experiment_file(folder, shapes_root)
     for stage in ("fit", "cam"):
-        run_stage(load(config, []), stage)
+        run_stage(load(CHAIN, config, []), stage)
     return folder
 
 
@@ -79,7 +78,13 @@ def start(with_cams, tmp_path, shapes_root):
     """That run, copied for one test; a function from overrides to the experiment."""
     shutil.copytree(with_cams / "run", tmp_path / "run")
     config = experiment_file(tmp_path, shapes_root)
-    return lambda *overrides: load(config, list(overrides))
+    return lambda *overrides: load(CHAIN, config, list(overrides))
+
+
+def walk(experiment):
+    """What `acr affinity` does, in this process."""
+    for stage in CHAIN.chosen_by("affinity"):
+        run_stage(experiment, stage)
 
 
 def contents(folder, pattern="*"):
@@ -89,15 +94,16 @@ def contents(folder, pattern="*"):
 @pytest.mark.parametrize("preset", ["psa", "irn", "rib"])
 def test_each_preset_to_labels_and_scores(preset, start, shapes, tmp_path):
     experiment = start(("affinity", preset))
-    for stage in ("affinity", "label", "evaluate"):
+    walk(experiment)
+    for stage in ("label", "evaluate"):
         run_stage(experiment, stage)
     run = tmp_path / "run"
     ids = sorted({*shapes.ids("train"), *shapes.ids("seed")})
-    assert sorted(contents(run / "affinity" / "cams", "*.npz")) == [f"{image_id}.npz" for image_id in ids]
-    assert len(contents(run / "affinity" / "labels", "*.png")) == 16
+    assert sorted(contents(run / "affinity_walk" / "cams", "*.npz")) == [f"{image_id}.npz" for image_id in ids]
+    assert len(contents(run / "affinity_labels" / "labels", "*.png")) == 16
     moved = []
     for image_id in ids:
-        walked, cam = (read_cam(run / stage / "cams" / f"{image_id}.npz") for stage in ("affinity", "cam"))
+        walked, cam = (read_cam(run / stage / "cams" / f"{image_id}.npz") for stage in ("affinity_walk", "cam"))
         assert walked.classes.tolist() == cam.classes.tolist()
         assert walked.scores.shape == cam.scores.shape
         moved.append(not np.array_equal(walked.scores, cam.scores))
@@ -119,68 +125,68 @@ def test_labels_follow_the_choice_of_a_preset(start, tmp_path):
     run = tmp_path / "run"
     run_stage(start(), "label")
     plain = contents(run / "label" / "labels")
-    with pytest.raises(UserError, match="label: needs the stage affinity"):
+    with pytest.raises(UserError, match="label: needs the stage affinity_walk"):
         run_stage(start(("affinity", "irn")), "label")
-    run_stage(start(("affinity", "irn")), "affinity")
-    assert is_done(start(), "label")  # an experiment without the stage does not care
-    assert not is_done(start(("affinity", "irn")), "label")
+    walk(start(("affinity", "irn")))
+    assert is_done_before(start(), "label")  # an experiment without the stage does not care
+    assert not is_done_before(start(("affinity", "irn")), "label")
     run_stage(start(("affinity", "irn")), "label")
     assert contents(run / "label" / "labels") != plain
     assert contents(run / "label.old-1" / "labels") == plain
-    assert not is_done(start(), "label")
+    assert not is_done_before(start(), "label")
     run_stage(start(), "label")
     assert contents(run / "label" / "labels") == plain
-    assert is_done(start(("affinity", "irn")), "affinity")
+    assert is_done_before(start(("affinity", "irn")), "affinity_walk")
 
 
 def test_another_beta_walks_again_and_trains_nothing(start, tmp_path, capsys):
-    folder = tmp_path / "run" / "affinity"
-    run_stage(start(("affinity", "psa")), "affinity")
-    network, cams = (folder / "train" / "last.ckpt").stat().st_mtime_ns, contents(folder / "cams", "*.npz")
-    changed = start(("affinity", "psa"), ("affinity.walk.model.beta", 2))
-    assert not is_done(changed, "affinity")
-    run_stage(changed, "affinity")
-    assert is_done(changed, "affinity")
-    assert (folder / "train" / "last.ckpt").stat().st_mtime_ns == network
-    assert contents(folder / "cams", "*.npz") != cams
-    assert contents(folder / "cams.old-1", "*.npz") == cams
+    run = tmp_path / "run"
+    walk(start(("affinity", "psa")))
+    trained, cams = (run / "affinity_train" / "last.ckpt").stat().st_mtime_ns, contents(run / "affinity_walk" / "cams")
+    changed = start(("affinity", "psa"), ("affinity_walk.model.beta", 2))
+    assert not is_done_before(changed, "affinity_walk")
+    walk(changed)
+    assert is_done_before(changed, "affinity_walk")
+    assert (run / "affinity_train" / "last.ckpt").stat().st_mtime_ns == trained
+    assert contents(run / "affinity_walk" / "cams") != cams
+    assert contents(run / "affinity_walk.old-1" / "cams") == cams
     said = capsys.readouterr().err
-    assert "affinity.labels: done before" in said
-    assert "affinity.train: done before" in said
+    assert "affinity_labels: done before" in said
+    assert "affinity_train: done before" in said
     # Other labels, though, make another network.
-    run_stage(start(("affinity", "psa"), ("affinity.labels.weak_alpha", 8)), "affinity")
-    assert (folder / "train.old-1").is_dir()
+    walk(start(("affinity", "psa"), ("affinity_labels.weak_alpha", 8)))
+    assert (run / "affinity_train.old-1").is_dir()
 
 
 def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
-    folder = tmp_path / "run" / "affinity"
+    folders = {"affinity_labels": "labels", "affinity_walk": "cams"}
     experiment = start(("affinity", "irn"))
-    run_stage(experiment, "affinity")
-    whole = {name: contents(folder / name, "*.[np][pn][zg]") for name in ("labels", "cams")}
-    assert len(whole["labels"]) == 16
-    for name in ("labels", "cams"):
-        gone, damaged, *_ = sorted(folder.joinpath(name).glob("train_*"))
+    walk(experiment)
+    whole = {name: contents(tmp_path / "run" / name / inside) for name, inside in folders.items()}
+    assert len(whole["affinity_labels"]) == 16
+    for name, inside in folders.items():
+        gone, damaged, *_ = sorted((tmp_path / "run" / name / inside).glob("train_*"))
         gone.unlink()
         damaged.write_bytes(damaged.read_bytes()[:50])
-    for name in (".", "labels", "cams"):  # as if killed before the end
-        path = folder / name / "manifest.json"
+        path = tmp_path / "run" / name / "manifest.json"  # as if killed before the end
         path.write_text(path.read_text().replace('"status": "done"', '"status": "started"'))
-    run_stage(experiment, "affinity")
-    assert {name: contents(folder / name, "*.[np][pn][zg]") for name in ("labels", "cams")} == whole
+    walk(experiment)
+    assert {name: contents(tmp_path / "run" / name / inside) for name, inside in folders.items()} == whole
 
 
 @pytest.mark.timeout(600)
-def test_killed_in_any_part_it_goes_on_to_the_same_cams(start, tmp_path):
-    run_stage(start(("affinity", "psa")), "affinity")
-    folder = tmp_path / "run" / "affinity"
-    whole = contents(folder / "cams", "*.npz")
-    shutil.rmtree(folder)
+def test_killed_in_any_stage_it_goes_on_to_the_same_cams(start, tmp_path):
+    walk(start(("affinity", "psa")))
+    run = tmp_path / "run"
+    whole = contents(run / "affinity_walk" / "cams")
+    for stage in CHAIN.chosen_by("affinity"):
+        shutil.rmtree(run / stage)
     words = [sys.executable, "-m", "acr_lightning", "affinity", "--config", str(tmp_path / "tiny.yaml")]
     words += ["--affinity=psa"]
     signs = {
-        "labels": lambda: len(list((folder / "labels").glob("*.png"))) >= 3,
-        "train": lambda: (folder / "train" / "last.ckpt").exists(),
-        "cams": lambda: len(list((folder / "cams").glob("*.npz"))) >= 3,
+        "labels": lambda: len(list((run / "affinity_labels" / "labels").glob("*.png"))) >= 3,
+        "train": lambda: (run / "affinity_train" / "last.ckpt").exists(),
+        "cams": lambda: len(list((run / "affinity_walk" / "cams").glob("*.npz"))) >= 3,
     }
     killed = []
     for part, reached in signs.items():
@@ -194,7 +200,7 @@ def test_killed_in_any_part_it_goes_on_to_the_same_cams(start, tmp_path):
     assert {"labels", "train"} <= set(killed)
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert contents(folder / "cams", "*.npz") == whole
+    assert contents(run / "affinity_walk" / "cams") == whole
 
 
 @pytest.mark.timeout(600)
@@ -204,13 +210,14 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
         run = tmp_path / f"run{devices}"
         shutil.copytree(tmp_path / "run", run)
         # SGD and resting BatchNorm: Adam blows rounding up, and statistics would depend on who shares a device.
-        words = ["--affinity=psa", f"--run={run}", "--train.model.freeze_batchnorm=true", "--train.model.lr=0.001"]
-        words += [f"--{part}.trainer.devices={devices}" for part in ("train", "walk")]
+        words = ["--affinity=psa", f"--run={run}"]
+        words += ["--affinity_train.model.freeze_batchnorm=true", "--affinity_train.model.lr=0.001"]
+        words += [f"--affinity_{part}.trainer.devices={devices}" for part in ("train", "walk")]
         command = [sys.executable, "-m", "acr_lightning", "affinity", "--config", str(tmp_path / "tiny.yaml"), *words]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        weights = torch.load(run / "affinity" / "train" / "last.ckpt", weights_only=True)["state_dict"]
-        found.append((weights, {path.name: read_cam(path) for path in (run / "affinity" / "cams").glob("*.npz")}))
+        weights = torch.load(run / "affinity_train" / "last.ckpt", weights_only=True)["state_dict"]
+        found.append((weights, {path.name: read_cam(path) for path in (run / "affinity_walk" / "cams").glob("*.npz")}))
     (one, one_cams), (two, two_cams) = found
     assert max(float((one[name].float() - two[name].float()).abs().max()) for name in one) < 1e-6
     assert one_cams.keys() == two_cams.keys()
@@ -266,33 +273,25 @@ def test_without_pydensecrf_labels_need_crf_none(start, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (("affinity.walk.model.bta", 5), r"affinity\.walk: section\.model\.bta: no such key\. Did you mean 'beta'"),
-        (("affinity.wlak.model.beta", 5), r"affinity\.wlak: no such key\. Did you mean 'walk'"),
-        (("affinity.labels.crf", "dense"), r"affinity\.labels: .*crf"),
-        (("affinity.train.model.kind", "edges"), r"affinity\.train: .*kind"),
+        (("affinity_walk.model.bta", 5), r"affinity_walk: .*model\.bta: no such key\. Did you mean 'beta'"),
+        (("affinity_wlak.model.beta", 5), r"affinity_wlak: no such key\. Did you mean 'affinity_walk'"),
+        (("affinity.walk.model.beta", 5), r"affinity\.walk: no such key\. It is a section of its own: affinity_walk"),
+        (("affinity_labels.crf", "dense"), r"affinity_labels: .*crf"),
+        (("affinity_train.model.kind", "edges"), r"affinity_train: .*kind"),
     ],
 )
 def test_bad_values_are_named_before_anything_runs(start, override, message):
     with pytest.raises(UserError, match=message):
-        check(["affinity"], start(("affinity", "irn"), override))
+        check(experiment := start(("affinity", "irn"), override), experiment.stages)
 
 
 def test_bad_combinations_are_named(start):
-    both = start(("affinity", "irn"), ("affinity.labels.weak_alpha", 4))
-    with pytest.raises(UserError, match=r"affinity\.labels: give either weak_threshold or weak_alpha"):
-        run_stage(both, "affinity")
-    run_stage(start(("affinity", "irn")), "affinity")
+    both = start(("affinity", "irn"), ("affinity_labels.weak_alpha", 4))
+    with pytest.raises(UserError, match=r"affinity_labels: give either weak_threshold or weak_alpha"):
+        run_stage(both, "affinity_labels")
+    walk(start(("affinity", "irn")))
     with pytest.raises(UserError, match=r"no walked background; set label\.threshold"):
         run_stage(start(("affinity", "irn"), ("label.threshold", "walked")), "label")
-
-
-def test_help_shows_every_part():
-    shown = subprocess.run(
-        [sys.executable, "-m", "acr_lightning", "affinity", "--help"], capture_output=True, text=True
-    )
-    assert shown.returncode == 0, shown.stderr
-    for word in ("affinity.labels", "--strong_alpha", "affinity.train", "--model.radius", "--model.stop_threshold"):
-        assert word in shown.stdout, word
 
 
 def test_the_data_set_of_this_test_is_tagged(shapes_root):

@@ -5,8 +5,9 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from acr_lightning.cli.keys import arguments_of, check_keys
-from acr_lightning.cli.messages import readable
+from acr_lightning.chain.keys import arguments_of, check_keys
+from acr_lightning.chain.messages import readable
+from acr_lightning.chain.stage import Section
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
@@ -20,7 +21,7 @@ def parser_of(function: Callable[..., Any]) -> ArgumentParser:
     return parser
 
 
-def parse(function: Callable[..., Any], section: dict[str, Any]) -> tuple[ArgumentParser, Any]:
+def parse(function: Callable[..., Any], section: Section) -> tuple[ArgumentParser, Any]:
     """The parser of a function, and a section parsed by it.
 
     Raises:
@@ -34,7 +35,7 @@ def parse(function: Callable[..., Any], section: dict[str, Any]) -> tuple[Argume
         raise UserError(readable(error)) from None
 
 
-def run_function(function: Callable[..., Any], section: dict[str, Any]) -> Any:
+def run_function(function: Callable[..., Any], section: Section) -> Any:
     """Call a stage function with its section's values."""
     parser, values = parse(function, section)
     return function(**parser.instantiate_classes(values).as_dict())

@@ -9,13 +9,12 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
-import acr_lightning.cam.seed_scores
-import acr_lightning.training.speed  # noqa: F401  jsonargparse finds the short names of what is imported
-from acr_lightning.cli.keys import arguments_of, check_keys
-from acr_lightning.cli.messages import readable
+from acr_lightning.chain.keys import arguments_of, check_keys
+from acr_lightning.chain.messages import readable
+from acr_lightning.chain.stage import Section
 from acr_lightning.errors import UserError
 
-SECTION_KEYS = ("seed_everything", "model", "data", "trainer")
+SECTION_KEYS = ("seed", "model", "data", "trainer")
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
 DDP = "ddp_find_unused_parameters_true"
 
@@ -42,16 +41,17 @@ class TrainerCLI(LightningCLI):
         UserError: a key does not exist or a value does not fit; the message names it.
     """
 
-    def __init__(
-        self, section: dict[str, Any], callbacks: list[Callback] | None = None, parse_only: bool = False
-    ) -> None:
+    def __init__(self, section: Section, callbacks: list[Callback] | None = None, parse_only: bool = False) -> None:
         self.parse_only = parse_only
+        # What asks for the number of classes: a method's classifier, or the module itself.
+        with_classifier = "classifier" in section["model"].get("init_args", {})
+        self.asks = "model.init_args.classifier.init_args" if with_classifier else "model.init_args"
         check_section(section)
         try:
             super().__init__(
                 LightningModule,
                 LightningDataModule,
-                args=section,
+                args={"seed_everything": section["seed"], **{key: section[key] for key in SECTION_KEYS[1:]}},
                 run=False,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
@@ -66,8 +66,7 @@ class TrainerCLI(LightningCLI):
             raise UserError(readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
-        for holder in ("model.init_args", "model.init_args.classifier.init_args"):
-            parser.link_arguments("data.num_classes", f"{holder}.num_classes", apply_on="instantiate")
+        parser.link_arguments("data.num_classes", f"{self.asks}.num_classes", apply_on="instantiate")
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:
@@ -90,7 +89,7 @@ class TrainerCLI(LightningCLI):
         return trainer
 
 
-def check_section(section: dict[str, Any]) -> None:
+def check_section(section: Section) -> None:
     """Name the first key of a section that does not exist.
 
     Raises:

@@ -1,0 +1,158 @@
+"""An experiment: which stages a run has, where each lies, and the section that each runs with.
+
+A section is the stage's defaults, then the chosen presets, then the experiment's values, then the data set and the seed
+that all stages share, then the paths of what it reads.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.chain.stage import Chain, Section, Stage
+from acr_lightning.chain.values import get_value, merge, set_value, with_full_names
+from acr_lightning.class_names import build
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError, nearest
+
+# Data whose order and augmentation have a seed.
+SEEDED = ("TaggedImages", "FrozenFeatures", "PseudoLabels")
+# Where results lie is left out of a digest.
+ANYWHERE = Path("<folder>")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file with the command line's values in it.
+
+    Attributes:
+        chain: the stages that there are.
+        run: folder of the results.
+        values: the file's content.
+    """
+
+    chain: Chain
+    run: Path
+    values: dict[str, Any]
+
+    def preset(self, word: str) -> str | None:
+        """The preset that a word chooses (`affinity`, `segment`); None where none is chosen.
+
+        Raises:
+            UserError: there is no such preset.
+        """
+        name = (self.values.get(word) or {}).get("preset") or "none"
+        known = ("none", *self.chain.presets[word])
+        if name not in known:
+            raise UserError(f"{word}: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
+        return None if name == "none" else str(name)
+
+    @property
+    def presets(self) -> dict[str, str]:
+        """All chosen presets, by the word that chose them."""
+        return {word: name for word in self.chain.presets if (name := self.preset(word))}
+
+    def takes_part(self, name: str) -> bool:
+        """Whether the experiment has a stage: one that a word chooses takes part only when it is chosen."""
+        choice = self.chain.stages[name].choice
+        return choice is None or self.preset(choice) is not None
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that `acr run` does, in the chain's order.
+
+        Raises:
+            UserError: an unknown stage is named.
+        """
+        wanted = self.values.get("stages") or [
+            name for name in self.chain.stages if self.takes_part(name) and name not in self.others
+        ]
+        wanted = wanted.split(",") if isinstance(wanted, str) else wanted
+        known = [*self.chain.stages, *(word for word in self.chain.presets if self.chain.chosen_by(word))]
+        for name in wanted:
+            if name not in known:
+                raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
+        wanted = [stage for name in wanted for stage in self.chain.chosen_by(name) or [name]]
+        return [name for name in self.chain.stages if name in wanted]
+
+    @property
+    def others(self) -> dict[str, Path]:
+        """The stages that are read from other runs, `from`, each with its run."""
+        return {name: Path(run) for name, run in (self.values.get("from") or {}).items()}
+
+    def folder(self, name: str) -> Path:
+        """Where a stage's results lie."""
+        return self.others.get(name, self.run) / name
+
+    def dataset_node(self) -> dict[str, Any]:
+        """`class_path` and `init_args` of the data set.
+
+        Raises:
+            UserError: the experiment names none.
+        """
+        node = self.values.get("dataset")
+        if not isinstance(node, dict) or "class_path" not in node:
+            raise UserError("dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes); add --config FILE")
+        return node
+
+    def dataset(self) -> TaggedDataset:
+        """The data set.
+
+        Raises:
+            UserError: the experiment names none, or it cannot be made.
+        """
+        from acr_lightning.chain.keys import check_classes
+
+        check_classes(self.dataset_node(), "dataset")
+        made: TaggedDataset = build(self.dataset_node(), "dataset")
+        return made
+
+    def section(self, name: str, folder: Path | None = None) -> Section:
+        """The complete section of a stage.
+
+        Args:
+            name: of the stage.
+            folder: of its results, if not the stage's own.
+
+        Raises:
+            UserError: the stage takes part only when it is chosen, and is not.
+        """
+        section = self.own_section(name, folder or self.folder(name))
+        for key, source in self.sources(name).items():
+            set_value(section, key.split("."), str(self.folder(source) / self.chain.stages[source].writes))
+        return section
+
+    def own_section(self, name: str, folder: Path = ANYWHERE) -> Section:
+        """The section without the paths of what the stage reads: all that its result depends on beside its input."""
+        stage, values = self.chain.stages[name], self.values.get(name) or {}
+        if not self.takes_part(name):
+            presets = "|".join(self.chain.presets[str(stage.choice)])
+            raise UserError(f"no {stage.choice} preset is chosen; add --{stage.choice}={presets}")
+        section = stage.defaults(folder)
+        for word, preset in self.presets.items():
+            merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
+        merge(section, {key: value for key, value in values.items() if key != "preset"}, name)
+        self._share(section, stage)
+        made: Section = with_full_names(section)
+        return made
+
+    def sources(self, name: str) -> dict[str, str]:
+        """For each key of a stage's section that the runner sets: the stage whose result goes there."""
+        section, found = self.own_section(name), {}
+        for key, stages in self.chain.stages[name].reads.items():
+            if get_value(section, key.split(".")) is None:
+                found[key] = next(stage for stage in stages if self.takes_part(stage))
+        return found
+
+    def _share(self, section: Section, stage: Stage) -> None:
+        """Give a section the data set and the seed, where it has none of its own."""
+        dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
+        if stage.function is None:
+            section["seed"] = section.get("seed", self.values.get("seed", 0))
+            data = section["data"].setdefault("init_args", {})
+            if section["data"]["class_path"].rpartition(".")[2] in SEEDED:
+                data.setdefault("seed", section["seed"])
+            if dataset is not None:
+                data.setdefault("dataset", dataset)
+        elif dataset is not None and stage.takes_dataset:
+            section.setdefault("dataset", dataset)

@@ -1,0 +1,115 @@
+"""Experiment files: one file describes the whole chain.
+
+Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `stages` (which of the
+chain `acr run` does), `from` (stages that are read from other runs), `base` (another experiment file, whose values this
+one changes), and a section for each stage. In a section, `model` and `data` may be written without
+`class_path`/`init_args` when the class is the stage's own. A value on the command line wins over the file, the file
+over its base, that over presets and defaults.
+
+A word chooses a preset, which may change several stages: `affinity: psa` is short for `affinity: {preset: psa}`, and so
+is `segment: deeplabv2_resnet101`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.stage import Chain
+from acr_lightning.chain.values import merge, set_value
+from acr_lightning.data.id_list import shipped
+from acr_lightning.errors import UserError, nearest
+
+SHARED = ("run", "dataset", "seed", "stages", "from")
+BASE = "base"
+
+
+def load(chain: Chain, config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
+    """Read an experiment file, found in the working folder or among the shipped configs, and apply overrides.
+
+    Args:
+        chain: the stages that there are.
+        config: path, or name of a shipped config; None starts from an empty experiment.
+        overrides: dotted keys from the top of the file, with their values.
+
+    Raises:
+        UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
+    """
+    values = _with_base(chain, config) if config else {}
+    _write_out_presets(chain, values)
+    for key, value in overrides:
+        if key in chain.presets and not isinstance(value, dict):
+            key = f"{key}.preset"
+        set_value(values, key.split("."), value)
+    _check(chain, values, config or "command line")
+    run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
+    return Experiment(chain, Path(run), values)
+
+
+def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
+    """Check the top-level keys.
+
+    Raises:
+        UserError: one is unknown or no section.
+    """
+    known = [*SHARED, *chain.stages, *(word for word in chain.presets if word not in chain.stages)]
+    for key, value in values.items():
+        if key not in known:
+            raise UserError(f"{where}: {key}: no such key.{nearest(key, known)} Known: {', '.join(known)}")
+        if key not in SHARED and not isinstance(value or {}, dict):
+            raise UserError(f"{where}: {key}: expected a section (a mapping)")
+        if key in chain.presets and key not in chain.stages:
+            for part in (value or {}).keys() - {"preset"}:
+                stages = chain.chosen_by(key)
+                moved = f"{key}_{part}"
+                hint = f" It is a section of its own: {moved}" if moved in stages else nearest(moved, stages)
+                raise UserError(f"{where}: {key}.{part}: no such key.{hint}")
+    for name in values.get("from") or {}:
+        if name not in chain.stages:
+            raise UserError(f"{where}: from.{name}: no such stage.{nearest(name, chain.stages)}")
+
+
+def _with_base(chain: Chain, config: str) -> dict[str, Any]:
+    """The values of an experiment file, over those of its base."""
+    values = _read(config)
+    if BASE not in values:
+        return values
+    base = values.pop(BASE)
+    if BASE in (merged := _read(base)):
+        raise UserError(f"{base}: is the base of {config}, so it may have none itself")
+    _write_out_presets(chain, values)
+    _write_out_presets(chain, merged)
+    merge(merged, values, str(config))
+    return merged
+
+
+def _write_out_presets(chain: Chain, values: dict[str, Any]) -> None:
+    """`affinity: psa` as `affinity: {preset: psa}`, in place."""
+    for word in chain.presets:
+        if isinstance(values.get(word), str):
+            values[word] = {"preset": values[word]}
+
+
+def find(config: str) -> Path:
+    """The path of a file in the working folder, or of a shipped one.
+
+    Raises:
+        UserError: there is neither.
+    """
+    path = Path(config) if Path(config).is_file() else shipped(config)
+    if not path.is_file():
+        known = sorted(file.name for file in shipped("").glob("*.yaml"))
+        raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
+    return path
+
+
+def _read(config: str) -> dict[str, Any]:
+    path = find(config)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping, with a section for each stage that it changes")
+    return values

@@ -1,0 +1,114 @@
+"""The manifest of a stage's folder, written when the stage starts and again when it is done.
+
+The digest covers the stage's configuration and the digests of what it read. What only changes speed (devices, workers,
+loggers) is left out, so a run can go on with other hardware; so is where the stage and its inputs lie, so a run can be
+moved, and a stage may read another run.
+"""
+
+import hashlib
+import itertools
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.artefacts.atomic import remove_leftovers, write_json
+from acr_lightning.artefacts.manifest import NAME, read
+from acr_lightning.chain.stage import Section
+from acr_lightning.version import __version__
+
+# Keys of a section that say how fast or how loud a stage runs, never what it computes.
+SPEED_ONLY = {
+    "trainer": {
+        "accelerator", "devices", "num_nodes", "strategy", "logger", "enable_progress_bar", "enable_model_summary",
+        "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
+    },
+    "data": {"num_workers", "shard", "photos_per_pass"},
+    "": {"workers", "shard"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a manifest says of a stage before it runs.
+
+    Attributes:
+        stage: its name.
+        digest: see `digest`.
+        inputs: digests of what it reads, by name.
+        presets: the chosen recipes, by the word that chose them.
+        config: its complete section.
+    """
+
+    stage: str
+    digest: str
+    inputs: Mapping[str, str]
+    presets: Mapping[str, str]
+    config: Section
+
+
+def digest(section: Section, inputs: Mapping[str, str]) -> str:
+    """The SHA-256 of a section, without the paths that the runner sets, and of the digests of what it reads."""
+    text = json.dumps([_that_matters(section), inputs], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _that_matters(section: Section) -> Section:
+    kept = _without(section, SPEED_ONLY[""])
+    return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in kept.items()}
+
+
+def _without(node: Any, names: set[str]) -> Any:
+    """The node without these keys, looking into `init_args` too."""
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key not in names}
+    if "init_args" in kept:
+        kept["init_args"] = _without(kept["init_args"], names)
+    return kept
+
+
+def holds(folder: Path, wanted: str, done: bool = True) -> bool:
+    """Whether the folder holds the result of this digest, and a finished one if `done`."""
+    made = read(folder)
+    return made is not None and made["digest"] == wanted and (not done or made["status"] == "done")
+
+
+def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
+    """Open a stage's folder for this configuration.
+
+    A folder begun with the same digest is continued. A folder of another configuration (or any, with `anew`) is moved
+    aside, never deleted, so that results of two configurations cannot mix.
+
+    Returns:
+        Where an older result was moved, or None.
+    """
+    if holds(folder, record.digest, done=False) and not anew:
+        return None
+    moved = None
+    if read(folder) is not None:
+        moved = _free_name(folder)
+        folder.rename(moved)
+    _write(folder, record, status="started")
+    return moved
+
+
+def _free_name(folder: Path) -> Path:
+    """The first of `<folder>.old-1`, `<folder>.old-2` … that is not taken."""
+    names = (folder.with_name(f"{folder.name}.old-{number}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
+def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float) -> None:
+    """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
+    remove_leftovers(folder)
+    _write(folder, record, status="done", counts=counts, seconds=seconds)
+
+
+def _write(folder: Path, record: Record, **more: Any) -> None:
+    written = datetime.now(UTC).isoformat(timespec="seconds")
+    versions = {"version": __version__, "python": platform.python_version(), "written": written}
+    write_json(folder / NAME, {**vars(record), **versions, **more})

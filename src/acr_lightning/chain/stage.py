@@ -1,0 +1,77 @@
+"""What a stage of the chain declares, and what the runner hands it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Section = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a stage.
+
+    Attributes:
+        section: its complete section, paths of what it reads included.
+        folder: of its results.
+        run: the run that it belongs to.
+        inputs: folders of the stages that it reads or also reads and that are done; some may lie in other runs.
+    """
+
+    section: Section
+    folder: Path
+    run: Path
+    inputs: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: importing its declaration is cheap, its libraries are loaded when it runs.
+
+    Attributes:
+        name: of its command, its section in an experiment file and its folder in a run.
+        help: what it does, what it reads and writes; the first line is its title.
+        main: does it, and returns counts for the manifest; `left` among them says how many photos other shards have
+            still to do.
+        defaults: its section before presets and experiment, from its folder.
+        reads: which stage's result goes to which key of the section, where the experiment sets none: the first of the
+            named stages that takes part.
+        also_reads: stages whose results it takes if they are there.
+        writes: its result, which others read: a path in its folder.
+        function: whose arguments its section holds; None for a section of model, data and trainer.
+        choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
+    """
+
+    name: str
+    help: str
+    main: Callable[[Job], dict[str, Any]]
+    defaults: Callable[[Path], Section]
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    also_reads: tuple[str, ...] = ()
+    writes: str = ""
+    function: Callable[..., dict[str, Any]] | None = None
+    choice: str | None = None
+
+    @property
+    def takes_dataset(self) -> bool:
+        """Whether its section has a data set."""
+        return self.function is None or "dataset" in inspect.signature(self.function).parameters
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Stages in their order, and recipes.
+
+    Attributes:
+        stages: by name.
+        presets: what a chosen word sets: word, name of the preset, stage, part of its section.
+    """
+
+    stages: Mapping[str, Stage]
+    presets: Mapping[str, Mapping[str, Mapping[str, Section]]]
+
+    def chosen_by(self, word: str) -> list[str]:
+        """The stages that take part where this word chooses a preset."""
+        return [name for name, stage in self.stages.items() if stage.choice == word]

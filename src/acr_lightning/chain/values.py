@@ -1,0 +1,86 @@
+"""Nested values of experiment files, in which `init_args` may be left out."""
+
+import copy
+from typing import Any
+
+from acr_lightning.chain.keys import arguments_of
+from acr_lightning.class_names import full_path, import_class
+from acr_lightning.errors import UserError
+
+CLASS_NODE = {"class_path", "init_args"}
+
+
+def get_value(node: Any, keys: list[str]) -> Any:
+    """The value at `a.b.c`, or None where there is none."""
+    for key in keys:
+        if isinstance(node, dict) and "class_path" in node and key not in CLASS_NODE:
+            node = node.get("init_args") or {}
+        if not isinstance(node, dict):
+            return None
+        node = node.get(key)
+    return node
+
+
+def set_value(node: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Set `a.b.c` in a nested mapping; `init_args` may be left out of the keys, and a class name sets `class_path`."""
+    for key in keys[:-1]:
+        node = _inside(node, key)
+        if not isinstance(node.get(key), dict):
+            node[key] = {}
+        node = node[key]
+    last = keys[-1]
+    node = _inside(node, last)
+    if isinstance(node.get(last), dict) and "class_path" in node[last] and isinstance(value, str):
+        node[last] = {"class_path": value}
+    else:
+        node[last] = value
+
+
+def _inside(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """The mapping that a key belongs to: of a class, its arguments."""
+    if "class_path" in node and key not in CLASS_NODE:
+        found: dict[str, Any] = node.setdefault("init_args", {})
+        return found
+    return node
+
+
+def merge(base: dict[str, Any], values: dict[str, Any], where: str) -> None:
+    """Put values over others, in place; another class inherits from the one before the networks that it takes, too.
+
+    Raises:
+        UserError: a class is written with some of its arguments beside `class_path`.
+    """
+    for key, value in copy.deepcopy(values).items():
+        if not isinstance(base.get(key), dict) or not isinstance(value, dict):
+            base[key] = value
+        elif "class_path" in value and "class_path" not in base[key]:
+            base[key] = value  # the arguments alone are those of another class
+        elif "class_path" in base[key]:
+            node = value if CLASS_NODE & value.keys() else {"init_args": value}
+            if set(node) - CLASS_NODE:
+                raise UserError(f"{where}.{key}: write either class_path and init_args, or the arguments alone")
+            _merge_class(base[key], node, f"{where}.{key}")
+        else:
+            merge(base[key], value, f"{where}.{key}")
+
+
+def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None:
+    path = full_path(node.get("class_path", base["class_path"]))
+    if path != full_path(base["class_path"]):
+        base.update(class_path=path, init_args=_shared_parts(base["init_args"], path, where))
+    merge(base["init_args"], node.get("init_args") or {}, f"{where}.init_args")
+
+
+def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dict[str, Any]:
+    """The arguments that are classes themselves, and that another class has, too: a method's classifier, say."""
+    parts = {key: value for key, value in arguments.items() if isinstance(value, dict) and "class_path" in value}
+    known = arguments_of(import_class(class_path, where)) if parts else []
+    return {key: value for key, value in parts.items() if key in known}
+
+
+def with_full_names(value: Any) -> Any:
+    """A copy of a value in which every `class_path` is an import path."""
+    if isinstance(value, dict):
+        made = {key: with_full_names(item) for key, item in value.items()}
+        return {**made, "class_path": full_path(made["class_path"])} if "class_path" in made else made
+    return [with_full_names(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,107 @@
+"""Stage affinity_labels."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.stages.pool import make_missing
+
+HELP = """what is certain in the CAMs, as labels to learn affinity from
+
+Reads `cam/cams/` and the photos of the split `train`. Writes `affinity_labels/labels/<id>.png` (255 where two CRFs
+disagree).
+"""
+LABELS = "labels"
+
+
+def defaults(folder: Path) -> Section:
+    """The section's defaults."""
+    return {"output": str(folder / LABELS)}
+
+
+def main(job: Job) -> dict[str, Any]:
+    """Make the labels that are not there yet; returns counts for the manifest."""
+    from acr_lightning.chain.function_section import run_function
+
+    counts: dict[str, Any] = run_function(affinity_labels, job.section)
+    return counts
+
+
+def affinity_labels(
+    dataset: Any,
+    cams: str,
+    output: str,
+    strong_threshold: float | Literal["auto"] | None = None,
+    strong_alpha: float | None = None,
+    weak_threshold: float | Literal["auto"] | None = None,
+    weak_alpha: float | None = None,
+    crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
+    crf_scale: float = 1.0,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Make the label of what is certain in the CAM of every training photo.
+
+    A class is sure where it wins against a strong background score, the background where it wins although its score is
+    weak; the rest is 255. Each of the two scores is a constant (threshold) or `(1 − max CAM)^alpha`.
+
+    Args:
+        dataset: the photos.
+        cams: folder of CAM files.
+        output: folder of the result.
+        strong_threshold: strong background score (IRN: 0.30, RIB: 0.35); `auto` is the higher of the two thresholds by
+            which Otsu splits all CAM scores in three (no masks).
+        strong_alpha: its power instead (PSA: 4).
+        weak_threshold: weak background score (IRN: 0.05, RIB: 0.17); `auto` is the lower one.
+        weak_alpha: its power instead (PSA: 32).
+        crf: dense CRF by name; `none` goes without.
+        crf_scale: work at this share of the photo's size; 0.5 is four times faster.
+        workers: processes; null takes all cores. Changes speed only.
+    """
+    from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.errors import UserError
+    from acr_lightning.labels.choose_threshold import automatic_thresholds
+    from acr_lightning.labels.confident_label import BackgroundScore
+    from acr_lightning.labels.crf import settings_of
+
+    results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
+    low, high = 0.0, 0.0
+    if "auto" in (strong_threshold, weak_threshold):
+        low, high = automatic_thresholds(Path(cams) / f"{image_id}.npz" for image_id in results)
+    strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
+    weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
+    for name, score in (("strong", strong), ("weak", weak)):
+        if (score.threshold is None) == (score.alpha is None):
+            raise UserError(f"affinity_labels: give either {name}_threshold or {name}_alpha; set the other to null")
+    work = partial(
+        _label_one, dataset=dataset, cams=Path(cams), labels=Path(output), strong=strong, weak=weak,
+        crf=settings_of(crf), crf_scale=crf_scale,
+    )  # fmt: skip
+    make_missing(work, results, is_whole, workers, "affinity labels")
+    return {"labels": len(results), "strong": strong._asdict(), "weak": weak._asdict()}
+
+
+def _label_one(
+    image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, crf: Any, crf_scale: float
+) -> None:
+    """One photo's label, from file to file."""
+    from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.palette import write_mask
+    from acr_lightning.labels.confident_label import confident_label
+
+    cam = read_cam(cams / f"{image_id}.npz")
+    image = dataset.image(image_id)
+    result = confident_label(image, cam.classes, cam.scores, strong, weak, crf, crf_scale)
+    write_mask(labels / f"{image_id}.png", result)
+
+
+AFFINITY_LABELS = Stage(
+    "affinity_labels",
+    HELP,
+    main,
+    defaults,
+    reads={"cams": ("cam",)},
+    writes=LABELS,
+    function=affinity_labels,
+    choice="affinity",
+)

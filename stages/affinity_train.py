@@ -1,0 +1,32 @@
+"""Stage affinity_train."""
+
+from pathlib import Path
+
+from acr_lightning.chain.stage import Section, Stage
+from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+
+HELP = """learn which pixels belong together
+
+Reads the `train` split's photos and `affinity_labels/labels/`. Writes `affinity_train/last.ckpt` after every epoch, and
+`affinity_train/csv/`.
+"""
+
+
+def defaults(folder: Path) -> Section:
+    """The section's defaults."""
+    return {
+        "model": {"class_path": "AffinityLearner", "init_args": {}},
+        "data": {"class_path": "PseudoLabels", "init_args": {}},
+        "trainer": {**trainer_defaults(folder), "max_epochs": 8},
+    }
+
+
+AFFINITY_TRAIN = Stage(
+    "affinity_train",
+    HELP,
+    train,
+    defaults,
+    reads={"data.labels": ("affinity_labels",)},
+    writes=CHECKPOINT,
+    choice="affinity",
+)

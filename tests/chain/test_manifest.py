@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from acr_lightning.artefacts.manifest import stages_of, write_from
+from acr_lightning.chain import manifest
+
+SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
+
+
+@pytest.mark.parametrize(
+    ("section", "same"),
+    [
+        ({**SECTION, "trainer": {"devices": 4, "max_epochs": 3}, "workers": 16}, True),
+        ({**SECTION, "trainer": {"devices": 1, "max_epochs": 4}}, False),
+        ({**SECTION, "model": {"init_args": {"lr": 0.2}}}, False),
+    ],
+)
+def test_digest_ignores_speed_only(section, same):
+    assert (manifest.digest(section, {}) == manifest.digest(SECTION, {})) is same
+    assert manifest.digest(SECTION, {"fit": "a"}) != manifest.digest(SECTION, {"fit": "b"})
+
+
+def record(section=SECTION, stage="fit"):
+    return manifest.Record(stage, manifest.digest(section, {}), {}, {}, section)
+
+
+def test_another_configuration_moves_the_old_result_aside(tmp_path):
+    folder, other = tmp_path / "fit", record({**SECTION, "model": {}})
+    assert manifest.start(folder, record()) is None
+    (folder / "last.ckpt").write_text("precious")
+    assert manifest.start(folder, record()) is None  # goes on
+    assert (folder / "last.ckpt").exists()
+    assert not manifest.holds(folder, record().digest)
+    manifest.finish(folder, record(), {"epochs": 3}, 1.0)
+    assert manifest.holds(folder, record().digest)
+    moved = manifest.start(folder, other)
+    assert moved == tmp_path / "fit.old-1"
+    assert (moved / "last.ckpt").read_text() == "precious"
+    assert not manifest.holds(folder, record().digest)
+    assert manifest.start(folder, other, anew=True) == tmp_path / "fit.old-2"
+
+
+def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
+    folder = tmp_path / "label"
+    manifest.start(folder, record(stage="label"))
+    (folder / "labels").mkdir()
+    (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
+    (folder / "labels" / "a.png").write_bytes(b"whole")
+    manifest.finish(folder, record(stage="label"), {}, 1.0)
+    assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
+
+
+def test_a_run_knows_its_stages_in_other_runs(tmp_path):
+    for place in ("a/fit", "a/cam", "b/label", "b/label.old-1"):
+        manifest.start(tmp_path / place, record())
+    write_from(tmp_path / "b", {"cam": tmp_path / "a", "fit": tmp_path / "gone"})
+    assert stages_of(tmp_path / "b") == {"label": tmp_path / "b" / "label", "cam": tmp_path / "a" / "cam"}
+    (tmp_path / "moved").mkdir()
+    for run in ("a", "b"):
+        (tmp_path / run).rename(tmp_path / "moved" / run)
+    assert stages_of(tmp_path / "moved" / "b")["cam"] == tmp_path / "moved" / "a" / "cam"
+    assert stages_of(Path("nowhere")) == {}
