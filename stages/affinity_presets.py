@@ -1,4 +1,4 @@
-"""What each published way of spreading CAMs sets, in the stages that it changes.
+"""What each published way of spreading CAMs sets, in the stages that it changes (docs/labels.md).
 
 An experiment chooses one by name (`affinity: psa`); every value can be set otherwise in the experiment.
 """

@@ -1,4 +1,4 @@
-"""The published recipes of the segmentation network and its test, by name.
+"""The published recipes of the segmentation network and its test (docs/segment.md), by name.
 
 An experiment chooses one (`segment: deeplabv2_resnet101`); every value can be set otherwise in the experiment. Epochs
 are those that give the published number of iterations on the data set that the recipe was published for.

@@ -79,7 +79,7 @@ def test_irn_walk_equals_the_dense_power(size, radius, beta, exponent, rng):
 
 
 def test_the_half_disc_of_radius_5_has_34_offsets():
-    # FACTS §2: at most 69 non-zeros a row, of which one is the cell itself.
+    # At radius 5, at most 69 non-zeros a row, of which one is the cell itself.
     assert len(half_disc(5)) == 34
     both = {*half_disc(5), *((-dy, -dx) for dy, dx in half_disc(5))}
     assert both == {(y, x) for y in range(-9, 9) for x in range(-9, 9) if 0 < y * y + x * x < 25}

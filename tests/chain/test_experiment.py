@@ -91,7 +91,7 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
     experiment = load(config, [("affinity", "psa"), ("affinity_walk.model.exponent", 6), ("label.crf", "none")])
     walk, train = (experiment.section(f"affinity_{part}")["model"]["init_args"] for part in ("walk", "train"))
-    # FACTS §2; 3, 6 and 0.5 are the file's and the command line's.
+    # As published (docs/labels.md); 3, 6 and 0.5 are the file's and the command line's.
     assert (walk["beta"], walk["exponent"], walk["background_alpha"], walk["radius"]) == (3, 6, 16, 5)
     assert (train["lr"], train["weight_decay"], train["backbone"], train["kind"]) == (
         0.5,
@@ -107,7 +107,7 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     assert (label["cams"], label["threshold"], label["crf"]) == ("runs/x/affinity_walk/cams", "walked", "none")
 
 
-def test_irn_and_rib_differ_in_the_numbers_of_facts():
+def test_irn_and_rib_differ_in_their_published_numbers():
     irn, rib = (load(None, [("affinity", preset)]) for preset in ("irn", "rib"))
     for experiment, strong, weak, power, threshold in ((irn, 0.30, 0.05, 1.0, 0.25), (rib, 0.35, 0.17, 1.3, 0.27)):
         labels = experiment.section("affinity_labels")
@@ -131,8 +131,8 @@ def test_affinity_takes_part_only_with_a_preset(tmp_path):
         load(None, [("stages", "affinity")]).section("affinity_walk")
 
 
-def test_presets_of_the_network_have_the_numbers_of_facts():
-    wanted = {  # FACTS §3: network, head, loss, crop, batch, lr, CRF at the test, iterations on so many photos
+def test_presets_of_the_network_have_the_published_numbers():
+    wanted = {  # docs/segment.md: network, head, loss, crop, batch, lr, CRF at the test, iterations on so many photos
         "deeplabv1_resnet38d": (
             "resnet38d",
             "v1_large_fov",

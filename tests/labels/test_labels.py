@@ -51,7 +51,7 @@ def test_crf_is_the_mean_field_of_its_formula(rng):
 
 
 def test_hard_labels_start_with_their_certainty(rng):
-    """What the likeliest label's lead was, does not matter: FACTS §2, gt_prob 0.7."""
+    """What the likeliest label's lead was, does not matter: IRN's hard labels of certainty 0.7."""
     image = rng.integers(0, 256, (9, 10, 3)).astype(np.uint8)
     soft = rng.random((3, 9, 10)).astype(np.float32)
     winner = soft.argmax(0)

@@ -36,7 +36,7 @@ class WalkedCam(NamedTuple):
 
 
 class AffinityWalk(LightningModule):
-    """Walks each photo's CAM with the trained network's affinities (FACTS §2).
+    """Walks each photo's CAM with the trained network's affinities (PSA, CVPR 2018; IRN, CVPR 2019).
 
     The CAM is averaged down to the network's grid, walked there, and enlarged to the photo again. Where the network
     finds boundaries (IRN), what lies on one is taken out of the CAM first.

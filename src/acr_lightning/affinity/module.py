@@ -17,7 +17,7 @@ from acr_lightning.training.optimisation import OptimizerName, make_optimizer, p
 
 
 class AffinityLearner(LightningModule):
-    """AffinityNet or IRN's boundary branch on any backbone, poly schedule by iteration (FACTS §2).
+    """AffinityNet (PSA, CVPR 2018) or IRN's boundary branch (CVPR 2019) on any backbone, poly schedule by iteration.
 
     Args:
         num_classes: K (taken from the data set; affinity itself knows no classes).

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 @lru_cache
 def half_disc(radius: int) -> tuple[tuple[int, int], ...]:
-    """The offsets `(dy, dx)` closer than `radius`, one of each pair `±(dy, dx)`, without `(0, 0)` (FACTS §2).
+    """The offsets `(dy, dx)` closer than `radius`, one of each pair `±(dy, dx)`, without `(0, 0)` (PSA).
 
     Affinity is symmetric, so half of the disc says everything: 34 offsets at radius 5, as published.
 
@@ -54,7 +54,7 @@ def neighbours(maps: Tensor, radius: int, fill: float) -> Tensor:
 
 
 def straight_path(offset: tuple[int, int]) -> list[tuple[int, int]]:
-    """The cells that a straight line from `(0, 0)` to `offset` passes, both ends included (IRN, FACTS §2).
+    """The cells that a straight line from `(0, 0)` to `offset` passes, both ends included (IRN).
 
     They lie in the rectangle between the two, less than one cell away from the line.
 

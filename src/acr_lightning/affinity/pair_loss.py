@@ -1,4 +1,4 @@
-"""The loss of pairs: cells of one label should be alike, cells of two labels should not (FACTS §2)."""
+"""The loss of pairs: cells of one label should be alike, cells of two labels should not (PSA and IRN)."""
 
 from typing import NamedTuple
 

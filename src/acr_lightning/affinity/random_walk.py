@@ -1,6 +1,6 @@
 """The random walk that spreads scores over cells of like kind, without ever making an N×N matrix.
 
-The transition matrix is `T = W^β` with each column divided by its sum (FACTS §2), where `W` holds the affinity of
+The transition matrix is `T = W^β` with each column divided by its sum (PSA and IRN), where `W` holds the affinity of
 every pair of cells within a radius, and 1 for a cell with itself. `s·T` is a mean over each cell's neighbourhood, so it
 is done as one: a multiply-add of shifted rows per offset. A walk is `s·T^n` with `n = 2^exponent`. `T` is similar to a
 symmetric matrix with eigenvalues in `[−1, 1]`, on which the power is a short sum of Chebyshev polynomials:

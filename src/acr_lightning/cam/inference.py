@@ -16,7 +16,7 @@ from acr_lightning.nets.classifier import Classifier
 
 
 class CamInference(LightningModule):
-    """The trained classifier's CAM of each photo (FACTS §1, inference).
+    """The trained classifier's CAM of each photo (ACR, CVPR 2023; scales as in docs/method.md).
 
     Args:
         checkpoint: of stage `fit`.

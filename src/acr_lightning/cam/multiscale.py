@@ -74,7 +74,7 @@ def multiscale_cam(
     flip: bool,
     long_side: int | None = None,
 ) -> list[Tensor]:
-    """The CAMs of some images: upsampled, ReLU, summed, each tagged class stretched to 0..1 (FACTS §1).
+    """The CAMs of some images: upsampled, ReLU, summed, each tagged class stretched to 0..1.
 
     Args:
         cam_logits: normalised images `[B, 3, h, w]` to `A` `[B, K, h', w']`.

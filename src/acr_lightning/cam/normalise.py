@@ -7,7 +7,7 @@ EPSILON = 1e-5
 
 
 def normalise_cam(cam_logits: Tensor, tags: Tensor) -> Tensor:
-    """`norm(A) = ReLU(ReLU(A) − min − ε) / (max − min + ε)` per map, times the tags (FACTS §1).
+    """`norm(A) = ReLU(ReLU(A) − min − ε) / (max − min + ε)` per map, times the tags (ACR, CVPR 2023).
 
     Args:
         cam_logits: `A`, `[B, K, h, w]`.

@@ -12,7 +12,7 @@ MEAN_COLOUR = (124, 116, 104)
 
 
 def classification_transform(crop: int, long_side: tuple[int, int]) -> A.Compose:
-    """ACR's augmentation: long side at random in a range, random crop, mirror (FACTS §1; no colour jitter).
+    """ACR's augmentation: long side at random in a range, random crop, mirror; no colour jitter.
 
     Args:
         crop: side of the square crop, pixels; smaller photos are padded.
@@ -24,7 +24,7 @@ def classification_transform(crop: int, long_side: tuple[int, int]) -> A.Compose
 
 
 def segmentation_transform(crop: int, scale: tuple[float, float], long_side: int | None = None) -> A.Compose:
-    """DeepLab's augmentation: random scale, random crop, mirror (FACTS §3).
+    """DeepLab's augmentation: random scale, random crop, mirror (Chen et al., PAMI 2018).
 
     Args:
         crop: side of the square crop, pixels; padding is 255 in the label map.

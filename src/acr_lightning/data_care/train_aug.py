@@ -5,7 +5,7 @@ from pathlib import Path
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.data.id_list import read_ids
 
-# FACTS §4: the literature's number; another one means other lists than the published ones.
+# The literature's number; another one means other lists than the published ones.
 USUAL = 10_582
 
 

@@ -1,1 +1,4 @@
-"""From CAMs to pseudo-labels, arrays in, arrays out: threshold, dense CRF, confident labels."""
+"""From CAMs to pseudo-labels, arrays in, arrays out: threshold, dense CRF, confident labels.
+
+docs/method.md says which paper each comes from.
+"""

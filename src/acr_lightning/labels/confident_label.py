@@ -1,4 +1,4 @@
-"""What two CRFs agree on in a CAM: sure foreground, sure background, and nothing in between (FACTS §2)."""
+"""What two CRFs agree on in a CAM: sure foreground, sure background, and nothing in between (PSA and IRN)."""
 
 from typing import NamedTuple
 

@@ -34,8 +34,8 @@ class CrfSettings(NamedTuple):
 
 CrfName = Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"]
 
-# FACTS §2: labels from soft CAM (PSA, SEAM, ACR), from hard labels of certainty 0.7 (IRN family), and two test-time
-# settings.
+# As the releases of this field have them (docs/method.md): labels from soft CAMs (PSA, SEAM, ACR), from hard labels of
+# certainty 0.7 (IRN and its kin), and two test-time settings.
 PRESETS: dict[str, CrfSettings] = {
     "soft_cam": CrfSettings(3, 3, 80, 13, 10),
     "hard_label": CrfSettings(3, 3, 50, 5, 10, certainty=0.7),

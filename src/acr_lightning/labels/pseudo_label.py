@@ -12,7 +12,7 @@ def with_background(
     alpha: float | None = None,
     background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Put the background before the classes (FACTS §2).
+    """Put the background before the classes: a constant (IRN), or a power of what no class has (PSA).
 
     Args:
         scores: CAM of the tagged classes, `[P, H, W]` in `[0, 1]`; P may be 0.

@@ -1,4 +1,4 @@
-"""The archive that PASCAL VOC's evaluation server takes, and a verifier that says why one is refused (FACTS §4)."""
+"""The archive that PASCAL VOC's evaluation server takes, and a verifier that says why one is refused."""
 
 import gzip
 import io

@@ -33,7 +33,7 @@ class AffinityNetwork(Described):
 
 
 class AffinityNet(AffinityNetwork):
-    """A 1×1 convolution and ELU on each tap of a backbone, concatenated, and once more (FACTS §2).
+    """A 1×1 convolution and ELU on each tap of a backbone, concatenated, and once more (Ahn and Kwak, CVPR 2018).
 
     Taps coarser than the first one are enlarged to its size; those of ResNet38d are all of stride 8.
 

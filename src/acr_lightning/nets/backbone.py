@@ -39,7 +39,7 @@ class Backbone(Described):
         weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
             path of a `.safetensors` or `.pth` file, or null for random weights.
         output_stride: 8, 16 or 32; null is the network's own.
-        freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (FACTS §1: always, for ACR with
+        freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (always, for ACR with
             pretrained weights; a network trained from scratch needs false).
         conv_head: go on to the map that the network's own classifier pools, where it is not that of the last stage:
             EfficientNet and its kin have one more 1×1 convolution.

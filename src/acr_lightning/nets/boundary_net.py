@@ -9,7 +9,9 @@ from acr_lightning.nets.backbone import Backbone
 
 
 class BoundaryNet(AffinityNetwork):
-    """A 1×1 convolution and GroupNorm on every feature map of a backbone, at one stride, mixed to one (FACTS §2).
+    """A 1×1 convolution and GroupNorm on every feature map of a backbone, at one stride, mixed to one.
+
+    Ahn, Cho and Kwak: Inter-pixel Relations, CVPR 2019.
 
     Maps finer than the result are max-pooled first, coarser ones enlarged after their convolution.
 

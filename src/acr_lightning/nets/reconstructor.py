@@ -116,7 +116,7 @@ class Reconstructor(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """A U-Net of 4×4 stride-2 layers with skip connections, layer by layer as in the release (FACTS §1).
+    """A U-Net of 4×4 stride-2 layers with skip connections, layer by layer as in the authors' release.
 
     Down: convolution, InstanceNorm without affine (none at the first and the innermost level), LeakyReLU 0.2, dropout
     from the fourth level on, so in the five innermost at depth 8. Up: transposed convolution, InstanceNorm, ReLU,

@@ -157,7 +157,7 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
 
 
 def _trained(stages: Stages) -> str:
-    """Network, initialisation, loss and labels: what its score cannot be compared without."""
+    """Network, initialisation, loss and labels: what its score cannot be compared without (docs/segment.md)."""
     config = _made(stages, "segment").get("config", {})
     made, data = (config.get(part, {}).get("init_args", {}) for part in ("model", "data"))
     labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"

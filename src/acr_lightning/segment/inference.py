@@ -66,7 +66,7 @@ class NetworkInference(LightningModule):
         if self.crf == "none":
             return total.argmax(dim=0).byte().cpu().numpy()
         probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
-        # Labels that no pixel finds likely only make the CRF slow (FACTS §4).
+        # Labels that no pixel finds likely only make the CRF slow.
         likely = np.flatnonzero((probabilities > 0.05).any(axis=(1, 2)))
         photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         refined = dense_crf(photo, probabilities[likely], PRESETS[self.crf])

@@ -17,7 +17,7 @@ def pixel_groups(label: Tensor, name: LossName) -> list[Tensor]:
     Args:
         label: `[B, H, W]`, 0 background, 1..K, 255 ignore.
         name: `cross_entropy` has one group, all labelled pixels; `balanced` has background and foreground, so that
-            much background does not outweigh small objects (FACTS §3).
+            much background does not outweigh small objects.
     """
     if name == "cross_entropy":
         return [label != IGNORE]

@@ -16,7 +16,7 @@ from acr_lightning.training.optimisation import OptimizerName, make_optimizer, p
 
 
 class Segmenter(LightningModule):
-    """DeepLab on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (FACTS §3).
+    """DeepLab on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (see docs/segment.md).
 
     Args:
         num_classes: K, without background (taken from the data set).

@@ -23,7 +23,7 @@ def parameter_groups(
     bias_factor: float = 2.0,
     transposed_factor: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Trainable parameters by learning rate and weight decay (FACTS §1, §3).
+    """Trainable parameters by learning rate and weight decay, as this field sets them (docs/method.md).
 
     Args:
         module: whose parameters are trained.

@@ -49,7 +49,7 @@ def cu_loss(
     wins: Tensor,
     outside: float = 0.0,
 ) -> CULoss:
-    """CU's three terms; those of the images are means over all elements (FACTS §1).
+    """CU's three terms; those of the images are means over all elements (ACR, CVPR 2023).
 
     `L_t = −mean |1[S ≤ outside]·(dec(f·S) − x)|`, `L_nt = −mean |sg(S)·1[argmax A = t]·(dec(f·(1 − S)) − x)|`. The
     gradient reaches the classifier through the segment that was fed, never through the weight of the error.

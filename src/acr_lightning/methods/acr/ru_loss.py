@@ -71,7 +71,7 @@ def ru_loss(
     removed_target: Tensor,
     removed_non_target: Tensor,
 ) -> RULoss:
-    """RU's four terms; those of the images are means over all elements (FACTS §1).
+    """RU's four terms; those of the images are means over all elements (ACR, CVPR 2023).
 
     Args:
         classification: the loss of the reconstructor's own head.
