@@ -33,4 +33,4 @@ def benchmark() -> list[Row]:
 
 
 def _labels(dataset: MadeUpPhotos, output: Path, workers: int) -> None:
-    label(dataset, str(dataset.root / "cams"), str(output), threshold=0.3, crf="soft_cam", workers=workers)
+    label(dataset, str(dataset.root / "cams"), str(output), threshold=0.3, refiner="soft_cam", workers=workers)

@@ -57,7 +57,8 @@ def _cams(dataset: "MadeUpPhotos", folder: Path) -> None:
 def _labels(dataset: "MadeUpPhotos", folder: Path) -> None:
     from acr_lightning.stages.label import label
 
-    label(dataset, str(dataset.root / "cams"), f"{folder}/labels{dataset.count}", crf_scale=0.25, workers=1)
+    refiner = {"class_path": "DenseCrf", "init_args": {"preset": "soft_cam", "scale": 0.25}}
+    label(dataset, str(dataset.root / "cams"), f"{folder}/labels{dataset.count}", refiner=refiner, workers=1)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from acr_lightning.stages.pool import make_missing
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from
 
-Reads `cam/cams/` and the photos of the split `train`. Writes `affinity_labels/labels/<id>.png` (255 where two CRFs
-disagree).
+Reads `cam/cams/` and the photos of the split `train`. Writes `affinity_labels/labels/<id>.png` (255 where two
+backgrounds disagree).
 """
 LABELS = "labels"
 
@@ -36,8 +36,7 @@ def affinity_labels(
     strong_alpha: float | None = None,
     weak_threshold: float | Literal["auto"] | None = None,
     weak_alpha: float | None = None,
-    crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
-    crf_scale: float = 1.0,
+    refiner: str | dict[str, Any] = "soft_cam",
     workers: int | None = None,
 ) -> dict[str, Any]:
     """Make the label of what is certain in the CAM of every training photo.
@@ -54,15 +53,14 @@ def affinity_labels(
         strong_alpha: its power instead (PSA: 4).
         weak_threshold: weak background score (IRN: 0.05, RIB: 0.17); `auto` is the lower one.
         weak_alpha: its power instead (PSA: 32).
-        crf: dense CRF by name; `none` goes without.
-        crf_scale: work at this share of the photo's size; 0.5 is four times faster.
+        refiner: what sharpens both: see `acr label --help`.
         workers: processes; null takes all cores. Changes speed only.
     """
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
     from acr_lightning.labels.choose_threshold import automatic_thresholds
     from acr_lightning.labels.confident_label import BackgroundScore
-    from acr_lightning.labels.crf import settings_of
+    from acr_lightning.labels.refiner import build_refiner
 
     results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
     low, high = 0.0, 0.0
@@ -75,14 +73,14 @@ def affinity_labels(
             raise UserError(f"affinity_labels: give either {name}_threshold or {name}_alpha; set the other to null")
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output), strong=strong, weak=weak,
-        crf=settings_of(crf), crf_scale=crf_scale,
+        refiner=build_refiner(refiner, "affinity_labels.refiner"),
     )  # fmt: skip
     make_missing(work, results, is_whole, workers, "affinity labels")
     return {"labels": len(results), "strong": strong._asdict(), "weak": weak._asdict()}
 
 
 def _label_one(
-    image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, crf: Any, crf_scale: float
+    image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, refiner: Any
 ) -> None:
     """One photo's label, from file to file."""
     from acr_lightning.artefacts.cam_file import read_cam
@@ -91,7 +89,7 @@ def _label_one(
 
     cam = read_cam(cams / f"{image_id}.npz")
     image = dataset.image(image_id)
-    result = confident_label(image, cam.classes, cam.scores, strong, weak, crf, crf_scale)
+    result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
     write_mask(labels / f"{image_id}.png", result)
 
 

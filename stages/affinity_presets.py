@@ -9,7 +9,7 @@ _IRN_WALK: dict[str, Any] = {
     "radius": 5, "beta": 10.0, "exponent": 8, "cam_power": 1.0, "normalise": True, "flip": True,
 }  # fmt: skip
 _IRN: dict[str, Any] = {
-    "affinity_labels": {"strong_threshold": 0.30, "weak_threshold": 0.05, "crf": "hard_label"},
+    "affinity_labels": {"strong_threshold": 0.30, "weak_threshold": 0.05, "refiner": "hard_label"},
     "affinity_train": {
         "model": {
             "kind": "boundary", "backbone": "resnet50", "weights": "timm", "output_stride": 16, "radius": 10,
@@ -19,12 +19,12 @@ _IRN: dict[str, Any] = {
         "trainer": {"max_epochs": 3},
     },
     "affinity_walk": {"model": _IRN_WALK},
-    "label": {"threshold": 0.25, "crf": "hard_label"},
+    "label": {"threshold": 0.25, "refiner": "hard_label"},
 }  # fmt: skip
 
 AFFINITY_PRESETS: dict[str, dict[str, Any]] = {
     "psa": {
-        "affinity_labels": {"strong_alpha": 4.0, "weak_alpha": 32.0, "crf": "soft_cam"},
+        "affinity_labels": {"strong_alpha": 4.0, "weak_alpha": 32.0, "refiner": "soft_cam"},
         "affinity_train": {
             "model": {
                 "kind": "features", "backbone": "resnet38d", "weights": "weights/resnet38d.safetensors",
@@ -40,14 +40,14 @@ AFFINITY_PRESETS: dict[str, dict[str, Any]] = {
                 "normalise": False, "flip": False,
             }
         },
-        "label": {"threshold": "walked", "crf": "soft_cam"},
+        "label": {"threshold": "walked", "refiner": "soft_cam"},
     },
     "irn": _IRN,
     # What ACR's published 72.3 was made with; the rest is IRN's.
     "rib": {
         **_IRN,
-        "affinity_labels": {"strong_threshold": 0.35, "weak_threshold": 0.17, "crf": "hard_label"},
+        "affinity_labels": {"strong_threshold": 0.35, "weak_threshold": 0.17, "refiner": "hard_label"},
         "affinity_walk": {"model": {**_IRN_WALK, "cam_power": 1.3}},
-        "label": {"threshold": 0.27, "crf": "hard_label"},  # COCO: 0.22
+        "label": {"threshold": 0.27, "refiner": "hard_label"},  # COCO: 0.22
     },
 }  # fmt: skip

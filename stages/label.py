@@ -34,8 +34,7 @@ def label(
     output: str,
     threshold: float | Literal["auto", "oracle", "walked"] | None = "auto",
     alpha: float | None = None,
-    crf: Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"] = "soft_cam",
-    crf_scale: float = 1.0,
+    refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
     workers: int | None = None,
     shard: str | None = None,
@@ -50,10 +49,11 @@ def label(
             (the best for the masks of the split `seed`; logged as using masks), `walked` (the score that a walk with
             `background_alpha` carried along), or null to use `alpha`.
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
-        crf: dense CRF by name; `none` goes without.
-        crf_scale: work at this share of the photo's size; 0.5 is four times faster.
+        refiner: what sharpens the scores: a dense CRF by name (`soft_cam`, `hard_label`, `test_deeplabv2`,
+            `test_deeplabv1`), `none`, or `class_path` and `init_args`: `DenseCrf` with `preset` and `scale` (0.5 is
+            four times faster), or a class of your own.
         margin: pixels whose label is another one with a background score lower or higher by this become 255: nothing
-            learns from them, and they are scored as background. Takes two CRFs. null keeps all.
+            learns from them, and they are scored as background. The refiner runs twice. null keeps all.
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
@@ -61,7 +61,7 @@ def label(
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
-    from acr_lightning.labels.crf import settings_of
+    from acr_lightning.labels.refiner import build_refiner
 
     if (threshold is None) == (alpha is None):
         raise UserError(
@@ -69,7 +69,7 @@ def label(
         )
     if margin is not None and threshold in (None, "walked"):
         raise UserError("label.margin: goes with a threshold (a number, auto or oracle); set it to null")
-    settings = settings_of(crf)
+    built = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
         raise UserError(f"{cams}: no CAM; run `acr {Path(cams).parent.name}` first")
@@ -80,7 +80,7 @@ def label(
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
-        walked=threshold == "walked", crf=settings, crf_scale=crf_scale, margin=margin,
+        walked=threshold == "walked", refiner=built, margin=margin,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
     left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
@@ -108,8 +108,7 @@ def _label_one(
     threshold: float | None,
     alpha: float | None,
     walked: bool,
-    crf: Any,
-    crf_scale: float,
+    refiner: Any,
     margin: float | None,
 ) -> None:
     """One photo's pseudo-label, from file to file."""
@@ -132,11 +131,11 @@ def _label_one(
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     image = dataset.image(image_id)
     if margin is None:
-        result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, crf, crf_scale, background)
+        result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, refiner, background)
     else:
         assert threshold is not None
         strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
-        result = confident_label(image, cam.classes, cam.scores, strong, weak, crf, crf_scale)
+        result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
     write_mask(labels / f"{image_id}.png", result)
 
 

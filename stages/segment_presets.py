@@ -20,7 +20,7 @@ SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
             "data": {"crop": 448, "scale": [0.5, 1.5], "batch_size": 10},
             "trainer": {"max_epochs": 19},
         },
-        "evaluate": {"model": {"scales": _SCALES, "crf": "test_deeplabv1"}},
+        "evaluate": {"model": {"scales": _SCALES, "refiner": "test_deeplabv1"}},
     },
     # 25,000 iterations on VOC; fully supervised 76.7, with CRF 77.9.
     "deeplabv2_resnet101": {
@@ -32,7 +32,7 @@ SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
             "data": {"crop": 321, "scale": [0.5, 1.5], "batch_size": 10},
             "trainer": {"max_epochs": 24},
         },
-        "evaluate": {"model": {"scales": _SCALES, "crf": "test_deeplabv2"}},
+        "evaluate": {"model": {"scales": _SCALES, "refiner": "test_deeplabv2"}},
     },
 }  # fmt: skip
 # The same network on COCO: 100,000 iterations of 20 photos.

@@ -21,6 +21,7 @@ SHORT = {
         "methods.plain.module": ("Plain",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
+        "labels.refiner": ("DenseCrf",),
         "training.speed": ("ChannelsLast", "Compile"),
         "cam.seed_scores": ("SeedScores",),
         "affinity.module": ("AffinityLearner",),

@@ -17,8 +17,8 @@ from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import PseudoLabels
 from acr_lightning.errors import UserError
 from acr_lightning.labels.confident_label import BackgroundScore, confident_label
-from acr_lightning.labels.crf import PRESETS
 from acr_lightning.labels.pseudo_label import pseudo_label
+from acr_lightning.labels.refiner import DenseCrf
 from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
@@ -29,12 +29,12 @@ def test_confident_label_by_hand():
     image = np.zeros((1, 5, 3), np.uint8)
     scores = np.array([[[0.9, 0.2, 0.02, 0.31, 0.0]], [[0.1, 0.1, 0.01, 0.32, 0.06]]], np.float32)
     strong, weak = BackgroundScore(threshold=0.30), BackgroundScore(threshold=0.05)
-    label = confident_label(image, np.array([3, 7]), scores, strong, weak, crf=None)
+    label = confident_label(image, np.array([3, 7]), scores, strong, weak, refiner=None)
     assert label.tolist() == [[4, 255, 0, 8, 255]]
     # PSA: (1 − 0.2)^4 = 0.41 beats 0.2 and (1 − 0.2)^32 = 8e-4 does not, so 0.2 is unsure; 0.32 is sure. 0.06 loses
     # even against (1 − 0.06)^32 = 0.14.
     label = confident_label(
-        image, np.array([3, 7]), scores, BackgroundScore(alpha=4), BackgroundScore(alpha=32), crf=None
+        image, np.array([3, 7]), scores, BackgroundScore(alpha=4), BackgroundScore(alpha=32), refiner=None
     )
     assert label.tolist() == [[4, 255, 0, 8, 0]]
 
@@ -43,11 +43,10 @@ def test_confident_label_passes_both_through_the_crf(rng):
     image = rng.integers(0, 256, (12, 14, 3)).astype(np.uint8)
     scores = rng.random((2, 12, 14), np.float32)
     classes = np.array([0, 5])
-    got = confident_label(
-        image, classes, scores, BackgroundScore(0.7), BackgroundScore(0.3), PRESETS["hard_label"], crf_scale=0.5
-    )
-    high = pseudo_label(image, classes, scores, 0.7, crf=PRESETS["hard_label"], crf_scale=0.5)
-    low = pseudo_label(image, classes, scores, 0.3, crf=PRESETS["hard_label"], crf_scale=0.5)
+    crf = DenseCrf("hard_label", scale=0.5)
+    got = confident_label(image, classes, scores, BackgroundScore(0.7), BackgroundScore(0.3), crf)
+    high = pseudo_label(image, classes, scores, 0.7, refiner=crf)
+    low = pseudo_label(image, classes, scores, 0.3, refiner=crf)
     for pixel in np.ndindex(12, 14):
         wanted = high[pixel] if high[pixel] else (0 if low[pixel] == 0 else 255)
         assert got[pixel] == wanted

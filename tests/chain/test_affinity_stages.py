@@ -228,7 +228,7 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
 def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path):
     made = {}
     for name, values in {"low": (0.3, None), "high": (0.7, None), "margin": (0.5, 0.2)}.items():
-        settings = [("label.threshold", values[0]), ("label.margin", values[1]), ("label.crf", "none")]
+        settings = [("label.threshold", values[0]), ("label.margin", values[1]), ("label.refiner", "none")]
         run_stage(start(*settings, ("label.output", str(tmp_path / name))), "label", force=True)
         made[name] = np.stack([read_mask(path) for path in sorted((tmp_path / name / "labels").glob("*.png"))])
     wanted = np.where(made["high"] > 0, made["high"], np.where(made["low"] == 0, 0, 255))
@@ -258,15 +258,15 @@ def without_crf(tmp_path):
     return {**os.environ, "PYTHONPATH": str(package.parent)}
 
 
-def test_without_pydensecrf_labels_need_crf_none(start, tmp_path):
+def test_without_pydensecrf_labels_need_refiner_none(start, tmp_path):
     start()
     words = [sys.executable, "-m", "acr_lightning", "label", "--config", str(tmp_path / "tiny.yaml")]
     environment = without_crf(tmp_path)
     failed = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert failed.returncode == 2
-    assert re.search("^acr label: the dense CRF needs pydensecrf .* crf: none$", failed.stderr, re.MULTILINE)
+    assert re.search("^acr label: the dense CRF needs pydensecrf .* refiner: none$", failed.stderr, re.MULTILINE)
     assert "Traceback" not in failed.stderr
-    done = subprocess.run([*words, "--crf=none"], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*words, "--refiner=none"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -276,7 +276,7 @@ def test_without_pydensecrf_labels_need_crf_none(start, tmp_path):
         (("affinity_walk.model.bta", 5), r"affinity_walk: .*model\.bta: no such key\. Did you mean 'beta'"),
         (("affinity_wlak.model.beta", 5), r"affinity_wlak: no such key\. Did you mean 'affinity_walk'"),
         (("affinity.walk.model.beta", 5), r"affinity\.walk: no such key\. It is a section of its own: affinity_walk"),
-        (("affinity_labels.crf", "dense"), r"affinity_labels: .*crf"),
+        (("affinity_labels.refiner", "dense"), r"affinity_labels: .*refiner: no refiner 'dense'"),
         (("affinity_train.model.kind", "edges"), r"affinity_train: .*kind"),
     ],
 )

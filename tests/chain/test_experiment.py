@@ -28,7 +28,7 @@ fit:
   model: {srf: {grid: 4}, optimizer: {lr: 0.5}}
   data: {crop: 48}
   trainer: {max_epochs: 3}
-label: {crf: none}
+label: {refiner: none}
 """,
     )
 
@@ -89,7 +89,7 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     config = write(tmp_path / "c.yaml", text)
     assert load(config, []).preset("affinity") is None
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
-    experiment = load(config, [("affinity", "psa"), ("affinity_walk.model.exponent", 6), ("label.crf", "none")])
+    experiment = load(config, [("affinity", "psa"), ("affinity_walk.model.exponent", 6), ("label.refiner", "none")])
     walk, train = (experiment.section(f"affinity_{part}")["model"]["init_args"] for part in ("walk", "train"))
     # As published (docs/labels.md); 3, 6 and 0.5 are the file's and the command line's.
     assert (walk["beta"], walk["exponent"], walk["background_alpha"], walk["radius"]) == (3, 6, 16, 5)
@@ -104,14 +104,14 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     assert experiment.section("affinity_train")["data"]["init_args"]["seed"] == 4
     assert experiment.section("affinity_walk")["seed"] == 4
     label = experiment.section("label")
-    assert (label["cams"], label["threshold"], label["crf"]) == ("runs/x/affinity_walk/cams", "walked", "none")
+    assert (label["cams"], label["threshold"], label["refiner"]) == ("runs/x/affinity_walk/cams", "walked", "none")
 
 
 def test_irn_and_rib_differ_in_their_published_numbers():
     irn, rib = (load(None, [("affinity", preset)]) for preset in ("irn", "rib"))
     for experiment, strong, weak, power, threshold in ((irn, 0.30, 0.05, 1.0, 0.25), (rib, 0.35, 0.17, 1.3, 0.27)):
         labels = experiment.section("affinity_labels")
-        assert (labels["strong_threshold"], labels["weak_threshold"], labels["crf"]) == (strong, weak, "hard_label")
+        assert (labels["strong_threshold"], labels["weak_threshold"], labels["refiner"]) == (strong, weak, "hard_label")
         walk = experiment.section("affinity_walk")["model"]["init_args"]
         assert (walk["cam_power"], walk["beta"], walk["exponent"]) == (power, 10, 8)
         assert experiment.section("affinity_train")["data"]["init_args"]["crop"] == 512
@@ -156,7 +156,7 @@ def test_presets_of_the_network_have_the_published_numbers():
         assert (model["weight_decay"], model["new_layer_factor"], model["momentum"]) == (5e-4, 10, 0.8)
         assert section["trainer"]["max_epochs"] * (photos // batch) == pytest.approx(iterations, rel=0.02)
         test = experiment.section("evaluate")["model"]["init_args"]
-        assert (test["crf"], test["scales"]) == (crf, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
+        assert (test["refiner"], test["scales"]) == (crf, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
         assert "preset" not in section
 
 

@@ -302,7 +302,8 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
         (["--fit.model.lr=0.1"], "fit.*model.lr: is now .*model.optimizer.lr"),
         (["--fit.trainer.max_epoch=8"], "fit: trainer.max_epoch: no such key. Did you mean 'max_epochs'?"),
         (["--fit.data.crop=wide"], "fit: .*crop"),
-        (["--label.crf=dense"], "label: .*crf"),
+        (["--label.refiner=hard_lable"], "label: section.refiner: no refiner 'hard_lable'. Did you mean 'hard_label'?"),
+        (["--label.crf=none"], "label: section.crf: it is `refiner` now"),
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
         (["--fit.model.classifier.weights=/nowhere.pth"], "no file /nowhere.pth"),
         (["--fit.model.reconstructor.depth=7"], "not a multiple of 128; change crop"),
@@ -367,9 +368,9 @@ def test_help_and_print_config_of_every_stage(config, stage):
     wanted = {
         "fit": ["--model.srf", "cells a side", "--data.crop", "--trainer.devices"],
         "cam": ["--model.scales", "--data.splits"],
-        "label": ["--threshold", "--crf", "Otsu"],
+        "label": ["--threshold", "--refiner", "Otsu"],
         "segment": ["--model.rates", "--data.scale"],
-        "evaluate": ["--model.crf", "--data.splits"],
+        "evaluate": ["--model.refiner", "--data.splits"],
     }[stage]
     for word in wanted:
         assert word in shown.stdout, word

@@ -7,6 +7,7 @@ from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.errors import UserError
 from acr_lightning.labels.crf import PRESETS, CrfSettings, dense_crf
 from acr_lightning.labels.pseudo_label import pseudo_label, with_background
+from acr_lightning.labels.refiner import DenseCrf
 from acr_lightning.labels.threshold import otsu, otsu_of_three
 
 
@@ -71,7 +72,7 @@ def test_crf_scale_gives_the_photos_size(rng):
 
 def test_missing_crf_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pydensecrf.densecrf", None)
-    with pytest.raises(UserError, match="crf: none"):
+    with pytest.raises(UserError, match="refiner: none"):
         dense_crf(np.zeros((4, 4, 3), np.uint8), np.ones((1, 4, 4), np.float32), PRESETS["soft_cam"])
 
 
@@ -92,7 +93,9 @@ def test_label_holds_tagged_classes_only(rng):
     best = scores.argmax(0)
     wanted = np.where(scores.max(0) > np.float32(0.4), np.array([2, 5])[best], 0)
     assert np.array_equal(label, wanted)
-    empty = pseudo_label(image, np.zeros(0, np.int64), np.zeros((0, 8, 8), np.float32), 0.4, crf=PRESETS["soft_cam"])
+    empty = pseudo_label(
+        image, np.zeros(0, np.int64), np.zeros((0, 8, 8), np.float32), 0.4, refiner=DenseCrf("soft_cam")
+    )
     assert (empty == 0).all()
 
 

@@ -7,6 +7,13 @@ from typing import Any
 from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError, nearest
 
+# Keys that have another name now.
+RENAMED = {
+    "crf": "it is `refiner` now, with the same names",
+    "crf_scale": "it is the dense CRF's own `scale` now: "
+    "refiner: {class_path: DenseCrf, init_args: {preset: hard_label, scale: 0.5}}",
+}
+
 
 def check_keys(node: dict[str, Any], known: Iterable[str], where: str, moved: Mapping[str, str] | None = None) -> None:
     """Check a mapping's keys, and the arguments of every class that it names, at any depth.
@@ -25,8 +32,13 @@ def check_keys(node: dict[str, Any], known: Iterable[str], where: str, moved: Ma
         if key in (moved or {}):
             raise UserError(f"{where}.{key}: is now {where}.{(moved or {})[key]}")
         if key not in known:
-            raise UserError(f"{where}.{key}: no such key.{nearest(key, known)}")
-        check_classes(value, f"{where}.{key}")
+            raise UserError(f"{where}.{key}: {RENAMED.get(key) or f'no such key.{nearest(key, known)}'}")
+        if key == "refiner":
+            from acr_lightning.labels.refiner import build_refiner
+
+            build_refiner(value, f"{where}.{key}")  # its names are no classes
+        else:
+            check_classes(value, f"{where}.{key}")
 
 
 def check_classes(value: Any, where: str) -> None:

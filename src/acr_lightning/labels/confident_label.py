@@ -1,4 +1,4 @@
-"""What two CRFs agree on in a CAM: sure foreground, sure background, and nothing in between (PSA and IRN)."""
+"""What two backgrounds agree on in a CAM: sure foreground, sure background, and nothing in between (PSA and IRN)."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import IGNORE
-from acr_lightning.labels.crf import CrfSettings
 from acr_lightning.labels.pseudo_label import pseudo_label
+from acr_lightning.labels.refiner import Refiner
 
 
 class BackgroundScore(NamedTuple):
@@ -23,8 +23,7 @@ def confident_label(
     scores: NDArray[np.float32],
     strong: BackgroundScore,
     weak: BackgroundScore,
-    crf: CrfSettings | None,
-    crf_scale: float = 1.0,
+    refiner: Refiner | None,
 ) -> NDArray[np.uint8]:
     """The label of a photo where it is certain.
 
@@ -34,14 +33,13 @@ def confident_label(
         scores: their CAM, `[P, H, W]` in `[0, 1]`.
         strong: a high background score: a class that wins against it is sure (PSA: alpha 4, IRN: threshold 0.30).
         weak: a low background score: what is background even so is sure (PSA: alpha 24 or 32, IRN: threshold 0.05).
-        crf: settings of the dense CRF that both pass through; None goes without.
-        crf_scale: see `dense_crf`.
+        refiner: what both pass through (a dense CRF in PSA and IRN); None goes without.
 
     Returns:
         `[H, W]`: 0 where both say background, `k + 1` where class `k` is sure, 255 elsewhere.
     """
     sure, either = (
-        pseudo_label(image, classes, scores, score.threshold, score.alpha, crf, crf_scale) for score in (strong, weak)
+        pseudo_label(image, classes, scores, score.threshold, score.alpha, refiner) for score in (strong, weak)
     )
     background = (sure == 0) & (either == 0)
     return np.where(sure > 0, sure, np.where(background, 0, IGNORE)).astype(np.uint8)

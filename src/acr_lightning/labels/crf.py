@@ -1,6 +1,6 @@
 """The dense CRF, with the field's presets by name."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,8 +32,6 @@ class CrfSettings(NamedTuple):
     iterations: int = 10
 
 
-CrfName = Literal["soft_cam", "hard_label", "test_deeplabv2", "test_deeplabv1", "none"]
-
 # As the releases of this field have them (docs/method.md): labels from soft CAMs (PSA, SEAM, ACR), from hard labels of
 # certainty 0.7 (IRN and its kin), and two test-time settings.
 PRESETS: dict[str, CrfSettings] = {
@@ -42,18 +40,6 @@ PRESETS: dict[str, CrfSettings] = {
     "test_deeplabv2": CrfSettings(1, 3, 67, 3, 4),
     "test_deeplabv1": CrfSettings(3, 3, 32, 13, 10),
 }
-
-
-def settings_of(name: CrfName) -> CrfSettings | None:
-    """The settings of a preset, None for `none`.
-
-    Raises:
-        UserError: a CRF is asked for and pydensecrf is not installed.
-    """
-    if name == "none":
-        return None
-    _library()
-    return PRESETS[name]
 
 
 def dense_crf(
@@ -73,7 +59,7 @@ def dense_crf(
     Raises:
         UserError: pydensecrf is not installed.
     """
-    new_crf, unary_from_softmax = _library()
+    new_crf, unary_from_softmax = require_library()
     height, width = image.shape[:2]
     if scale != 1.0:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -95,13 +81,17 @@ def dense_crf(
     return result if scale == 1.0 else _resize_maps(result, (width, height), cv2.INTER_LINEAR)
 
 
-def _library() -> tuple[Any, Any]:
-    """What pydensecrf offers."""
+def require_library() -> tuple[Any, Any]:
+    """What pydensecrf offers: the CRF, and a function that makes energies of probabilities.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         from pydensecrf.densecrf import DenseCRF2D
         from pydensecrf.utils import unary_from_softmax
     except ImportError:
-        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set crf: none") from None
+        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set refiner: none") from None
     return DenseCRF2D, unary_from_softmax
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.labels.crf import CrfSettings, dense_crf
+from acr_lightning.labels.refiner import Refiner, refine
 
 
 def with_background(
@@ -43,8 +43,7 @@ def pseudo_label(
     scores: NDArray[np.float32],
     threshold: float | None = None,
     alpha: float | None = None,
-    crf: CrfSettings | None = None,
-    crf_scale: float = 1.0,
+    refiner: Refiner | None = None,
     background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """The pseudo-label of one image: the tagged classes and background only.
@@ -55,15 +54,14 @@ def pseudo_label(
         scores: their CAM, `[P, H, W]` in `[0, 1]`.
         threshold: see `with_background`.
         alpha: see `with_background`.
-        crf: settings of the dense CRF; None goes without.
-        crf_scale: see `dense_crf`.
+        refiner: what sharpens the scores; None goes without.
         background: see `with_background`.
 
     Returns:
         `[H, W]`, 0 background, `k + 1` for class `k`.
     """
     probabilities = with_background(scores, threshold, alpha, background)
-    if crf is not None and len(classes):
-        probabilities = dense_crf(image, probabilities, crf, crf_scale)
+    if refiner is not None and len(classes):
+        probabilities = refine(refiner, image, probabilities)
     labels = np.concatenate([[0], classes + 1]).astype(np.uint8)
     return labels[probabilities.argmax(axis=0)]

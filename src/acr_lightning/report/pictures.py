@@ -1,4 +1,4 @@
-"""A row of pictures for each photo: CAM overlays, CRF result, pseudo-label, prediction, mask."""
+"""A row of pictures for each photo: CAM overlays, pseudo-label, prediction, mask."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
                 winners = _winners(cam, _threshold(stages))
                 row.append(Picture(f"{prefix}{name}, thresholded", _jpeg(overlay(image, winners))))
         for title, stage, folder in (
-            ("pseudo-label (CRF)", "label", "labels"),
+            ("pseudo-label", "label", "labels"),
             ("network", "evaluate", "predictions"),
         ):
             if (path := stages.get(stage, run) / folder / f"{image_id}.png").is_file():

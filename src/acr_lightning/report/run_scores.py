@@ -13,6 +13,7 @@ from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
+from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
 from acr_lightning.metrics.folder_scores import require_files
@@ -56,7 +57,8 @@ def score_run(
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
-        conditions = {"trained": _trained(stages), **_kept(_init_args(folder), "scales", "flip", "long_side", "crf")}
+        conditions = {"trained": _trained(stages), **_kept(_init_args(folder), "scales", "flip", "long_side")}
+        conditions["refiner"] = describe(_init_args(folder).get("refiner", "none"))
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     write_json(folder / "scores.json", records)
     write_text(folder / "scores.md", table(records))
@@ -126,7 +128,7 @@ def _cam_records(
     curves = cam_curves(stages[name] / "cams", dataset, ids)
     write_json(folder / SWEEPS[name], curves.brief())
     conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side") if "cam" in stages else {}
-    base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "crf": "none"}
+    base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "refiner": "none"}
     if name == "affinity_walk":
         base |= {"what": "walked cam", **_affinity(stages)}
     records = [{**base, "chosen": ORACLE, **curves.best}]
@@ -148,7 +150,7 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
     return {
         "what": "label",
         "split": "seed",
-        "crf": config.get("crf", "soft_cam"),
+        "refiner": describe(config.get("refiner", "soft_cam")),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
         **_kept(config, "margin"),
@@ -183,7 +185,7 @@ def table(records: list[dict[str, Any]]) -> str:
     if not records:
         return "No masks, so nothing was scored.\n"
     names = list(dict.fromkeys(name for record in records for name in record["classes"]))
-    head = ["what", "split", "threshold", "CRF", "mIoU", "precision", "recall", *names]
+    head = ["what", "split", "threshold", "refiner", "mIoU", "precision", "recall", *names]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for record in records:
         threshold = record.get("threshold")
@@ -192,7 +194,7 @@ def table(records: list[dict[str, Any]]) -> str:
             f"{record['what']} ({record['affinity']})" if "affinity" in record else record["what"],
             record["split"],
             chosen if threshold is None else f"{threshold:.2f} ({chosen})",
-            record.get("crf", ""),
+            record.get("refiner", ""),
             *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),
             *(f"{record['classes'][name]['iou']:.1f}" if name in record["classes"] else "absent" for name in names),
         ]

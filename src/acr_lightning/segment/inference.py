@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cam.multiscale import multiscale_sum
-from acr_lightning.labels.crf import PRESETS, CrfName, dense_crf
+from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment.sliding_window import sliding_window
@@ -37,7 +37,8 @@ class NetworkInference(LightningModule):
         scales: factors of the base size.
         flip: whether mirror images are added.
         long_side: resize photos to this long side first (the base size); null keeps their size.
-        crf: dense CRF at test time, by name; `none` goes without.
+        refiner: what sharpens the scores: a dense CRF by name (`test_deeplabv1`, `test_deeplabv2`), `none`, or
+            `class_path` and `init_args` (see `acr label --help`).
         window: scaled photos larger than this are read in overlapping windows of this side, pixels; null reads them
             whole.
     """
@@ -48,12 +49,13 @@ class NetworkInference(LightningModule):
         scales: Sequence[float] = (0.5, 0.75, 1.0, 1.25, 1.5),
         flip: bool = True,
         long_side: int | None = None,
-        crf: CrfName = "none",
+        refiner: RefinerNode = "none",
         window: int | None = None,
     ) -> None:
         super().__init__()
         self.network = load_network(checkpoint)
-        self.scales, self.flip, self.long_side, self.crf, self.window = tuple(scales), flip, long_side, crf, window
+        self.scales, self.flip, self.long_side, self.window = tuple(scales), flip, long_side, window
+        self.refiner = build_refiner(refiner, "model.refiner")
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, NDArray[np.uint8]]]:
         """Photos of one size: of each its id and its label map `[H, W]` (0 background, 1..K)."""
@@ -63,13 +65,13 @@ class NetworkInference(LightningModule):
 
     def labels(self, image: Tensor, total: Tensor) -> NDArray[np.uint8]:
         """The label map `[H, W]` of a photo `[3, H, W]` in `[0, 1]` from its scores `[K + 1, H, W]`."""
-        if self.crf == "none":
+        if self.refiner is None:
             return total.argmax(dim=0).byte().cpu().numpy()
         probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
-        # Labels that no pixel finds likely only make the CRF slow.
+        # Labels that no pixel finds likely only make a refiner slow.
         likely = np.flatnonzero((probabilities > 0.05).any(axis=(1, 2)))
         photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        refined = dense_crf(photo, probabilities[likely], PRESETS[self.crf])
+        refined = refine(self.refiner, photo, probabilities[likely])
         return likely.astype(np.uint8)[refined.argmax(axis=0)]
 
     def probabilities(self, views: Tensor) -> Tensor:
