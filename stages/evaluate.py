@@ -30,7 +30,7 @@ def main(job: Job) -> dict[str, Any]:
     from acr_lightning.class_names import build
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import score_run
-    from acr_lightning.segment.inference import PredictionWriter
+    from acr_lightning.segment.prediction_writer import PredictionWriter
 
     counts: dict[str, Any] = {}
     if not {"cam", "segment"} & job.inputs.keys():

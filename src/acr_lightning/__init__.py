@@ -24,7 +24,7 @@ def load(run: str | Path, **options: Any) -> Predictor:
 
     Args:
         run: folder of a run whose stage `segment` is done.
-        options: of `Predictor`: device, scales, flip, long_side.
+        options: of `Predictor`: device; scales, flip, long_side, refiner, window, where they are not to be as tested.
     """
     from acr_lightning.segment.predictor import Predictor
 

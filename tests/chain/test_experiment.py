@@ -196,3 +196,16 @@ def test_bad_files_are_named(tmp_path, text, message):
 def test_missing_file_names_the_nearest_shipped_one():
     with pytest.raises(UserError, match=r"Did you mean 'voc6\.yaml'"):
         load("vco6.yaml", [])
+
+
+def test_a_name_takes_the_place_of_a_class_and_a_class_is_named_in_full(tmp_path):
+    crf = "{class_path: DenseCrf, init_args: {preset: hard_label, scale: 0.5}}"
+    config = write(tmp_path / "c.yaml", f"label: {{refiner: {crf}}}\nevaluate: {{model: {{refiner: {crf}}}}}")
+    path = "acr_lightning.labels.refiner.DenseCrf"
+    wanted = {"class_path": path, "init_args": {"preset": "hard_label", "scale": 0.25}}
+    scaled = load(config, [("label.refiner.scale", 0.25), ("evaluate.model.refiner.scale", 0.25)])
+    assert scaled.section("label")["refiner"] == wanted
+    assert scaled.section("evaluate")["model"]["init_args"]["refiner"] == wanted
+    assert load(config, [("label.refiner", "none")]).section("label")["refiner"] == "none"
+    own = load(config, [("evaluate.model.refiner", "own.Sharpen")])
+    assert own.section("evaluate")["model"]["init_args"]["refiner"] == {"class_path": "own.Sharpen"}

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -24,6 +27,26 @@ def test_the_file_gives_what_torch_gives(trained_run, tmp_path, form):
     else:
         got = torch.jit.load(path)(image).detach().numpy()
     assert np.abs(got - wanted).max() < 1e-4
+
+
+@pytest.mark.parametrize("form", ["onnx", "torchscript"])
+def test_the_file_says_what_is_not_in_it(trained_run, tmp_path, form):
+    run, path = tmp_path / "run", tmp_path / "network"
+    (run / "evaluate").mkdir(parents=True)
+    shutil.copytree(trained_run / "segment", run / "segment")
+    model = {"class_path": "NetworkInference", "init_args": {"scales": [1.0, 2.0], "refiner": "test_deeplabv2"}}
+    (run / "evaluate" / "manifest.json").write_text(json.dumps({"config": {"model": model}}))
+    exporting.export(run, path, form, (32, 32))
+    if form == "onnx":
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        found = session.get_modelmeta().custom_metadata_map
+    else:
+        found = {"labels": "", "not_in_this_file": ""}
+        torch.jit.load(path, _extra_files=found)
+    assert json.loads(found["labels"]) == ["background", "cross", "ring", "triangle", "bars"]
+    assert json.loads(found["not_in_this_file"]) == {
+        "scales": [1.0, 2.0], "flip": True, "long_side": None, "refiner": "test_deeplabv2", "window": None,
+    }  # fmt: skip
 
 
 def test_a_file_that_differs_is_not_kept(trained_run, tmp_path, monkeypatch):

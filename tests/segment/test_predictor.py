@@ -6,8 +6,7 @@ from torch.nn import functional as F
 
 from acr_lightning import load
 from acr_lightning.errors import UserError
-from acr_lightning.segment.inference import load_network
-from acr_lightning.segment.predictor import enlarged_labels
+from acr_lightning.segment.inference import enlarged_labels, load_network
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def picture(shapes):
 
 
 def test_is_the_networks_argmax(trained_run, picture):
-    predictor = load(trained_run, flip=False)
+    predictor = load(trained_run, scales=[1.0], flip=False)
     network = load_network(trained_run / "segment" / "last.ckpt")
     image = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None] / 255
     with torch.no_grad():

@@ -34,8 +34,9 @@ def multiscale_sum(
     flip: bool,
     long_side: int | None = None,
     after: Callable[[Tensor], Tensor] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """The sum of a network's maps over scales and mirror images, at the images' size.
+    """The sum of a network's maps over scales and mirror images, at one size.
 
     Args:
         net: `[B, 3, h, w]` to maps `[B, C, h', w']`.
@@ -43,17 +44,19 @@ def multiscale_sum(
         scales: factors of the base size.
         flip: whether to add mirror images.
         long_side: the base size's long side; None is the images' own.
-        after: what is done to the maps once they have the images' size, before they are summed.
+        after: what is done to the maps once they have that size, before they are summed.
+        size: height and width of the sum; None is the images' own.
 
     Returns:
         `[B, C, H, W]`.
     """
+    size = size or (images.shape[-2], images.shape[-1])
     total: Tensor | None = None
     for views in scaled_views(images, scales, flip, long_side):
         maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
         if flip:
             maps = torch.cat([maps[: len(images)], maps[len(images) :].flip(-1)])
-        resized = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
+        resized = F.interpolate(maps, size, mode="bilinear", align_corners=False)
         summed = (resized if after is None else after(resized)).unflatten(0, (-1, len(images))).sum(dim=0)
         total = summed if total is None else total + summed
     if total is None:

@@ -30,7 +30,8 @@ def set_value(node: dict[str, Any], keys: list[str], value: Any) -> None:
         node = node[key]
     last = keys[-1]
     node = _inside(node, last)
-    if isinstance(node.get(last), dict) and "class_path" in node[last] and isinstance(value, str):
+    names_class = isinstance(value, str) and "." in full_path(value)
+    if isinstance(node.get(last), dict) and "class_path" in node[last] and names_class:
         node[last] = {"class_path": value}
     else:
         node[last] = value

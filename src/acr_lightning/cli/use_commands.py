@@ -26,24 +26,28 @@ def predict_images(
     run: str,
     images: str | list[str],
     output: str = "predictions",
-    scales: list[float] = [1.0],  # noqa: B006  jsonargparse copies it
-    flip: bool = True,
+    scales: list[float] | None = None,
+    flip: bool | None = None,
     long_side: int | None = None,
+    refiner: str | dict[str, Any] | None = None,
+    window: int | None = None,
     overlay: bool = True,
     soft: bool = False,
     device: str = "cpu",
 ) -> int:
-    """Masks for any pictures.
+    """Masks for any pictures: those that the run's own test would give them, where nothing else is asked for.
 
     Args:
         run: folder of a run whose stage `segment` is done.
         images: a picture, a folder (with its subfolders), a glob such as `photos/*.jpg`, or a list of these.
         output: folder of `<name>.png` (palette PNG: 0 background, 1..K) and `<name>_overlay.jpg`.
-        scales: factors of the base size; more are slower and better.
+        scales: factors of the base size; more are slower and better. null is as the run was tested, here and below.
         flip: whether mirror images are added.
-        long_side: resize pictures to this long side first, pixels; null takes what the run was tested with.
+        long_side: resize pictures to this long side first, pixels.
+        refiner: what sharpens the scores: a dense CRF by name, `none`, or a class (see `acr label --help`).
+        window: read pictures larger than this in overlapping windows of this side, pixels.
         overlay: also write the mask over the picture.
-        soft: also write `<name>.npz` with `probabilities` `[K + 1, h, w]`, 8 bits each (0..255).
+        soft: also write `<name>.npz` with `probabilities` `[K + 1, h, w]` before the refiner, 8 bits each (0..255).
         device: `cpu`, `cuda` or `cuda:1`.
     """
     import io
@@ -59,7 +63,7 @@ def predict_images(
     from acr_lightning.segment.predictor import Predictor
 
     pictures = find_pictures([images] if isinstance(images, str) else images)
-    predictor = Predictor(run, device, scales, flip, long_side)
+    predictor = Predictor(run, device, scales, flip, long_side, refiner, window)
     refused = 0
     for name, path in track(pictures.items(), "predict"):
         try:
@@ -118,7 +122,9 @@ def export_network(
     """The network as one file, preprocessing included, compared with torch before it is written.
 
     The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
-    `probabilities`, `[B, K + 1, height, width]`, label 0 is background.
+    `probabilities`, `[B, K + 1, height, width]`, label 0 is background. It is one pass of the network: the
+    scales, mirror images, windows and refiner of the run's score are named in the file's metadata (`acr predict` does
+    them).
 
     Args:
         run: folder of a run whose stage `segment` is done.

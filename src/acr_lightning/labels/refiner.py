@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.class_names import SHORT, build
+from acr_lightning.class_names import SHORT, build, full_path
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.labels.crf import PRESETS, dense_crf, require_library
 
@@ -67,25 +67,35 @@ def build_refiner(node: RefinerNode, where: str) -> Refiner | None:
     Raises:
         UserError: there is no such name or class, an argument is wrong, or the class has not the call of `Refiner`.
     """
-    name, arguments = _name_and_arguments(node, where)
-    if name == NONE:
+    if node == NONE:
         return None
-    if name in PRESETS:
-        name, arguments = "DenseCrf", {"preset": name, **arguments}
-    elif "." not in name and name not in SHORT:
+    if isinstance(node, str):
+        if node in PRESETS:
+            return DenseCrf(node)
+        if "." not in full_path(node):
+            raise UserError(
+                f"{where}: no refiner '{node}'.{nearest(node, NAMES)} Known: {', '.join(NAMES)}; a class of your own "
+                "is given by its import path"
+            )
+        node = {"class_path": node}
+    if "class_path" not in node or node.keys() - {"class_path", "init_args"}:
         raise UserError(
-            f"{where}: no refiner '{name}'.{nearest(name, NAMES)} Known: {', '.join(NAMES)}; a class of your own is "
-            "given by its import path"
+            f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
         )
-    made: Refiner = build({"class_path": name, "init_args": arguments}, where)
+    made: Refiner = build(node, where)
     try:
         inspect.signature(made).bind("image", "probabilities")
     except TypeError:
         raise UserError(
-            f"{where}: {name} is no refiner: its objects must be called as refiner(image, probabilities); "
-            "see docs/extend.md"
+            f"{where}: {node['class_path']} is no refiner: its objects must be called as refiner(image, "
+            "probabilities); see docs/extend.md"
         ) from None
     return made
+
+
+def is_own(node: RefinerNode) -> bool:
+    """Whether a value names nothing but what this package has, so that building it runs no other code."""
+    return node in NAMES if isinstance(node, str) else full_path(str(node.get("class_path"))) == SHORT["DenseCrf"]
 
 
 def refine(refiner: Refiner, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -110,13 +120,3 @@ def describe(node: RefinerNode) -> str:
     arguments = ", ".join(f"{key}={value}" for key, value in (node.get("init_args") or {}).items())
     name = str(node["class_path"]).rpartition(".")[2]
     return f"{name}({arguments})" if arguments else name
-
-
-def _name_and_arguments(node: RefinerNode, where: str) -> tuple[str, dict[str, Any]]:
-    if isinstance(node, str):
-        return node, {}
-    if set(node) - {"init_args"} != {"class_path"}:
-        raise UserError(
-            f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
-        )
-    return str(node["class_path"]), node.get("init_args") or {}

@@ -17,6 +17,7 @@ from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
 from acr_lightning.metrics.folder_scores import require_files
+from acr_lightning.segment.recorded_test import recorded_test
 
 # Folders of a run's stages, by name.
 Stages = Mapping[str, Path]
@@ -57,8 +58,9 @@ def score_run(
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
-        conditions = {"trained": _trained(stages), **_kept(_init_args(folder), "scales", "flip", "long_side")}
-        conditions["refiner"] = describe(_init_args(folder).get("refiner", "none"))
+        conditions = {"trained": _trained(stages), **recorded_test(folder).settings}
+        if "refiner" in conditions:
+            conditions["refiner"] = describe(conditions["refiner"])
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     write_json(folder / "scores.json", records)
     write_text(folder / "scores.md", table(records))

@@ -1,5 +1,10 @@
-"""The trained network as one file for other runtimes, compared with torch before it is kept."""
+"""The trained network as one file for other runtimes, compared with torch before it is kept.
 
+The file holds one pass of the network. Its metadata say what a user has to know, in JSON: `labels` (names of 0..K),
+`input`, and `not_in_this_file` (scales, mirror images, windows and refiner of the run's score).
+"""
+
+import json
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +16,10 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.errors import UserError
+from acr_lightning.nets.checkpoint import read_checkpoint
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]
 TOLERANCE = 1e-4
@@ -50,11 +57,18 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> fl
     Raises:
         UserError: there is no network, a library is missing, or the file's results differ from torch's.
     """
-    model = Deployed(load_network(run / "segment" / "last.ckpt")).eval()
+    checkpoint = run / "segment" / "last.ckpt"
+    model = Deployed(load_network(checkpoint)).eval()
+    names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
+    metadata = {
+        "labels": json.dumps(["background", *names]),
+        "input": json.dumps("RGB in 0..1, not normalised, [B, 3, height, width]"),
+        "not_in_this_file": json.dumps(recorded_test(run / "evaluate").settings),
+    }
     example = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"
-        (_to_onnx if format == "onnx" else _to_torchscript)(model, example, path)
+        (_to_onnx if format == "onnx" else _to_torchscript)(model, example, path, metadata)
         run_file = _onnx_runner(path) if format == "onnx" else torch.jit.load(path)
         with torch.inference_mode():
             differences = [float((run_file(images) - model(images)).abs().max()) for images in (example, example[:1])]
@@ -67,7 +81,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> fl
     return max(differences)
 
 
-def _to_onnx(model: nn.Module, example: Tensor, path: Path) -> None:
+def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
     _onnx()
     batch = torch.export.Dim("batch")
     program = torch.onnx.export(
@@ -75,12 +89,13 @@ def _to_onnx(model: nn.Module, example: Tensor, path: Path) -> None:
         dynamic_shapes={"image": {0: batch}}, verbose=False,
     )  # fmt: skip
     assert program is not None
+    program.model.metadata_props.update(metadata)
     program.save(str(path), external_data=False)
 
 
-def _to_torchscript(model: nn.Module, example: Tensor, path: Path) -> None:
+def _to_torchscript(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
     with torch.inference_mode():
-        torch.jit.trace(model, example).save(str(path))
+        torch.jit.save(torch.jit.trace(model, example), str(path), _extra_files=metadata)
 
 
 def _onnx_runner(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: the trained network's label map of each photo, on any number of devices."""
+"""From a photo to its label map: the one path of a run's own test, of `acr predict` and of the Python API."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment.sliding_window import sliding_window
+
+# Long side at which the scores of larger photos are kept, unless they are read in windows: beyond it a network that
+# learned from photos of a few hundred pixels sees nothing more, and K + 1 maps must fit into memory.
+LARGEST = 1024
 
 
 def load_network(path: str | Path) -> DeepLab:
@@ -36,7 +38,8 @@ class NetworkInference(LightningModule):
         checkpoint: of stage `segment`.
         scales: factors of the base size.
         flip: whether mirror images are added.
-        long_side: resize photos to this long side first (the base size); null keeps their size.
+        long_side: resize photos to this long side first (the base size); null keeps their size, up to 1024 pixels if
+            there is no window.
         refiner: what sharpens the scores: a dense CRF by name (`test_deeplabv1`, `test_deeplabv2`), `none`, or
             `class_path` and `init_args` (see `acr label --help`).
         window: scaled photos larger than this are read in overlapping windows of this side, pixels; null reads them
@@ -59,22 +62,44 @@ class NetworkInference(LightningModule):
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, NDArray[np.uint8]]]:
         """Photos of one size: of each its id and its label map `[H, W]` (0 background, 1..K)."""
-        images = self.network.backbone.normalise(torch.stack([sample["image"] for sample in samples]))
-        totals = multiscale_sum(self.probabilities, images, self.scales, self.flip, self.long_side)
-        return [(sample["id"], self.labels(sample["image"], one)) for sample, one in zip(samples, totals, strict=True)]
+        probabilities = self.probabilities(torch.stack([sample["image"] for sample in samples]))
+        return [
+            (sample["id"], self.labels(sample["image"], one))
+            for sample, one in zip(samples, probabilities, strict=True)
+        ]
 
-    def labels(self, image: Tensor, total: Tensor) -> NDArray[np.uint8]:
-        """The label map `[H, W]` of a photo `[3, H, W]` in `[0, 1]` from its scores `[K + 1, H, W]`."""
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Photos `[B, 3, H, W]` in `[0, 1]` to label probabilities `[B, K + 1, h, w]`, without the refiner.
+
+        `h × w` is the photo's size, or that of a smaller one (`LARGEST`).
+        """
+        size = self._size(*images.shape[-2:])
+        normalised = self.network.backbone.normalise(images)
+        long_side = self.long_side or max(size)
+        total = multiscale_sum(self._one_view, normalised, self.scales, self.flip, long_side, size=size)
+        return total / total.sum(dim=1, keepdim=True)
+
+    def labels(self, image: Tensor, probabilities: Tensor) -> NDArray[np.uint8]:
+        """The label map `[H, W]` of a photo `[3, H, W]` in `[0, 1]` from its probabilities `[K + 1, h, w]`."""
+        height, width = image.shape[-2:]
         if self.refiner is None:
-            return total.argmax(dim=0).byte().cpu().numpy()
-        probabilities = (total / total.sum(dim=0)).float().cpu().numpy()
-        # Labels that no pixel finds likely only make a refiner slow.
-        likely = np.flatnonzero((probabilities > 0.05).any(axis=(1, 2)))
+            return enlarged_labels(probabilities, (height, width)).cpu().numpy()
+        # Labels that no pixel finds likely only make a refiner slow; where many are equally unlikely, the first stays.
+        found = (probabilities > 0.05) | (probabilities == probabilities.amax(dim=0))
+        likely = found.flatten(1).any(dim=1).nonzero().flatten()
+        chosen = F.interpolate(
+            probabilities[likely][None].float(), (height, width), mode="bilinear", align_corners=False
+        )[0]
         photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        refined = refine(self.refiner, photo, probabilities[likely])
-        return likely.astype(np.uint8)[refined.argmax(axis=0)]
+        refined = refine(self.refiner, photo, (chosen / chosen.sum(dim=0)).cpu().numpy())
+        return likely.byte().cpu().numpy()[refined.argmax(axis=0)]
 
-    def probabilities(self, views: Tensor) -> Tensor:
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        """The size at which a photo's scores are kept."""
+        factor = min(1.0, LARGEST / max(height, width)) if self.window is None else 1.0
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def _one_view(self, views: Tensor) -> Tensor:
         """Normalised images `[B, 3, h, w]` to label probabilities, `[B, K + 1, h, w]`, or at the network's stride."""
         if self.window is None or max(views.shape[-2:]) <= self.window:
             return self.network(views).softmax(dim=1)
@@ -87,26 +112,24 @@ class NetworkInference(LightningModule):
         )
 
 
-class PredictionWriter(BasePredictionWriter):
-    """Writes each label map as a palette PNG as soon as it is made.
+def enlarged_labels(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
+    """The likeliest label at another size, label by label: a large picture's probabilities would not fit in memory.
 
     Args:
-        folder: of the predictions.
+        probabilities: `[K + 1, h, w]`.
+        size: height and width of the result.
+
+    Returns:
+        `[H, W]`, uint8.
     """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(write_interval="batch")
-        self.folder = folder
-
-    def write_on_batch_end(  # noqa: D102
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        prediction: list[tuple[str, NDArray[np.uint8]]],
-        batch_indices: Sequence[int] | None,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
-        for image_id, labels in prediction:
-            write_mask(self.folder / f"{image_id}.png", labels)
+    best: Tensor | None = None
+    labels = torch.zeros(size, dtype=torch.uint8, device=probabilities.device)
+    for label, values in enumerate(probabilities):
+        enlarged = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        if best is None:
+            best = enlarged
+            continue
+        wins = enlarged > best
+        labels[wins] = label
+        best = torch.where(wins, enlarged, best)
+    return labels

@@ -1,5 +1,6 @@
 """The trained network for any picture: the Python side of `acr predict`."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,15 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
-from acr_lightning.artefacts.manifest import read as read_manifest
-from acr_lightning.cam.multiscale import multiscale_sum
+from acr_lightning.artefacts.manifest import NAME
 from acr_lightning.data.images import read_image
 from acr_lightning.data.samples import to_tensor
+from acr_lightning.errors import UserError
+from acr_lightning.labels.refiner import RefinerNode, describe, is_own
 from acr_lightning.nets.checkpoint import read_checkpoint
-from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.inference import NetworkInference
+from acr_lightning.segment.recorded_test import OWN, recorded_test
+
+# Lightning's mixed precisions: what the network computes in.
+MIXED = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+Picture = str | Path | Image.Image | NDArray[np.uint8]
 
 
 class Prediction(NamedTuple):
@@ -24,7 +29,8 @@ class Prediction(NamedTuple):
 
     Attributes:
         labels: `[H, W]`, 0 background, 1..K.
-        probabilities: `[K + 1, h, w]` in `[0, 1]`, at the size that the network worked on.
+        probabilities: `[K + 1, h, w]` in `[0, 1]`, before the refiner; h and w are the picture's, or those of one with
+            a long side of 1024 pixels.
     """
 
     labels: NDArray[np.uint8]
@@ -32,44 +38,51 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """A run's network with its preprocessing; call it with a picture to get its label map.
+    """A run's network; call it with a picture to get its label map.
+
+    What is None is as the run's own test had it, so photos get the very masks that were scored.
 
     Args:
         run: folder of a run whose stage `segment` is done.
         device: where it computes.
         scales: factors of the base size; more are slower and better.
         flip: whether mirror images are added.
-        long_side: pictures are resized to this long side first, pixels; None takes what the run was tested with, and
-            1024 for larger pictures of a run that was tested at full size.
+        long_side: pictures are resized to this long side first, pixels.
+        refiner: see `acr_lightning.labels.refiner.build_refiner`.
+        window: pictures larger than this are read in overlapping windows of this side, pixels.
 
     Attributes:
+        settings: with which it works.
         label_names: of the labels 0..K, `background` first.
 
     Raises:
-        UserError: there is no trained network in the folder.
+        UserError: there is no trained network in the folder, or its test cannot be done again (see `settings_of`).
     """
 
     def __init__(
         self,
         run: str | Path,
         device: str = "cpu",
-        scales: Sequence[float] = (1.0,),
-        flip: bool = True,
+        scales: Sequence[float] | None = None,
+        flip: bool | None = None,
         long_side: int | None = None,
+        refiner: RefinerNode | None = None,
+        window: int | None = None,
     ) -> None:
         checkpoint = Path(run) / "segment" / "last.ckpt"
-        self.network = load_network(checkpoint).to(device)
         names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
         self.label_names: tuple[str, ...] = ("background", *names)
-        self.device, self.scales, self.flip = device, tuple(scales), flip
-        self.long_side = long_side or _tested_long_side(Path(run))
+        asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
+        self.settings = settings_of(Path(run), asked)
+        self.mixed = MIXED.get(recorded_test(Path(run) / "evaluate").precision)
+        self.inference = NetworkInference(str(checkpoint), **self.settings).to(device).eval()
 
-    def __call__(self, image: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, image: Picture) -> NDArray[np.uint8]:
         """The label map of a picture; see `predict`."""
         return self.predict(image).labels
 
     @torch.inference_mode()
-    def predict(self, image: str | Path | Image.Image | NDArray[np.uint8]) -> Prediction:
+    def predict(self, image: Picture) -> Prediction:
         """Label map and probabilities of one picture.
 
         Args:
@@ -78,54 +91,36 @@ class Predictor:
         Raises:
             UserError: a path that is missing, damaged or no picture.
         """
-        pixels = _pixels(image)
-        height, width = pixels.shape[:2]
-        working = self._working_size(height, width)
-        tensor = self.network.backbone.normalise(to_tensor(pixels)[None].to(self.device))
-        small = F.interpolate(tensor, working, mode="bilinear", align_corners=False, antialias=True)
-        total = multiscale_sum(lambda views: self.network(views).softmax(dim=1), small, self.scales, self.flip)[0]
-        probabilities = total / total.sum(dim=0)
-        return Prediction(
-            enlarged_labels(probabilities, (height, width)).cpu().numpy(), probabilities.float().cpu().numpy()
-        )
-
-    def _working_size(self, height: int, width: int) -> tuple[int, int]:
-        if self.long_side is None and max(height, width) <= 1024:
-            return height, width
-        factor = (self.long_side or 1024) / max(height, width)
-        return max(1, round(height * factor)), max(1, round(width * factor))
+        tensor = to_tensor(_pixels(image)).to(self.inference.device)
+        with torch.autocast(tensor.device.type, self.mixed, enabled=self.mixed is not None):
+            probabilities = self.inference.probabilities(tensor[None])[0]
+        return Prediction(self.inference.labels(tensor, probabilities), probabilities.float().cpu().numpy())
 
 
-def enlarged_labels(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
-    """The likeliest label at another size, label by label: a large picture's probabilities would not fit in memory.
+def settings_of(run: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a run was tested with, and over them those that are asked for.
 
-    Args:
-        probabilities: `[K + 1, h, w]`.
-        size: height and width of the result.
-
-    Returns:
-        `[H, W]`, uint8.
+    Raises:
+        UserError: the test was not `NetworkInference`'s, or had settings that this version does not know, or a refiner
+            that is not part of this package and no other is asked for.
     """
-    best: Tensor | None = None
-    labels = torch.zeros(size, dtype=torch.uint8, device=probabilities.device)
-    for label, values in enumerate(probabilities):
-        enlarged = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-        if best is None:
-            best = enlarged
-            continue
-        wins = enlarged > best
-        labels[wins] = label
-        best = torch.where(wins, enlarged, best)
-    return labels
+    class_path, settings, _ = recorded_test(run / "evaluate")
+    manifest = run / "evaluate" / NAME
+    if class_path != OWN:
+        raise UserError(f"{manifest}: the network was tested by {class_path}, which only `acr evaluate` can do again")
+    if unknown := sorted(settings.keys() - asked.keys()):
+        raise UserError(f"{manifest}: no such setting: {', '.join(unknown)}; run `acr evaluate` with this version")
+    settings |= {name: value for name, value in asked.items() if value is not None}
+    if asked["refiner"] is None and not is_own(settings["refiner"]):
+        refiner = settings["refiner"]
+        raise UserError(
+            f"{manifest}: the run was tested with the refiner {describe(refiner)}. A run's folder may come from "
+            f"anyone, so its class is not imported; if it is yours, add --refiner={json.dumps(refiner)!r}"
+        )
+    return settings
 
 
-def _pixels(image: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _pixels(image: Picture) -> NDArray[np.uint8]:
     if isinstance(image, str | Path):
         return read_image(image)
     return np.array(image.convert("RGB")) if isinstance(image, Image.Image) else image
-
-
-def _tested_long_side(run: Path) -> int | None:
-    made: dict[str, Any] = read_manifest(run / "evaluate") or {}
-    found: int | None = made.get("config", {}).get("model", {}).get("init_args", {}).get("long_side")
-    return found
