@@ -30,6 +30,7 @@ def _no_network(monkeypatch):
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # a stage with a Trainer sets it, and hypothesis makes no floats then
 
 
 @pytest.fixture

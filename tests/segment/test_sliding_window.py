@@ -2,13 +2,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acr_lightning.segment.sliding_window import sliding_window, starts
 
 
-@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 200), st.floats(0, 0.9))
 def test_windows_cover_the_axis_and_overlap(length, window, overlap):
     found = starts(length, window, overlap)
