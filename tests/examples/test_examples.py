@@ -1,0 +1,83 @@
+"""The examples of docs/extend.md, as their README says, in a folder outside of the repository."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from acr_lightning.artefacts.cam_file import write_cam
+from acr_lightning.artefacts.palette import read_mask
+
+ROOT = Path(__file__).parents[2]
+# The installed command: unlike `python -m`, it does not have the working folder on its path by itself.
+ACR = "import sys; from acr_lightning.cli.main import main; sys.path = [p for p in sys.path if p]; sys.exit(main())"
+
+
+def acr(folder, *words):
+    command = [sys.executable, "-P", "-c", ACR, *map(str, words)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def example(request, tmp_path):
+    return Path(shutil.copytree(ROOT / "examples" / request.param, tmp_path / "example"))
+
+
+@pytest.mark.parametrize("example", ["own_refiner"], indirect=True)
+def test_own_refiner(example, trained_run, shapes_root, shapes):
+    run = example / "runs" / "own_refiner"
+    shutil.copytree(trained_run / "segment", run / "segment")
+    (run / "cam" / "cams").mkdir(parents=True)
+    (run / "cam" / "manifest.json").write_text(json.dumps({"status": "done", "digest": "0"}))
+    rng = np.random.default_rng(0)
+    for image_id in shapes.ids("val"):
+        write_cam(
+            run / "cam" / "cams" / f"{image_id}.npz", shapes.tags(image_id)[:1], rng.random((1, 64, 64), np.float32)
+        )
+    config = ["--config", "own_refiner.yaml"]
+    data = [f"--dataset.{key}={value}" for key, value in
+            {"root": shapes_root, "num_train": 16, "num_val": 6, "size": 64, "seed": 3}.items()]  # fmt: skip
+    acr(example, "label", *config, *data, "--threshold=0.5", "--workers=1")
+    acr(example, "evaluate", *config, *data, "--trainer.accelerator=cpu")
+    photos = shapes_root / "JPEGImages"
+    acr(example, "predict", "--run", run, "--images", f"{photos}/val_*.jpg", "--output", "masks",
+        "--refiner", '{"class_path": "own_refiner.GuidedFilter", "init_args": {"radius": 4}}')  # fmt: skip
+    labels = {path.name for path in (run / "label" / "labels").glob("*.png")}
+    scored = {path.name: path.read_bytes() for path in (run / "evaluate" / "predictions").glob("*.png")}
+    assert labels == scored.keys() == {f"{image_id}.png" for image_id in shapes.ids("val")}
+    assert scored == {path.name: path.read_bytes() for path in (example / "masks").glob("*.png")}
+    # Noise is smoothed: a pixel has the label of the one beside it.
+    label = read_mask(run / "label" / "labels" / f"{shapes.ids('val')[0]}.png")
+    assert (label[:, 1:] == label[:, :-1]).mean() > 0.9
+
+
+@pytest.mark.parametrize("example", ["own_dataset"], indirect=True)
+def test_own_dataset(example, shapes):
+    for number, image_id in enumerate(shapes.ids("train")):
+        folder = example / "photos" / ("cat", "dog")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shapes.image(image_id)).save(folder / f"{number}.jpg")
+    config = ["--config", "own_dataset.yaml"]
+    assert "16 photos" in acr(example, "data", "check", *config, "--workers=1")
+    small = {"model.classifier.backbone": "tiny_resnet", "model.classifier.weights": "null",
+             "model.classifier.output_stride": "null", "model.strategy": "baseline", "data.crop": 32,
+             "data.long_side": [40, 48], "data.batch_size": 4, "data.num_workers": 0, "trainer.max_epochs": 1,
+             "trainer.logger": "false", "trainer.accelerator": "cpu"}  # fmt: skip
+    acr(example, "fit", *config, *(f"--{key}={value}" for key, value in small.items()))
+    manifest = json.loads((example / "runs" / "own_dataset" / "fit" / "manifest.json").read_text())
+    assert manifest["counts"]["photos"] == 12
+
+
+def test_the_document_shows_the_examples():
+    code = "".join(path.read_text() for path in sorted((ROOT / "examples").rglob("*.py")))
+    shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extend.md").read_text(), re.DOTALL)
+    assert shown
+    assert [block for block in shown if block.rstrip() not in code] == []
