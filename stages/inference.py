@@ -26,6 +26,7 @@ def predict(
     """
     from lightning.pytorch.callbacks import RichProgressBar
 
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.cli.trainer_cli import TrainerCLI
 
     cli = TrainerCLI(section, [writer, RichProgressBar(leave=True)])
@@ -36,5 +37,5 @@ def predict(
         cli.trainer.strategy.barrier("results are written")
     counts = {"photos": len(cli.datamodule.ids)}
     if len(cli.datamodule.own) < len(cli.datamodule.ids):
-        counts["left"] = sum(not (results / f"{image_id}{suffix}").exists() for image_id in cli.datamodule.ids)
+        counts["left"] = sum(not item_path(results, image_id, suffix).exists() for image_id in cli.datamodule.ids)
     return counts

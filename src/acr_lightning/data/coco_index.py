@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError
+from acr_lightning.artefacts.item_path import id_fault
+from acr_lightning.errors import UserError, shown
 
 log = logging.getLogger(__name__)
 NAME = "index.npz"
@@ -129,9 +130,13 @@ def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]]
     """The photos of COCO annotations, and whether each shows each class, `[N, K]`; crowds count as well.
 
     Raises:
-        UserError: a photo is listed twice, or an annotation names an unknown photo or category.
+        UserError: a photo is listed twice or has no file name to make an id of, or an annotation names an unknown photo
+            or category.
     """
     images = content["images"]
+    for number, image in enumerate(images):
+        if fault := id_fault(image["file_name"], suffix=""):
+            raise UserError(f"{where}: images[{number}]: file_name {shown(image['file_name'])} {fault}")
     rows = {image["id"]: row for row, image in enumerate(images)}
     stems = {PurePosixPath(image["file_name"]).stem for image in images}
     if len(rows) < len(images) or len(stems) < len(images):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, write_mask
 from acr_lightning.data.coco_index import read_json
 from acr_lightning.errors import UserError
@@ -102,7 +103,7 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
     Raises:
         UserError: a segmentation cannot be drawn.
     """
-    left = {image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()}
+    left = {image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()}
     if not left:
         return
     log.info("drawing %d masks of %s into %s", len(left), annotations, folder)
@@ -120,7 +121,7 @@ def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture
         instances[one["image_id"]].append(instance)
     stems = {image["id"]: PurePosixPath(image["file_name"]).stem for image in content["images"]}
     return [
-        Picture(folder / f"{stems[image['id']]}.png", image["height"], image["width"], instances[image["id"]])
+        Picture(item_path(folder, stems[image["id"]], ".png"), image["height"], image["width"], instances[image["id"]])
         for image in content["images"]
         if stems[image["id"]] in wanted
     ]

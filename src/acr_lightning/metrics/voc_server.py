@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import check_labels
@@ -46,7 +47,7 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for image_id in ids:
-            source = predictions / f"{image_id}.png"
+            source = item_path(predictions, image_id, ".png")
             labels = read_mask(source)
             check_labels(labels, len(stored_labels), source)
             content = png_bytes(stored_labels[labels])

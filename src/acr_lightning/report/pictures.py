@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.report.run_scores import walked
@@ -32,14 +33,14 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
     for run in runs:
         prefix = f"{run.name}: " if len(runs) > 1 else ""
         for stage, name in (("cam", "CAM"), ("affinity", "walked CAM")) if walked(run) else (("cam", "CAM"),):
-            if (path := run / stage / "cams" / f"{image_id}.npz").is_file():
+            if (path := item_path(run / stage / "cams", image_id, ".npz")).is_file():
                 cam = read_cam(path)
                 for label, scores in zip(cam.classes, cam.scores, strict=True):
                     row.append(Picture(f"{prefix}{name} {dataset.class_names[label]}", _jpeg(heat(image, scores))))
                 winners = _winners(cam, _threshold(run))
                 row.append(Picture(f"{prefix}{name}, thresholded", _jpeg(overlay(image, winners))))
         for title, folder in (("pseudo-label (CRF)", "label/labels"), ("network", "evaluate/predictions")):
-            if (path := run / folder / f"{image_id}.png").is_file():
+            if (path := item_path(run / folder, image_id, ".png")).is_file():
                 row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
     mask_path = dataset.mask_path(image_id)
     if mask_path is not None and mask_path.is_file():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.labels.crf import PRESETS, CrfName, dense_crf
@@ -107,4 +108,4 @@ class PredictionWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         for image_id, labels in prediction:
-            write_mask(self.folder / f"{image_id}.png", labels)
+            write_mask(item_path(self.folder, image_id, ".png"), labels)
