@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from acr_lightning import stages
+from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
 from acr_lightning.data.tagged import TaggedDataset
@@ -206,10 +205,7 @@ def find(config: str) -> Path:
 
 def _read(config: str) -> dict[str, Any]:
     path = find(config)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping with sections ({', '.join(stages.CHAIN)})")
     return values

@@ -1,7 +1,6 @@
 """What training needs of an `instances_*.json`, in one small file: the JSON is parsed once, by one process."""
 
 import hashlib
-import json
 import logging
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.artefacts.item_path import id_fault
+from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.errors import UserError, shown
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.warning("%s: damaged index (%s), made again", folder / NAME, error)
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
-    content = read_json(annotations)
+    content = read_annotations(annotations)
     images, tagged = index_of(content, annotations)
     names = [str(category["name"]) for category in content["categories"]]
     try:
@@ -99,18 +99,13 @@ def _load(folder: Path) -> CocoIndex:
     return CocoIndex(folder, names, files, tagged)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_annotations(path: Path) -> dict[str, Any]:
     """Read COCO annotations.
 
     Raises:
         UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged JSON ({error}); unpack or download it again") from None
+    content = read_json(path, "unpack or download it again")
     if not isinstance(content, dict):
         raise UserError(f"{path}: not COCO annotations, expected an object")
     for name, keys in (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, write_mask
-from acr_lightning.data.coco_index import read_json
+from acr_lightning.data.coco_index import read_annotations
 from acr_lightning.errors import UserError
 from acr_lightning.pool import map_in_pool
 
@@ -113,7 +113,7 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
 
 
 def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture]:
-    content = read_json(annotations)
+    content = read_annotations(annotations)
     labels = {category["id"]: label for label, category in enumerate(content["categories"], start=1)}
     instances = defaultdict(list)
     for one in content["annotations"]:

@@ -4,6 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from acr_lightning.artefacts.item_path import id_fault
+from acr_lightning.artefacts.text_file import read_text
 from acr_lightning.errors import UserError, shown
 
 
@@ -11,11 +12,11 @@ def read_ids(path: Path) -> list[str]:
     """Read a list of ids, one a line; blank lines are passed over.
 
     Raises:
-        UserError: the list is missing, empty, names an id twice, or holds what is no id.
+        UserError: the list is missing, empty or not UTF-8, names an id twice, or holds what is no id.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such list of ids (one id a line)")
-    lines = {number: line.strip() for number, line in enumerate(path.read_text().split("\n"), start=1)}
+    lines = {number: line.strip() for number, line in enumerate(read_text(path).split("\n"), start=1)}
     first_lines: dict[str, int] = {}
     for number, image_id in lines.items():
         if not image_id:

@@ -1,6 +1,5 @@
 """Shapes: the embedded data set. Generated once, then it is an ordinary VOC folder with exact masks."""
 
-import json
 import logging
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from PIL import Image
 
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.data.shapes_scenes import CLASS_NAMES, draw_scene
 from acr_lightning.data.voc import VOC2012
 from acr_lightning.errors import UserError
@@ -55,7 +55,7 @@ class Shapes(VOC2012):
 def _generate(root: Path, recipe: dict[str, int]) -> None:
     """Write the scenes under a temporary name, then rename the folder: it is whole or absent."""
     if root.exists():
-        if (root / RECIPE).is_file() and json.loads((root / RECIPE).read_text()) == recipe:
+        if (root / RECIPE).is_file() and read_json(root / RECIPE) == recipe:
             return
         raise UserError(f"{root}: holds other data than these Shapes; set another dataset.root, or remove the folder")
     root.parent.mkdir(parents=True, exist_ok=True)

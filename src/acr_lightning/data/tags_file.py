@@ -1,11 +1,12 @@
 """The tags file of a folder of photos: CSV or JSON."""
 
 import csv
-import json
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from acr_lightning.artefacts.text_file import read_json, read_text
 from acr_lightning.errors import UserError, shown
 
 
@@ -31,10 +32,7 @@ def read_tags(path: Path) -> list[TaggedPhoto]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such tags file; set dataset.tags (CSV or JSON, see `TagFolder`)")
-    try:
-        found = list(_from_json(path) if path.suffix.lower() == ".json" else _from_csv(path))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error})") from None
+    found = list(_from_json(path) if path.suffix.lower() == ".json" else _from_csv(path))
     if not found:
         raise UserError(f"{path}: names no photo")
     named: set[str] = set()
@@ -46,25 +44,35 @@ def read_tags(path: Path) -> list[TaggedPhoto]:
 
 
 def _from_json(path: Path) -> Iterator[TaggedPhoto]:
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict) or not all(isinstance(tags, list) for tags in content.values()):
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(map(_are_tags, content.values())):
         raise UserError(f'{path}: expected an object like {{"photo.jpg": ["dog", "person"]}}')
     for number, (photo, tags) in enumerate(content.items(), start=1):
         yield TaggedPhoto(f"{path}: entry {number}", photo, [str(tag) for tag in tags])
 
 
+def _are_tags(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(tag, str | int) for tag in value)
+
+
 def _from_csv(path: Path) -> Iterator[TaggedPhoto]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        rows = ((reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row)))
-        _, header = next(rows, (0, [""]))
-        if len(header) < 2 or header[0].lower() not in ("image", "photo", "file", "filename"):
-            raise UserError(f"{path}: line 1 must be the header `image,tags` or `image,<class>,<class>…`")
-        for line, row in rows:
-            yield TaggedPhoto(f"{path}: line {line}", row[0], _tags_of(row, header, f"{path}: line {line}"))
+    rows = _rows(path)
+    _, header = next(rows, (1, [""]))
+    if len(header) < 2 or header[0].lower() not in ("image", "photo", "file", "filename"):
+        raise UserError(f"{path}: line 1 must be the header `image,tags` or `image,<class>,<class>…`")
+    for line, row in rows:
+        yield TaggedPhoto(f"{path}: line {line}", row[0], _tags_of(row, header, f"{path}: line {line}"))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line on which it ends."""
+    reader = csv.reader(io.StringIO(read_text(path)))
+    try:
+        for row in reader:
+            if any(cells := [cell.strip() for cell in row]):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
 
 
 def _tags_of(row: list[str], header: list[str], where: str) -> list[str]:

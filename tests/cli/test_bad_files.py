@@ -1,0 +1,102 @@
+"""Files that nobody can read end a command with one line that names them: no traceback, exit status 2."""
+
+import logging
+
+import pytest
+import yaml
+from tiny_coco import annotations_path, write_coco
+
+from acr_lightning.cli.main import main
+
+LATIN = "# für caf\xe9s\n".encode("latin-1")
+DEEP = b"[" * 100_000
+
+
+@pytest.fixture
+def refused(capsys, monkeypatch):
+    """Runs a command, and gives the one line that it ends with."""
+    # Those of earlier calls in this process write to a standard error that is closed.
+    monkeypatch.setattr(logging.getLogger("acr_lightning"), "handlers", [])
+
+    def run(*words):
+        assert main([str(word) for word in words]) == 2
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        lines = said.splitlines()
+        assert sum(line.startswith(f"acr {words[0]}: ") for line in lines) == 1
+        return lines[-1]
+
+    return run
+
+
+@pytest.fixture
+def reads(tmp_path, refused):
+    """Has a command read a data set, and gives what it says."""
+
+    def run(class_path, split="val", **arguments):
+        node = {"class_path": class_path, "init_args": {"root": str(tmp_path), **arguments}}
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump({"dataset": node}))
+        return refused("evaluate", "--pred", tmp_path, "--config", tmp_path / "own.yaml", "--split", split)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"\n" + LATIN, "line 2 is not UTF-8 text"),
+        (DEEP, "not YAML"),
+        (b"run: 2001-99-99", "not YAML (month must be in 1..12)"),
+        (b"seed: !!bool x", "not YAML"),
+        (b"run: \0", "not YAML"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "ablation"])
+def test_an_experiment_file(tmp_path, refused, command, content, fault):
+    (tmp_path / "own.yaml").write_bytes(content)
+    assert f"own.yaml: {fault}" in refused(command, "--config", tmp_path / "own.yaml")
+
+
+@pytest.mark.parametrize("value", ["2001-99-99", "!!bool x", "[" * 100_000])
+def test_a_value_of_the_command_line(refused, value):
+    assert "--run: '" in refused("fit", f"--run={value}")
+
+
+def test_a_list_of_ids(tmp_path, reads):
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Segmentation" / "val.txt").write_bytes(b"a\n" + LATIN)
+    assert "val.txt: line 2 is not UTF-8 text (invalid" in reads("VOC2012")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("tags.csv", b"image,tags\na.jpg,dog\n" + LATIN, "line 3 is not UTF-8 text"),
+        ("tags.csv", b"image,tags\na.jpg,dog\n\na.jpg," + b"x" * 200_000, "line 4: not CSV (field larger"),
+        ("tags.json", LATIN, "line 1 is not UTF-8 text"),
+        ("tags.json", DEEP, "damaged JSON (nested too deeply)"),
+        ("tags.json", b'{"a.jpg": [' + b"9" * 5000 + b"]}", "damaged JSON (Exceeds the limit"),
+        ("tags.json", b'{"a.jpg": [{}]}', "expected an object like"),
+    ],
+)
+def test_a_tags_file(tmp_path, reads, name, content, fault):
+    (tmp_path / name).write_bytes(content)
+    assert f"{name}: {fault}" in reads("TagFolder", tags=name)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(LATIN, "line 1 is not UTF-8"), (DEEP, "damaged JSON (nested"), (None, "cannot be read (Is a")],
+)
+def test_coco_annotations(tmp_path, reads, content, fault):
+    write_coco(tmp_path, 2014)
+    path = annotations_path(tmp_path, "val", 2014)
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    assert f"instances_val2014.json: {fault}" in reads("COCO")
+
+
+def test_the_recipe_of_shapes(tmp_path, reads):
+    (tmp_path / "shapes.json").write_bytes(DEEP)
+    assert "shapes.json: damaged JSON (nested too deeply)" in reads("Shapes")
