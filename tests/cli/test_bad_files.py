@@ -2,10 +2,14 @@
 
 import logging
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from tiny_coco import annotations_path, write_coco
+from unreadable import UNREADABLE
 
+from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cli.main import main
 
 LATIN = "# für caf\xe9s\n".encode("latin-1")
@@ -62,9 +66,20 @@ def test_a_value_of_the_command_line(refused, value):
     assert "--run: '" in refused("fit", f"--run={value}")
 
 
-def test_a_list_of_ids(tmp_path, reads):
+@pytest.fixture
+def voc(tmp_path):
+    """One photo in VOC's layout, with its mask and its prediction."""
     for folder in ("JPEGImages", "Annotations", "ImageSets/Segmentation"):
         (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Segmentation" / "val.txt").write_text("a\n")
+    (tmp_path / "ImageSets" / "Segmentation" / "train_aug.txt").write_text("a\n")
+    Image.new("RGB", (4, 3)).save(tmp_path / "JPEGImages" / "a.jpg")
+    for path in ("SegmentationClass/a.png", "a.png"):
+        write_mask(tmp_path / path, np.zeros((3, 4), np.uint8))
+    return tmp_path
+
+
+def test_a_list_of_ids(voc, tmp_path, reads):
     (tmp_path / "ImageSets" / "Segmentation" / "val.txt").write_bytes(b"a\n" + LATIN)
     assert "val.txt: line 2 is not UTF-8 text (invalid" in reads("VOC2012")
 
@@ -100,3 +115,39 @@ def test_coco_annotations(tmp_path, reads, content, fault):
 def test_the_recipe_of_shapes(tmp_path, reads):
     (tmp_path / "shapes.json").write_bytes(DEEP)
     assert "shapes.json: damaged JSON (nested too deeply)" in reads("Shapes")
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("path", ["JPEGImages/a.jpg", "SegmentationClass/a.png", "a.png"])
+def test_photos_masks_and_predictions(voc, reads, path, name):
+    (voc / path).write_bytes(UNREADABLE[name])
+    assert f": {voc / path}: " in reads("VOC2012")
+
+
+def test_a_check_of_the_data_goes_on_after_a_photo_that_cannot_be_read(voc, tmp_path, capsys):
+    ids = ["a", *(name.removesuffix(".png") for name in UNREADABLE)]
+    for name, content in UNREADABLE.items():
+        (voc / "JPEGImages" / name).with_suffix(".jpg").write_bytes(content)
+    for name in ("val", "train", "train_aug"):
+        (voc / "ImageSets" / "Segmentation" / f"{name}.txt").write_text("\n".join(ids))
+    for image_id in ids:
+        (voc / "Annotations" / f"{image_id}.xml").write_text(
+            "<annotation><object><name>cat</name></object></annotation>"
+        )
+    for path in (voc / "SegmentationClass").iterdir():
+        path.unlink()
+    (tmp_path / "own.yaml").write_text(
+        yaml.safe_dump({"dataset": {"class_path": "VOC2012", "init_args": {"root": str(voc)}}})
+    )
+    assert main(["data", "check", "--config", str(tmp_path / "own.yaml")]) == 1
+    said = capsys.readouterr().out
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("damaged")] == ids[1:]
+    assert f"{len(UNREADABLE)} problems" in said
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300])
+def test_names_of_no_file(trained_run, voc, tmp_path, reads, refused, name):
+    assert "no such picture" in refused("predict", "--run", trained_run, f"--images={name}")
+    assert "no such list of ids" in reads("VOC2012", val_list=f"{name}.txt")
+    if name:
+        assert "no such experiment file" in refused("fit", f"--config={name}")

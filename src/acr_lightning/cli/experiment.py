@@ -12,6 +12,7 @@ and the experiment's own. The stage `affinity` takes part only when one is chose
 """
 
 import copy
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,8 +197,8 @@ def find(config: str) -> Path:
     Raises:
         UserError: there is neither.
     """
-    path = Path(config) if Path(config).is_file() else shipped(config)
-    if not path.is_file():
+    path = Path(config) if os.path.isfile(config) else shipped(config)
+    if not os.path.isfile(path):
         known = sorted(file.name for file in shipped("").glob("*.yaml"))
         raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
     return path

@@ -101,10 +101,10 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for place in places:
         root = Path(place)
-        if root.is_dir():
+        if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
             paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
         else:
-            root, paths = Path(), [root] if root.is_file() else [Path(path) for path in sorted(glob.glob(place))]
+            root, paths = Path(), [root] if os.path.isfile(place) else [Path(path) for path in sorted(glob.glob(place))]
         if not paths:
             raise UserError(f"--images: {place}: no such picture, or none in it ({', '.join(SUFFIXES)})")
         for path in paths:

@@ -1,5 +1,6 @@
 """Lists of image ids: one id a line."""
 
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def read_ids(path: Path) -> list[str]:
     Raises:
         UserError: the list is missing, empty or not UTF-8, names an id twice, or holds what is no id.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"{path}: no such list of ids (one id a line)")
     lines = {number: line.strip() for number, line in enumerate(read_text(path).split("\n"), start=1)}
     first_lines: dict[str, int] = {}
@@ -32,7 +33,7 @@ def read_ids(path: Path) -> list[str]:
 
 def list_path(name: str) -> Path:
     """Where a list of ids lies: in the working folder, or beside the shipped configs."""
-    return Path(name) if Path(name).is_file() else shipped(name)
+    return Path(name) if os.path.isfile(name) else shipped(name)
 
 
 def shipped(name: str) -> Path:
