@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.artefacts.item_path import id_fault
-from acr_lightning.artefacts.text_file import read_json
-from acr_lightning.errors import UserError, shown
+from acr_lightning.data.coco_annotations import read_annotations
+from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
 NAME = "index.npz"
@@ -63,7 +62,7 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
     content = read_annotations(annotations)
     images, tagged = index_of(content, annotations)
-    names = [str(category["name"]) for category in content["categories"]]
+    names = [category["name"] for category in content["categories"]]
     try:
         with atomic_write(folder / NAME) as file:
             np.savez_compressed(
@@ -99,44 +98,20 @@ def _load(folder: Path) -> CocoIndex:
     return CocoIndex(folder, names, files, tagged)
 
 
-def read_annotations(path: Path) -> dict[str, Any]:
-    """Read COCO annotations.
-
-    Raises:
-        UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations.
-    """
-    content = read_json(path, "unpack or download it again")
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not COCO annotations, expected an object")
-    for name, keys in (
-        ("images", ("id", "file_name", "height", "width")),
-        ("annotations", ("id", "image_id", "category_id", "segmentation")),
-        ("categories", ("id", "name")),
-    ):
-        if not isinstance(content.get(name), list):
-            raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
-        for number, item in enumerate(content[name]):
-            if missing := [key for key in keys if key not in item]:
-                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
-    return content
-
-
 def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
     """The photos of COCO annotations, and whether each shows each class, `[N, K]`; crowds count as well.
 
     Raises:
-        UserError: a photo is listed twice or has no file name to make an id of, or an annotation names an unknown photo
-            or category.
+        UserError: a photo or a category is listed twice, or an annotation names an unknown one.
     """
     images = content["images"]
-    for number, image in enumerate(images):
-        if fault := id_fault(image["file_name"], suffix=""):
-            raise UserError(f"{where}: images[{number}]: file_name {shown(image['file_name'])} {fault}")
     rows = {image["id"]: row for row, image in enumerate(images)}
     stems = {PurePosixPath(image["file_name"]).stem for image in images}
     if len(rows) < len(images) or len(stems) < len(images):
         raise UserError(f"{where}: a photo is listed twice")
     columns = {category["id"]: column for column, category in enumerate(content["categories"])}
+    if len(columns) < len(content["categories"]):
+        raise UserError(f"{where}: a category is listed twice")
     tagged = np.zeros((len(images), len(columns)), bool)
     for annotation in content["annotations"]:
         row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])
