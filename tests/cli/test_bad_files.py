@@ -117,6 +117,33 @@ def test_the_recipe_of_shapes(tmp_path, reads):
     assert "shapes.json: damaged JSON (nested too deeply)" in reads("Shapes")
 
 
+def folder(path):
+    path.mkdir()
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+def text(content):
+    return lambda path: path.write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (folder, "cannot be read (Is a directory)"),
+        (loop, "cannot be read (Too many levels of symbolic links)"),
+        (text('<?xml version="1.0" encoding="x"?><a/>'), "damaged annotation (unknown encoding: x)"),
+        (text('<?xml version="1.0" encoding="utf-32"?><a/>'), "damaged annotation (multi-byte"),
+        (text("<a><object><name>c\nat</name></object></a>"), r"unknown class 'c\nat'. Did you mean 'cat'?"),
+    ],
+)
+def test_an_annotation_of_voc(voc, reads, make, fault):
+    make(voc / "Annotations" / "a.xml")
+    assert f"{voc}/Annotations/a.xml: {fault}" in reads("VOC2012", "train")
+
+
 @pytest.mark.parametrize("name", UNREADABLE)
 @pytest.mark.parametrize("path", ["JPEGImages/a.jpg", "SegmentationClass/a.png", "a.png"])
 def test_photos_masks_and_predictions(voc, reads, path, name):

@@ -119,7 +119,7 @@ class TagFolder(TaggedDataset):
         for name in line.tags:
             if name not in self.class_names:
                 yield (
-                    f"{line.where}: photo '{line.photo}' has the unknown tag '{name}'."
+                    f"{line.where}: photo '{line.photo}' has the unknown tag {shown(name)}."
                     f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
                 )
 
