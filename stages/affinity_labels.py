@@ -56,16 +56,17 @@ def affinity_labels(
         refiner: what sharpens both: see `acr label --help`.
         workers: processes; null takes all cores. Changes speed only.
     """
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
     from acr_lightning.labels.choose_threshold import automatic_thresholds
     from acr_lightning.labels.confident_label import BackgroundScore
     from acr_lightning.labels.refiner import build_refiner
 
-    results = {image_id: Path(output) / f"{image_id}.png" for image_id in dataset.ids("train")}
+    results = {image_id: item_path(output, image_id, ".png") for image_id in dataset.ids("train")}
     low, high = 0.0, 0.0
     if "auto" in (strong_threshold, weak_threshold):
-        low, high = automatic_thresholds(Path(cams) / f"{image_id}.npz" for image_id in results)
+        low, high = automatic_thresholds(item_path(cams, image_id, ".npz") for image_id in results)
     strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
     weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):
@@ -79,18 +80,17 @@ def affinity_labels(
     return {"labels": len(results), "strong": strong._asdict(), "weak": weak._asdict()}
 
 
-def _label_one(
-    image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, refiner: Any
-) -> None:
+def _label_one(image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, refiner: Any) -> None:
     """One photo's label, from file to file."""
     from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.labels.confident_label import confident_label
 
-    cam = read_cam(cams / f"{image_id}.npz")
+    cam = read_cam(item_path(cams, image_id, ".npz"))
     image = dataset.image(image_id)
     result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
-    write_mask(labels / f"{image_id}.png", result)
+    write_mask(item_path(labels, image_id, ".png"), result)
 
 
 AFFINITY_LABELS = Stage(

@@ -23,6 +23,7 @@ def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[
     """Run the section's model over the photos without a whole result; returns counts for the manifest."""
     from lightning.pytorch.callbacks import RichProgressBar
 
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import TrainerCLI
 
     cli = TrainerCLI(job.section, [writer, RichProgressBar(leave=True)])
@@ -33,5 +34,5 @@ def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[
         cli.trainer.strategy.barrier("results are written")
     counts = {"photos": len(cli.datamodule.ids)}
     if len(cli.datamodule.own) < len(cli.datamodule.ids):
-        counts["left"] = sum(not (results / f"{image_id}{suffix}").exists() for image_id in cli.datamodule.ids)
+        counts["left"] = sum(not item_path(results, image_id, suffix).exists() for image_id in cli.datamodule.ids)
     return counts

@@ -58,6 +58,7 @@ def label(
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
     from acr_lightning.artefacts.atomic import write_json
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
@@ -76,7 +77,7 @@ def label(
     value, chosen = _threshold(threshold, files, Path(cams), dataset)
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": chosen, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
-    paths = {image_id: Path(output) / LABELS / f"{image_id}.png" for image_id in ids}
+    paths = {image_id: item_path(Path(output) / LABELS, image_id, ".png") for image_id in ids}
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
@@ -115,12 +116,13 @@ def _label_one(
     import numpy as np
 
     from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.errors import UserError
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
     from acr_lightning.labels.pseudo_label import pseudo_label
 
-    cam = read_cam(cams / f"{image_id}.npz")
+    cam = read_cam(item_path(cams, image_id, ".npz"))
     background = cam.background if walked else None
     if walked and background is None:
         if len(cam.classes):
@@ -136,7 +138,7 @@ def _label_one(
         assert threshold is not None
         strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
         result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
-    write_mask(labels / f"{image_id}.png", result)
+    write_mask(item_path(labels, image_id, ".png"), result)
 
 
 LABEL = Stage("label", HELP, main, defaults, reads={"cams": ("affinity_walk", "cam")}, writes=LABELS, function=label)

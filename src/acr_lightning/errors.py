@@ -15,3 +15,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'dog'?`, or nothing where no known name is near."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def shown(name: str) -> str:
+    """A name as it can stand in a message: in quotes, control characters escaped, not longer than a line."""
+    return repr(name if len(name) <= 100 else f"{name[:99]}…")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from unreadable import UNREADABLE
 
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.cli.main import main
@@ -29,6 +30,8 @@ def odd(tmp_path, shapes):
     scene.crop((0, 0, 1, 1)).save(folder / "one.png")
     (folder / "broken.jpg").write_bytes((folder / "cmyk.jpg").read_bytes()[:400])
     (folder / "text.png").write_text("no picture")
+    for name, content in UNREADABLE.items():
+        (folder / name).write_bytes(content)
     return folder
 
 
@@ -38,8 +41,8 @@ def test_every_picture_gets_its_mask_or_one_line(trained_run, odd, tmp_path, cap
     said = capsys.readouterr()
     assert status == 1
     assert sorted(line.partition(": ")[2].partition(":")[0].rpartition("/")[2] for line in said.err.splitlines()) == [
-        "broken.jpg", "text.png",
-    ]  # fmt: skip
+        *sorted(["broken.jpg", "text.png", *UNREADABLE])
+    ]
     sizes = {path.relative_to(out).as_posix(): read_mask(path).shape for path in out.rglob("*.png")}
     usual = dict.fromkeys(("rgb.png", "grey.png", "cmyk.png", "sub/rgba.png", "palette.png", "deep.png"), (48, 64))
     assert sizes == {**usual, "rotated.png": (64, 48), "one.png": (1, 1)}
@@ -49,7 +52,7 @@ def test_every_picture_gets_its_mask_or_one_line(trained_run, odd, tmp_path, cap
         assert soft["probabilities"].shape == (5, 48, 64)
         assert soft["probabilities"].dtype == np.uint8
     assert "8 masks in" in said.out
-    assert "2 refused" in said.out
+    assert f"{2 + len(UNREADABLE)} refused" in said.out
 
 
 def test_places(tmp_path, shapes):

@@ -126,7 +126,14 @@ def test_less_than_three_points_cover_nothing():
         {"size": [9, 8], "counts": [72]},
         {"counts": [64]},
         "polygon",
+        {"size": [8, 8], "counts": [-5, 69]},
+        {"size": [8, 8], "counts": ""},
+        {"size": [8, 8], "counts": 5},
         [["a", "b", "c", "d", "e", "f"]],
+        [1, 2, 3, 4, 5, 6],
+        [[0, 0, 1e9, 0, 1e9, 1e9]],
+        [[0, 0, 8, 0, 8, float("nan")]],
+        [[0, 0, 8, 0, 8, -float("inf")]],
     ],
 )
 def test_a_segmentation_that_cannot_be_drawn_is_named(segmentation):
@@ -207,7 +214,7 @@ def forbidden(path):
 
 def test_the_json_is_parsed_once(root, monkeypatch):
     first = COCO(str(root))
-    monkeypatch.setattr(coco_index, "read_json", forbidden)
+    monkeypatch.setattr(coco_index, "read_annotations", forbidden)
     second = COCO(str(root))
     assert [second.tags(i).tolist() for i in second.ids("train")] == [
         first.tags(i).tolist() for i in first.ids("train")
@@ -216,7 +223,7 @@ def test_the_json_is_parsed_once(root, monkeypatch):
 
 
 def tags_in_another_process(data, image_id):
-    coco_index.read_json = forbidden
+    coco_index.read_annotations = forbidden
     return data.tags(image_id).tolist(), id(data)
 
 
@@ -287,6 +294,25 @@ def changed(act):
         (lambda root: COCO(str(root), classes=["class 1", "class 1"]), "named twice"),
         (changed(lambda c: c.pop("images")), "has no list 'images'"),
         (changed(lambda c: c["images"][2].pop("file_name")), r"images\[2\] has no 'file_name'"),
+        (changed(lambda c: c["images"].append(3)), r"images\[9\] is no object"),
+        (changed(lambda c: c["annotations"].append([])), r"annotations\[16\] is no object"),
+        (changed(lambda c: c["categories"].insert(0, "cat")), r"categories\[0\] is no object"),
+        (changed(lambda c: c["images"][2].update(id=[1])), r"images\[2\] has the id '\[1\]', expected int or str"),
+        (changed(lambda c: c["images"][2].update(file_name=7)), r"images\[2\] has the file_name '7', expected str"),
+        (changed(lambda c: c["images"][2].update(height="64")), r"images\[2\] has the height '64', expected int"),
+        (changed(lambda c: c["images"][2].update(height=None)), r"images\[2\] has the height 'None', expected int"),
+        (changed(lambda c: c["images"][2].update(width=0)), r"images\[2\]: '0×64' is no size of a photo"),
+        (changed(lambda c: c["images"][2].update(height=-64)), r"images\[2\]: '64×-64' is no size"),
+        (changed(lambda c: c["images"][2].update(height=10**9)), r"images\[2\]: '64×1000000000' is no size"),
+        (changed(lambda c: c["annotations"][3].update(image_id={})), r"annotations\[3\] has the image_id '{}'"),
+        (changed(lambda c: c["annotations"][3].update(category_id=[])), r"annotations\[3\] has the category_id '\[\]'"),
+        (changed(lambda c: c["annotations"][3].update(segmentation=1)), r"segmentation '1', expected list or dict"),
+        (changed(lambda c: c["categories"][3].update(name=None)), r"categories\[3\] has the name 'None', expected str"),
+        (changed(lambda c: c["categories"].append(c["categories"][0])), "a category is listed twice"),
+        (
+            changed(lambda c: c["categories"].extend({"id": n, "name": str(n)} for n in range(100, 300))),
+            "280 categories, a mask holds 254 at the most",
+        ),
         (changed(lambda c: c["images"].append(c["images"][0])), "a photo is listed twice"),
         (changed(lambda c: c["annotations"][0].update(image_id=5000)), "annotation 100 names the unknown photo 5000"),
         (changed(lambda c: c["annotations"][0].update(category_id=91)), "annotation 100 names the unknown category 91"),

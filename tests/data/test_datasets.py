@@ -1,10 +1,13 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from acr_lightning.artefacts.palette import read_mask, write_mask
+from acr_lightning.data import shapes as shapes_module
 from acr_lightning.data.images import image_size, read_image
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.data.shapes_scenes import draw_scene
@@ -233,6 +236,34 @@ def test_shapes_do_not_overwrite_other_data(tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(UserError, match="holds other data"):
         Shapes(str(tmp_path / "mine"), num_train=1, num_val=1)
+
+
+@pytest.mark.parametrize("other", [{}, {"seed": 5}])
+def test_shapes_that_two_commands_write_at_the_same_time(tmp_path, monkeypatch, other):
+    both_began, write_scene = threading.Barrier(2, timeout=60), shapes_module._write_scene
+
+    def wait_once(root, image_id, *rest):
+        if image_id == "train_00000":
+            both_began.wait()
+        write_scene(root, image_id, *rest)
+
+    monkeypatch.setattr(shapes_module, "_write_scene", wait_once)
+    root, sizes = str(tmp_path / "new" / "shapes"), {"num_train": 3, "num_val": 2}
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(Shapes, root, **sizes, **more) for more in ({}, other)]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["shapes"]
+    if other:
+        [error] = [one.exception() for one in made if one.exception()]
+        assert str(error).startswith(f"{root}: holds other data than these Shapes")
+        return
+    for one in made:
+        assert [one.result().image(image_id).shape for image_id in one.result().ids("train")] == [(64, 64, 3)] * 3
+
+
+def test_shapes_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"shapes: cannot be written \(File exists\); set another dataset\.root"):
+        Shapes(str(tmp_path / "file" / "shapes"), num_train=1, num_val=1)
 
 
 def test_shapes_masks_are_palette_pngs(shapes):

@@ -8,6 +8,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from acr_lightning.cli.main import main
@@ -28,7 +29,7 @@ class Server:
 
     def __init__(self):
         self.files, self.requests = {}, []
-        self.ranges, self.cut_after, self.status, self.shift = True, [], None, 0
+        self.ranges, self.cut_after, self.status, self.shift, self.length = True, [], None, 0, None
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +41,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.handle_error = lambda *_: None  # a client that leaves early is none
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
@@ -58,7 +60,7 @@ class Server:
             request.send_header("Content-Range", f"bytes {start + self.shift}-{len(content) - 1}/{len(content)}")
         else:
             request.send_response(200)
-        request.send_header("Content-Length", str(len(content) - start))
+        request.send_header("Content-Length", self.length or str(len(content) - start))
         request.end_headers()
         body = content[start:]
         request.wfile.write(body[: self.cut_after.pop(0)] if self.cut_after else body)
@@ -165,6 +167,8 @@ def test_the_next_address_is_tried_and_gets_the_rest(server, tmp_path):
     [
         (lambda server: server.files.clear(), "/a.bin: HTTP 404 Not Found$"),
         (lambda server: setattr(server, "status", 503), "/a.bin: HTTP 503"),
+        (lambda server: setattr(server, "length", "abc"), "the file there has abc bytes, expected"),
+        (lambda server: setattr(server, "length", "9" * 5000), "the file there has 9+ bytes, expected"),
         (lambda server: server.files.update({"/a.bin": CONTENT[:-1]}), "the file there has 1023999 bytes, expected"),
         (lambda server: (server.http.shutdown(), server.http.server_close()), "/a.bin: .*[Rr]efused"),
     ],
@@ -175,6 +179,33 @@ def test_what_cannot_be_had_is_said(server, tmp_path, act, message):
         fetch(archive(server), tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.bin").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1", "http://host:port", "http:///x", "http://a b", "http://" + "x" * 70, "ftp://host", "None"],
+)
+def test_a_mirror_that_is_no_address(tmp_path, capsys, address):
+    assert main(["data", "download", "voc2012", str(tmp_path / "new"), "--mirror", address]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data: ")]
+    assert address in line
+
+
+def test_an_answer_of_another_kind(server, tmp_path):
+    server.answer = lambda request: request.wfile.write(b"SSH-2.0 hello\r\nworld\r\n")
+    with pytest.raises(UserError, match=r"/a\.bin: SSH") as caught:
+        fetch(archive(server), tmp_path)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("below", ["file/deep", "x" * 300, "folder"])
+def test_a_place_that_is_none(server, tmp_path, monkeypatch, capsys, below):
+    monkeypatch.setattr(download_module, "SOURCES", sources(server))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder" / "archives" / "voc.tar" / "mine").mkdir(parents=True)
+    assert main(["data", "download", "voc2012", str(tmp_path / below)]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data: ")]
+    assert f"{tmp_path / below}/archives: cannot be written to (" in line
 
 
 def test_a_range_that_begins_elsewhere_is_refused(server, tmp_path):
@@ -235,6 +266,7 @@ UNSAFE = {
     "zip, way out": zip_of({"top/../../evil.txt": b"x"}),
     "zip, absolute": zip_of({"/evil.txt": b"x"}),
     "zip, drive": zip_of({"C:\\evil.txt": b"x"}),
+    "zip, no name": zip_of({"": b"x"}),
     "zip, link": zip_of({"top/a": b"/etc/passwd"}, link=True),
 }
 
@@ -254,6 +286,39 @@ def test_a_damaged_archive_leaves_nothing(tmp_path, content):
     with pytest.raises(UserError, match="damaged archive"):
         unpack(tmp_path / "x", tmp_path / "data", {"top": "top"})
     assert names(tmp_path / "data") == []
+
+
+def changed(content, at, value):
+    """A zip of one member with a field set both before the member and in the directory at its end."""
+    content, directory = bytearray(content), content.rindex(b"PK\x01\x02")
+    content[at : at + 2] = content[directory + at + 2 : directory + at + 4] = value.to_bytes(2, "little")
+    return bytes(content)
+
+
+ZIP = zip_of({"top/a": b"a"})
+XZ = tar_of({"top/a": np.random.default_rng(0).bytes(100_000)}, "w:xz")
+ODD = {
+    "encrypted": (changed(ZIP, 6, 1), "cannot be unpacked .*encrypted"),
+    "unknown method": (changed(ZIP, 8, 99), "cannot be unpacked .*compression"),
+    "newer version": (changed(ZIP, 4, 255), "cannot be unpacked .*version"),
+    "damaged xz": (XZ[:50_000] + bytes(999) + XZ[50_999:], "damaged archive"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_archive_is_named(tmp_path, name):
+    content, reason = ODD[name]
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(UserError, match=reason) as caught:
+        unpack(tmp_path / "x", tmp_path / "data", {"top": "top"})
+    assert str(caught.value).isprintable()
+    assert names(tmp_path / "data") == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "x").write_bytes(ZIP)
+    with pytest.raises(UserError, match="x/deep: cannot be unpacked here"):
+        unpack(tmp_path / "x", tmp_path / "x" / "deep", {"top": "top"})
 
 
 def test_a_killed_unpacking_is_cleared_away(tmp_path):

@@ -1,5 +1,6 @@
 """The pack for PASCAL VOC's server; every damaged one is refused with its reason."""
 
+import gzip
 import io
 import tarfile
 
@@ -153,11 +154,28 @@ def test_links_are_refused(pack, tmp_path):
     refused(tmp_path / "damaged.tgz", f"{FIRST} is no plain file")
 
 
-@pytest.mark.parametrize("length", [0, 20, 300, -40])
+@pytest.mark.parametrize("length", [0, 20, 300, *range(-40, 0)])
 def test_no_whole_archive(pack, length):
     content = pack.read_bytes()
     pack.write_bytes(content[:length] if length else b"no archive at all")
     refused(pack, "is no whole tar archive")
+
+
+def test_a_plain_tar_cut_at_any_place(pack, tmp_path):
+    content = gzip.decompress(pack.read_bytes())
+    (tmp_path / "whole.tar").write_bytes(content)
+    assert pack_faults(tmp_path / "whole.tar", SIZES) == []
+    end = len(content.rstrip(b"\0")) // 512 * 512 + 512  # of the last member
+    for length in (end, end + 1, end + 512, end + 1023, len(content) - 1):
+        (tmp_path / "cut.tar").write_bytes(content[:length])
+        refused(tmp_path / "cut.tar", "is no whole tar archive")
+
+
+def test_a_checksum_that_is_wrong_and_what_follows_the_end(pack):
+    content = pack.read_bytes()
+    for damaged in (content[:-8] + b"\0" + content[-7:], content + b"more"):
+        pack.write_bytes(damaged)
+        refused(pack, "is no whole tar archive")
 
 
 def test_every_fault_is_named_and_the_message_stays_short(tmp_path):

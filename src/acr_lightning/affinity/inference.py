@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from acr_lightning.affinity.kinds import affinity_of
 from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.nets.affinity_net import AffinityNetwork
 from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import load_network
@@ -82,7 +83,7 @@ class AffinityWalk(LightningModule):
 
     def walked(self, sample: dict[str, Any]) -> WalkedCam:
         """One photo's CAM, walked."""
-        cam = read_cam(self.cams / f"{sample['id']}.npz")
+        cam = read_cam(item_path(self.cams, sample["id"], ".npz"))
         classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
         if not len(classes):
             return WalkedCam(sample["id"], classes, scores, None)
@@ -153,5 +154,5 @@ class WalkWriter(BasePredictionWriter):
     ) -> None:
         for cam in prediction:
             background = None if cam.background is None else cam.background.cpu().numpy()
-            path = self.folder / f"{cam.image_id}.npz"
+            path = item_path(self.folder, cam.image_id, ".npz")
             write_cam(path, cam.classes.numpy(), cam.scores.cpu().numpy(), background)

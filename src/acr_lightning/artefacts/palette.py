@@ -81,7 +81,9 @@ def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) ->
             return StoredMask(labels, colours, image.format or "unknown")
     except FileNotFoundError:
         raise UserError(f"{where}: no such mask") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
         raise UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it") from None
 
 
@@ -98,7 +100,7 @@ def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) ->
     try:
         with Image.open(source) as image:
             image.verify()
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # see above
         raise UserError(f"{name or source}: damaged or cut short ({error}); make it again or replace it") from None
 
 

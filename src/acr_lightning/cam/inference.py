@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from acr_lightning.artefacts.cam_file import write_cam
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
@@ -67,4 +68,4 @@ class CamWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         for image_id, classes, scores in prediction:
-            write_cam(self.folder / f"{image_id}.npz", classes.cpu().numpy(), scores.cpu().numpy())
+            write_cam(item_path(self.folder, image_id, ".npz"), classes.cpu().numpy(), scores.cpu().numpy())

@@ -10,11 +10,11 @@ A word chooses a preset, which may change several stages: `affinity: psa` is sho
 is `segment: deeplabv2_resnet101`.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.stage import Chain
 from acr_lightning.chain.values import merge, set_value
@@ -97,8 +97,8 @@ def find(config: str) -> Path:
     Raises:
         UserError: there is neither.
     """
-    path = Path(config) if Path(config).is_file() else shipped(config)
-    if not path.is_file():
+    path = Path(config) if os.path.isfile(config) else shipped(config)
+    if not os.path.isfile(path):
         known = sorted(file.name for file in shipped("").glob("*.yaml"))
         raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
     return path
@@ -106,10 +106,7 @@ def find(config: str) -> Path:
 
 def _read(config: str) -> dict[str, Any]:
     path = find(config)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping, with a section for each stage that it changes")
     return values

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment_file import find
 from acr_lightning.cli.arguments import parse
 from acr_lightning.cli.commands import spawn
@@ -61,7 +60,7 @@ def _read(config: str) -> dict[str, Any]:
         UserError: the file is missing, no YAML mapping, or a key is unknown or missing.
     """
     path = find(config)
-    plan = yaml.safe_load(path.read_text())
+    plan = read_yaml(path)
     if not isinstance(plan, dict):
         raise UserError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}")
     for key in plan:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 
 
 @dataclass
@@ -59,5 +59,5 @@ def parse(words: list[str]) -> Arguments:
 def _value(key: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"{key}: '{text}' is not a YAML value") from None
+    except Exception:  # PyYAML lets out what its parts raise: ValueError of 2001-99-99, RecursionError …
+        raise UserError(f"{key}: {shown(text)} is not a YAML value") from None

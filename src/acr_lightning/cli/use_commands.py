@@ -1,6 +1,7 @@
 """`acr predict --run …` and `acr export`: a trained network in use."""
 
 import glob
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError
+
+# What the names of a picture's results end in: label map, overlay, probabilities.
+RESULTS = (".png", "_overlay.jpg", ".npz")
 
 
 def predict(words: list[str]) -> int:
@@ -57,30 +61,33 @@ def predict_images(
     from rich.progress import track
 
     from acr_lightning.artefacts.atomic import atomic_write
+    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.data.images import read_image
     from acr_lightning.report.pictures import overlay as draw_overlay
     from acr_lightning.segment.predictor import Predictor
 
     pictures = find_pictures([images] if isinstance(images, str) else images)
+    refuse_to_replace(pictures, output)
     predictor = Predictor(run, device, scales, flip, long_side, refiner, window)
     refused = 0
     for name, path in track(pictures.items(), "predict"):
         try:
+            mask_path, overlay_path, soft_path = (item_path(output, name, end) for end in RESULTS)
             picture = read_image(path)
         except UserError as error:
             print(f"acr predict: {error}", file=sys.stderr)
             refused += 1
             continue
         labels, probabilities = predictor.predict(picture)
-        write_mask(Path(output) / f"{name}.png", labels)
+        write_mask(mask_path, labels)
         if overlay:
-            with atomic_write(Path(output) / f"{name}_overlay.jpg") as file:
+            with atomic_write(overlay_path) as file:
                 Image.fromarray(draw_overlay(picture, labels)).save(file, "JPEG", quality=90)
         if soft:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, probabilities=(probabilities * 255).round().astype(np.uint8))
-            with atomic_write(Path(output) / f"{name}.npz") as file:
+            with atomic_write(soft_path) as file:
                 file.write(buffer.getvalue())
     legend = ", ".join(f"{label} {name}" for label, name in enumerate(predictor.label_names))
     print(f"{len(pictures) - refused} masks in {output} ({legend})" + (f"; {refused} refused" if refused else ""))
@@ -98,10 +105,10 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for place in places:
         root = Path(place)
-        if root.is_dir():
+        if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
             paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
         else:
-            root, paths = Path(), [root] if root.is_file() else [Path(path) for path in sorted(glob.glob(place))]
+            root, paths = Path(), [root] if os.path.isfile(place) else [Path(path) for path in sorted(glob.glob(place))]
         if not paths:
             raise UserError(f"--images: {place}: no such picture, or none in it ({', '.join(SUFFIXES)})")
         for path in paths:
@@ -110,6 +117,19 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
                 raise UserError(f"--images: {found[name]} and {path} would both become {name}.png; give them apart")
             found[name] = path
     return found
+
+
+def refuse_to_replace(pictures: dict[str, Path], output: str) -> None:
+    """Check that no result would take the place of a picture.
+
+    Raises:
+        UserError: one would.
+    """
+    own = {os.path.realpath(path) for path in pictures.values()}
+    for name in pictures:
+        for end in RESULTS:
+            if os.path.realpath(path := Path(output) / f"{name}{end}") in own:
+                raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
 
 
 def export_network(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.coco_index import CocoIndex, read_index
 from acr_lightning.data.coco_masks import draw_masks
 from acr_lightning.data.id_list import list_path, read_ids
@@ -147,7 +148,7 @@ class COCO(KnownClasses):
         return self.root / f"{part}{self.year}" / self._index[part].files[row]
 
     def mask_path(self, image_id: str) -> Path | None:  # noqa: D102
-        return self._masks(self._find(image_id)[0]) / f"{image_id}.png"
+        return item_path(self._masks(self._find(image_id)[0]), image_id, ".png")
 
     def _masks(self, part: Part) -> Path:
         return self._index[part].folder / "masks"

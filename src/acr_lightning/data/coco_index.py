@@ -1,7 +1,6 @@
 """What training needs of an `instances_*.json`, in one small file: the JSON is parsed once, by one process."""
 
 import hashlib
-import json
 import logging
 import zipfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.data.coco_annotations import read_annotations
 from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.warning("%s: damaged index (%s), made again", folder / NAME, error)
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
-    content = read_json(annotations)
+    content = read_annotations(annotations)
     images, tagged = index_of(content, annotations)
-    names = [str(category["name"]) for category in content["categories"]]
+    names = [category["name"] for category in content["categories"]]
     try:
         with atomic_write(folder / NAME) as file:
             np.savez_compressed(
@@ -98,38 +98,11 @@ def _load(folder: Path) -> CocoIndex:
     return CocoIndex(folder, names, files, tagged)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read COCO annotations.
-
-    Raises:
-        UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged JSON ({error}); unpack or download it again") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not COCO annotations, expected an object")
-    for name, keys in (
-        ("images", ("id", "file_name", "height", "width")),
-        ("annotations", ("id", "image_id", "category_id", "segmentation")),
-        ("categories", ("id", "name")),
-    ):
-        if not isinstance(content.get(name), list):
-            raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
-        for number, item in enumerate(content[name]):
-            if missing := [key for key in keys if key not in item]:
-                raise UserError(f"{path}: {name}[{number}] has no '{missing[0]}'")
-    return content
-
-
 def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
     """The photos of COCO annotations, and whether each shows each class, `[N, K]`; crowds count as well.
 
     Raises:
-        UserError: a photo is listed twice, or an annotation names an unknown photo or category.
+        UserError: a photo or a category is listed twice, or an annotation names an unknown one.
     """
     images = content["images"]
     rows = {image["id"]: row for row, image in enumerate(images)}
@@ -137,6 +110,8 @@ def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]]
     if len(rows) < len(images) or len(stems) < len(images):
         raise UserError(f"{where}: a photo is listed twice")
     columns = {category["id"]: column for column, category in enumerate(content["categories"])}
+    if len(columns) < len(content["categories"]):
+        raise UserError(f"{where}: a category is listed twice")
     tagged = np.zeros((len(images), len(columns)), bool)
     for annotation in content["annotations"]:
         row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, write_mask
-from acr_lightning.data.coco_index import read_json
+from acr_lightning.data.coco_annotations import read_annotations
 from acr_lightning.errors import UserError
 from acr_lightning.pool import map_in_pool
 
@@ -75,19 +76,26 @@ def _region(instance: Instance, height: int, width: int) -> NDArray[np.bool_]:
     try:
         if isinstance(shape, list):
             # Less than three points have no area, and pycocotools would take two for a box.
-            polygons = [polygon for polygon in shape if len(polygon) >= 6]
+            polygons = [_checked(polygon, max(height, width)) for polygon in shape if len(polygon) >= 6]
             if not polygons:
                 return np.zeros((height, width), bool)
             encoded = coco.merge(coco.frPyObjects(polygons, height, width))
         else:
             size, counts = list(shape["size"]), shape["counts"]
             # pycocotools trusts both, and would write past the end.
-            if size != [height, width] or (isinstance(counts, list) and sum(counts) != height * width):
+            if not counts or size != [height, width] or (isinstance(counts, list) and sum(counts) != height * width):
                 raise ValueError(f"run lengths of {size}, the photo has [{height}, {width}]")
             encoded = coco.frPyObjects(shape, height, width) if isinstance(counts, list) else shape
         return np.asarray(coco.decode(encoded).astype(bool))
     except Exception as error:  # pycocotools raises no other
         raise UserError(f"annotation {instance.annotation}: its segmentation cannot be drawn ({error})") from None
+
+
+def _checked(polygon: list[float], side: int) -> list[float]:
+    """A polygon with corners near the photo: pycocotools would go to others pixel by pixel, until memory ends."""
+    if not all(-side <= value <= 2 * side for value in polygon):
+        raise ValueError("a corner lies far outside of the photo")
+    return polygon
 
 
 def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | None = None) -> None:
@@ -102,7 +110,7 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
     Raises:
         UserError: a segmentation cannot be drawn.
     """
-    left = {image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()}
+    left = {image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()}
     if not left:
         return
     log.info("drawing %d masks of %s into %s", len(left), annotations, folder)
@@ -112,7 +120,7 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
 
 
 def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture]:
-    content = read_json(annotations)
+    content = read_annotations(annotations)
     labels = {category["id"]: label for label, category in enumerate(content["categories"], start=1)}
     instances = defaultdict(list)
     for one in content["annotations"]:
@@ -120,7 +128,7 @@ def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture
         instances[one["image_id"]].append(instance)
     stems = {image["id"]: PurePosixPath(image["file_name"]).stem for image in content["images"]}
     return [
-        Picture(folder / f"{stems[image['id']]}.png", image["height"], image["width"], instances[image["id"]])
+        Picture(item_path(folder, stems[image["id"]], ".png"), image["height"], image["width"], instances[image["id"]])
         for image in content["images"]
         if stems[image["id"]] in wanted
     ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size
 from acr_lightning.data.samples import PhotoGroups, TrainingSamples, WholeImages, groups_of_one_size
@@ -176,7 +177,7 @@ class WholePhotos(LightningDataModule):
         Returns:
             How many are left to do here.
         """
-        paths = {image_id: folder / f"{image_id}{suffix}" for image_id in self.own}
+        paths = {image_id: item_path(folder, image_id, suffix) for image_id in self.own}
         self.left = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
         return len(self.left)
 

@@ -18,7 +18,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Read a photo as RGB, upright (EXIF rotation applied), `[H, W, 3]`.
 
     Raises:
-        UserError: the file is missing, truncated or no image.
+        UserError: the file is missing, truncated, too large or no image.
     """
     try:
         with Image.open(path) as image:
@@ -29,7 +29,9 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         raise UserError(f"{path}: no such photo") from None
     except UnidentifiedImageError:
         raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
-    except (OSError, SyntaxError) as error:
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
+    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
         raise UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list") from None
 
 
@@ -42,7 +44,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width of a photo, upright, from its header alone (nothing is decoded).
 
     Raises:
-        UserError: the file is missing or no image.
+        UserError: the file is missing, too large or no image.
     """
     try:
         with Image.open(path) as image:
@@ -51,5 +53,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
             return (width, height) if turned else (height, width)
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo") from None
-    except (OSError, SyntaxError) as error:
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
+    except Exception as error:  # see above
         raise UserError(f"{path}: not an image ({error}); replace it or drop its id") from None

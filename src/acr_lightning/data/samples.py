@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -64,7 +65,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             if mask is None:
                 raise UserError(f"{image_id}: no mask to train on; labels: masks needs a data set with masks")
             return mask
-        path = Path(str(self.labels)) / f"{image_id}.png"
+        path = item_path(str(self.labels), image_id, ".png")
         label = read_mask(path)
         if label.shape != tuple(size):
             raise UserError(f"{path}: the label is {label.shape[1]}×{label.shape[0]}, its photo {size[1]}×{size[0]}")

@@ -1,8 +1,7 @@
 """Shapes: the embedded data set. Generated once, then it is an ordinary VOC folder with exact masks."""
 
-import json
 import logging
-import shutil
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.data.shapes_scenes import CLASS_NAMES, draw_scene
 from acr_lightning.data.voc import VOC2012
 from acr_lightning.errors import UserError
@@ -33,7 +33,7 @@ class Shapes(VOC2012):
         seed: of the scenes.
 
     Raises:
-        UserError: the root holds other scenes, or something else.
+        UserError: the root holds other scenes or something else, or cannot be written.
     """
 
     known_classes = CLASS_NAMES
@@ -53,27 +53,37 @@ class Shapes(VOC2012):
 
 
 def _generate(root: Path, recipe: dict[str, int]) -> None:
-    """Write the scenes under a temporary name, then rename the folder: it is whole or absent."""
-    if root.exists():
-        if (root / RECIPE).is_file() and json.loads((root / RECIPE).read_text()) == recipe:
-            return
+    """Write the scenes unless they are there."""
+    if not root.exists():
+        _write(root, recipe)
+    if not (root / RECIPE).is_file() or read_json(root / RECIPE) != recipe:
         raise UserError(f"{root}: holds other data than these Shapes; set another dataset.root, or remove the folder")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+
+
+def _write(root: Path, recipe: dict[str, int]) -> None:
+    """Write the scenes under a temporary name, then rename the folder: it is whole or absent."""
     try:
-        for split_number, (split, count) in enumerate((("train", recipe["num_train"]), ("val", recipe["num_val"]))):
-            ids = [f"{split}_{index:05d}" for index in range(count)]
-            for index, image_id in enumerate(ids):
-                rng = np.random.default_rng([recipe["seed"], split_number, index])
-                _write_scene(temporary, image_id, rng, recipe["size"], recipe["num_classes"])
-            write_text(temporary / "ImageSets" / "Segmentation" / f"{split}.txt", "\n".join(ids) + "\n")
-        write_json(temporary / RECIPE, recipe)
-        temporary.chmod(0o755)
-        temporary.rename(root)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.", ignore_cleanup_errors=True) as name:
+            _draw(Path(name), recipe)
+            os.chmod(name, 0o755)
+            os.rename(name, root)
+    except OSError as error:
+        if root.is_dir():
+            log.info("%s: another command was the first to write these Shapes", root)
+            return
+        raise UserError(f"{root}: cannot be written ({error.strerror}); set another dataset.root") from None
     log.info("wrote %d Shapes scenes to %s", recipe["num_train"] + recipe["num_val"], root)
+
+
+def _draw(root: Path, recipe: dict[str, int]) -> None:
+    for split_number, (split, count) in enumerate((("train", recipe["num_train"]), ("val", recipe["num_val"]))):
+        ids = [f"{split}_{index:05d}" for index in range(count)]
+        for index, image_id in enumerate(ids):
+            rng = np.random.default_rng([recipe["seed"], split_number, index])
+            _write_scene(root, image_id, rng, recipe["size"], recipe["num_classes"])
+        write_text(root / "ImageSets" / "Segmentation" / f"{split}.txt", "\n".join(ids) + "\n")
+    write_json(root / RECIPE, recipe)
 
 
 def _write_scene(root: Path, image_id: str, rng: np.random.Generator, size: int, num_classes: int) -> None:

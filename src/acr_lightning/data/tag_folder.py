@@ -1,17 +1,19 @@
 """A folder of photos and one file of tags: the user's own data, no masks needed."""
 
-import csv
-import json
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.data.images import SUFFIXES
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.data.tags_file import TaggedPhoto, read_tags
+from acr_lightning.errors import UserError, nearest, shown
 
 
 class TagFolder(TaggedDataset):
@@ -23,8 +25,9 @@ class TagFolder(TaggedDataset):
     * CSV with a column a class and 0 or 1 in it: `image,dog,person`
     * JSON: `{"beach/1.jpg": ["dog", "person"]}`
 
-    Photos are named relative to `root`. Every photo named in the file is trained on and gets a pseudo-label; the
-    photos that the file does not name are what the segmentation network predicts on (all photos, if it names all).
+    Photos are named by their path from `root`, or by an absolute one that leads into it. Every photo named in the file
+    is trained on and gets a pseudo-label; the photos that the file does not name are what the segmentation network
+    predicts on (all photos, if it names all).
 
     Args:
         root: the folder of photos (subfolders are fine).
@@ -34,7 +37,7 @@ class TagFolder(TaggedDataset):
             used for scoring only; null: nothing is scored.
 
     Raises:
-        UserError: the root or the tags file is missing, a line names a photo that is not there, a photo has no tag,
+        UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a photo has no tag,
             or a tag is not one of `classes`.
     """
 
@@ -45,23 +48,21 @@ class TagFolder(TaggedDataset):
         classes: list[str] | None = None,
         masks: str | None = None,
     ) -> None:
-        self._read(root, tags, classes, masks)
-        for fault in self._faults():
+        for fault in self._faults(self._read(root, tags, classes, masks)):
             raise UserError(fault)
 
     @classmethod
     def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
         made = cls.__new__(cls)
         try:
-            made._read(**arguments)
+            return list(made._faults(made._read(**arguments)))
         except UserError as error:
             return [str(error)]
-        return list(made._faults())
 
     def _read(
         self, root: str, tags: str = "tags.csv", classes: list[str] | None = None, masks: str | None = None
-    ) -> None:
-        """What is in the folder and in the file, whether it fits or not."""
+    ) -> list[TaggedPhoto]:
+        """What is in the folder and in the file, whether it fits or not; gives the lines of the file."""
         self.root = Path(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
@@ -69,36 +70,67 @@ class TagFolder(TaggedDataset):
         self.masks = Path(masks) if masks else None
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
-        self._names = self._read_tags_file()
-        found = sorted({name for names_of_photo in self._names.values() for name in names_of_photo})
-        self.class_names = tuple(classes or found)
+        lines = [line._replace(photo=self._from_root(line.photo)) for line in read_tags(self.tags_file)]
+        self.class_names = tuple(classes or sorted({name for line in lines for name in line.tags}))
         index = {name: number for number, name in enumerate(self.class_names)}
-        self._paths = {_id(photo): self.root / photo for photo in self._names}
-        self._tags = {
-            _id(photo): sorted({index[name] for name in names if name in index}) for photo, names in self._names.items()
-        }
-        untagged = [
+        self._paths = {_id(line.photo): self.root / line.photo for line in lines}
+        self._tags = {_id(line.photo): sorted({index[name] for name in line.tags if name in index}) for line in lines}
+        self._untagged = {_id(photo): self.root / photo for photo in self._photos() if _id(photo) not in self._paths}
+        return lines
+
+    def _from_root(self, photo: str) -> str:
+        """A photo of the tags file by its path from the root; an absolute path that leads elsewhere stays as it is."""
+        for root in (os.path.abspath(self.root), os.path.realpath(self.root)):
+            if PurePosixPath(photo).is_relative_to(root):
+                return str(PurePosixPath(photo).relative_to(root))
+        return str(PurePosixPath(photo)) if photo else photo
+
+    def _photos(self) -> list[str]:
+        """Every photo in the folder, by its path from the root; masks that lie there are none."""
+        return [
             path.relative_to(self.root).as_posix()
             for path in sorted(self.root.rglob("*"))
             if path.suffix.lower() in SUFFIXES and (self.masks is None or self.masks not in path.parents)
         ]
-        self._untagged = {_id(photo): self.root / photo for photo in untagged if _id(photo) not in self._paths}
 
-    def _faults(self) -> Iterator[str]:
-        """What is wrong with the tags file, line by line."""
-        for photo, names in self._names.items():
-            if not names:
-                yield f"{self.tags_file}: photo '{photo}' has no tag; tag it or take its line out"
-            for name in names:
-                if name not in self.class_names:
-                    yield (
-                        f"{self.tags_file}: photo '{photo}' has the unknown tag '{name}'."
-                        f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
-                    )
-            if not (self.root / photo).is_file():
-                yield f"{self.tags_file}: photo '{photo}' is not in {self.root}"
-        if len(self._paths) < len(self._names):
-            yield f"{self.root}: two photos differ only in their suffix; rename one"
+    def _faults(self, lines: list[TaggedPhoto]) -> Iterator[str]:
+        """What is wrong with the tags file, line by line, and with the names of the other photos."""
+        first: dict[str, str] = {}
+        for line in lines:
+            if fault := _name_fault(line.photo):
+                yield (
+                    f"{line.where}: photo {shown(line.photo)} {fault}; name photos by their path in {self.root}."
+                    f"{self._did_you_mean(line.photo)}"
+                )
+                continue
+            yield from self._tag_faults(line)
+            if not (self.root / line.photo).is_file():
+                yield f"{line.where}: photo '{line.photo}' is not in {self.root}.{self._did_you_mean(line.photo)}"
+            if (other := first.setdefault(_id(line.photo), line.where)) != line.where:
+                yield f"{line.where}: photo '{line.photo}' has the same name, without suffix, as {other}; rename one"
+        for photo in self._untagged.values():
+            name = photo.relative_to(self.root).as_posix()
+            if fault := _name_fault(name):
+                yield f"{self.root}: photo {shown(name)} {fault}; rename it"
+
+    def _tag_faults(self, line: TaggedPhoto) -> Iterator[str]:
+        if not line.tags:
+            yield f"{line.where}: photo '{line.photo}' has no tag; tag it or take its line out"
+        for name in line.tags:
+            if name not in self.class_names:
+                yield (
+                    f"{line.where}: photo '{line.photo}' has the unknown tag {shown(name)}."
+                    f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
+                )
+
+    def _did_you_mean(self, photo: str) -> str:
+        """The photo whose name differs in case, suffix or slashes alone, as a question."""
+        near = self._by_plain_name.get(_plain_name(photo))
+        return f" Did you mean '{near}'?" if near else ""
+
+    @cached_property
+    def _by_plain_name(self) -> dict[str, str]:
+        return {_plain_name(photo): photo for photo in self._photos()}
 
     def ids(self, split: Split) -> list[str]:
         """`train` and `seed`: the tagged photos; `val`: the other photos, or the tagged ones if there is no other."""
@@ -107,7 +139,10 @@ class TagFolder(TaggedDataset):
         return list(self._untagged if split == "val" and self._untagged else self._paths)
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102
-        return self._paths.get(image_id) or self._untagged[image_id]
+        path = self._paths.get(image_id) or self._untagged.get(image_id)
+        if path is None:
+            raise UserError(f"{self.root}: no photo of the id {shown(image_id)}")
+        return path
 
     def mask_path(self, image_id: str) -> Path | None:  # noqa: D102
         return self.masks / f"{image_id}.png" if self.masks else None
@@ -115,52 +150,18 @@ class TagFolder(TaggedDataset):
     def tags(self, image_id: str) -> NDArray[np.int64]:  # noqa: D102
         return np.array(self._tags[image_id], dtype=np.int64)
 
-    def _read_tags_file(self) -> dict[str, list[str]]:
-        """Tag names by photo, in the file's order."""
-        path = self.tags_file
-        if not path.is_file():
-            raise UserError(f"{path}: no such tags file; set dataset.tags (CSV or JSON, see `TagFolder`)")
-        try:
-            names = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not UTF-8 text ({error})") from None
-        if not names:
-            raise UserError(f"{path}: names no photo")
-        return names
-
 
 def _id(photo: str) -> str:
     """A photo's id: its path in the folder without the suffix."""
-    return Path(photo).with_suffix("").as_posix()
+    path = PurePosixPath(photo)
+    return str(path.with_suffix("")) if path.name else photo
 
 
-def _from_json(path: Path) -> dict[str, list[str]]:
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict) or not all(isinstance(names, list) for names in content.values()):
-        raise UserError(f'{path}: expected an object like {{"photo.jpg": ["dog", "person"]}}')
-    return {photo: [str(name) for name in names] for photo, names in content.items()}
+def _name_fault(photo: str) -> str | None:
+    return id_fault(photo, suffix="") or id_fault(_id(photo))
 
 
-def _from_csv(path: Path) -> dict[str, list[str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    if not rows or len(rows[0]) < 2 or rows[0][0].lower() not in ("image", "photo", "file", "filename"):
-        raise UserError(f"{path}: line 1 must be the header `image,tags` or `image,<class>,<class>…`")
-    header, names = rows[0], {}
-    for line, row in enumerate(rows[1:], start=2):
-        photo = row[0]
-        if photo in names:
-            raise UserError(f"{path}: line {line} names photo '{photo}' again")
-        if len(row) > len(header):
-            raise UserError(f"{path}: line {line} has {len(row)} fields, the header {len(header)}; join tags with ';'")
-        if header[1:] == ["tags"]:
-            names[photo] = [name.strip() for cell in row[1:] for name in cell.split(";") if name.strip()]
-        else:
-            for cell in row[1:]:
-                if cell not in ("0", "1", ""):
-                    raise UserError(f"{path}: line {line}: '{cell}' under a class column must be 0 or 1")
-            names[photo] = [name for name, cell in zip(header[1:], row[1:], strict=False) if cell == "1"]
-    return names
+def _plain_name(photo: str) -> str:
+    """What a name is on another system, or without its suffix."""
+    path = photo.replace("\\", "/")
+    return (_id(path) if PurePosixPath(path).suffix.lower() in SUFFIXES else path).casefold()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
 from acr_lightning.data.tagged import Split
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.errors import UserError, nearest, shown
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +114,13 @@ class VOC2012(KnownClasses):
             names = [node.text or "" for node in ElementTree.parse(path).iterfind("object/name")]
         except FileNotFoundError:
             raise UserError(f"{path}: no annotation for id '{image_id}'; tags are read from the XML boxes") from None
-        except ElementTree.ParseError as error:
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: of encodings
             raise UserError(f"{path}: damaged annotation ({error})") from None
         if not names:
             raise UserError(f"{path}: photo '{image_id}' has no tag; every photo needs at least one object")
         for name in names:
             if name not in self.known_classes:
-                raise UserError(f"{path}: unknown class '{name}'.{nearest(name, self.known_classes)}")
+                raise UserError(f"{path}: unknown class {shown(name)}.{nearest(name, self.known_classes)}")
         return tuple(sorted({self._index[name] for name in names if name in self._index}))

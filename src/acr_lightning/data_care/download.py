@@ -1,5 +1,6 @@
 """`acr data download`: fetch, verify, unpack, and put each folder where the shipped experiments look for it."""
 
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +32,7 @@ def download(name: str, folder: Path, mirror: str | None = None) -> list[str]:
     said = []
     for archive in SOURCES[name]:
         places = [folder / place for place in archive.places.values()]
-        if all(place.is_dir() for place in places):
+        if all(map(os.path.isdir, places)):
             said.append(f"{archive.name}: unpacked before, in {', '.join(map(str, places))}")
             continue
         path = _fetch(archive if mirror is None else _at(archive, mirror), folder / "archives")

@@ -36,8 +36,16 @@ def fetch(archive: Archive, folder: Path, tell: Tell = lambda done: None) -> Pat
         tell: called with the number of bytes that are there.
 
     Raises:
-        UserError: no address has it, the connection stays cut, its size or checksum is wrong, or the disk is full.
+        UserError: no address has it, the connection stays cut, its size or checksum is wrong, the disk is full, or the
+            folder cannot be written to.
     """
+    try:
+        return _fetch(archive, folder, tell)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror}); choose another folder") from None
+
+
+def _fetch(archive: Archive, folder: Path, tell: Tell) -> Path:
     target, part = folder / archive.name, folder / f"{archive.name}.part"
     folder.mkdir(parents=True, exist_ok=True)
     if target.is_file():
@@ -88,7 +96,10 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
                 raise NotThisOne(f"HTTP {error.code} {error.reason}") from None
             reason = f"HTTP {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
+            # Also of what a server says, which may have several lines.
+            reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+        except ValueError as error:
+            raise NotThisOne(f"no valid address, or no valid answer ({error})") from None
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise UserError(f"{part}: cannot be written ({error.strerror})") from None
@@ -113,7 +124,7 @@ def _one_connection(url: str, part: Path, size: int, tell: Tell) -> None:
         appended = response.status == http.HTTPStatus.PARTIAL_CONTENT
         if appended:
             _check_range(response.headers.get("Content-Range", ""), start, size)
-        elif (length := response.headers.get("Content-Length")) and int(length) != size:
+        elif (length := response.headers.get("Content-Length", str(size))) != str(size):
             raise NotThisOne(f"the file there has {length} bytes, expected {size}")
         # A server that does not know ranges sends the whole again.
         with part.open("ab" if appended else "wb") as file:

@@ -1,5 +1,6 @@
 """Unpacking an archive: nothing leads out of its folder, and a folder that is there is whole."""
 
+import lzma
 import shutil
 import stat
 import tarfile
@@ -7,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 
 
 def unpack(archive: Path, folder: Path, places: dict[str, str]) -> None:
@@ -23,8 +24,8 @@ def unpack(archive: Path, folder: Path, places: dict[str, str]) -> None:
     """
     temporary = folder / f".{archive.name}.unpacking"  # one name, so that a killed attempt is cleared away by the next
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     try:
+        temporary.mkdir(parents=True)
         if zipfile.is_zipfile(archive):
             _unpack_zip(archive, temporary)
         else:
@@ -34,8 +35,10 @@ def unpack(archive: Path, folder: Path, places: dict[str, str]) -> None:
                 raise UserError(f"{archive}: has no folder {inside}; is it the right archive?")
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (temporary / inside).rename(folder / place)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise UserError(f"{archive}: damaged archive ({error}); remove it and download it again") from None
+    except (RuntimeError, OverflowError) as error:  # encrypted, packed in an unknown way, dates of no century
+        raise UserError(f"{archive}: cannot be unpacked ({error})") from None
     except OSError as error:
         raise UserError(f"{folder}: cannot be unpacked here ({error.strerror or error})") from None
     finally:
@@ -55,6 +58,6 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
         for member in file.infolist():
             name = PurePosixPath(member.filename.replace("\\", "/"))
             linked = stat.S_ISLNK(member.external_attr >> 16)
-            if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or linked:
-                raise UserError(f"{archive}: not unpacked, its member {member.filename} is not safe")
+            if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or linked:
+                raise UserError(f"{archive}: not unpacked, its member {shown(member.filename)} is not safe")
         file.extractall(folder)

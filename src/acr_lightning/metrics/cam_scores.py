@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acr_lightning.artefacts.cam_file import read_levels
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import scores
@@ -60,8 +61,9 @@ def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdS
         mask = dataset.mask(image_id)
         if mask is None:
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
-        classes, levels = read_levels(cams / f"{image_id}.npz")
+        path = item_path(cams, image_id, ".npz")
+        classes, levels = read_levels(path)
         if levels.shape[1:] != mask.shape:
-            raise UserError(f"{cams / image_id}.npz: CAM {levels.shape[1:]} and mask {mask.shape} differ in size")
+            raise UserError(f"{path}: CAM {levels.shape[1:]} and mask {mask.shape} differ in size")
         sweep.update(mask, classes, levels)
     return sweep

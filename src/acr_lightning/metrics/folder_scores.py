@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.id_list import read_ids
 from acr_lightning.errors import UserError
@@ -41,14 +42,15 @@ def score_folders(
     num_labels = MOST_LABELS if num_classes is None else num_classes + 1
     counts = np.zeros((num_labels, num_labels), np.int64)
     for image_id in ids:
-        mask, prediction = read_mask(masks / f"{image_id}.png"), read_mask(predictions / f"{image_id}.png")
+        mask_path, path = (item_path(folder, image_id, ".png") for folder in (masks, predictions))
+        mask, prediction = read_mask(mask_path), read_mask(path)
         if mask.shape != prediction.shape:
             raise UserError(
-                f"{predictions / image_id}.png: is {prediction.shape[1]}×{prediction.shape[0]}, "
+                f"{path}: is {prediction.shape[1]}×{prediction.shape[0]}, "
                 f"its mask {mask.shape[1]}×{mask.shape[0]}; predict at the photo's size"
             )
-        check_labels(prediction, num_labels, predictions / f"{image_id}.png")
-        check_labels(mask[mask != IGNORE], num_labels, masks / f"{image_id}.png")
+        check_labels(prediction, num_labels, path)
+        check_labels(mask[mask != IGNORE], num_labels, mask_path)
         counts += confusion(mask, prediction, num_labels)
     if num_classes is None:
         occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
@@ -62,7 +64,7 @@ def require_files(folder: Path, ids: list[str]) -> None:
     Raises:
         UserError: some are missing; the first five are named.
     """
-    missing = [image_id for image_id in ids if not (folder / f"{image_id}.png").is_file()]
+    missing = [image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()]
     if missing:
         named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
         raise UserError(f"{folder}: {len(missing)} of {len(ids)} label maps are missing: {named}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import check_labels
@@ -46,7 +47,7 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for image_id in ids:
-            source = predictions / f"{image_id}.png"
+            source = item_path(predictions, image_id, ".png")
             labels = read_mask(source)
             check_labels(labels, len(stored_labels), source)
             content = png_bytes(stored_labels[labels])
@@ -89,10 +90,28 @@ def pack_faults(path: Path, sizes: dict[str, tuple[int, int]]) -> list[str]:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 faults += _member_faults(archive, member, sizes, seen)
+        _check_end(path)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         return [*faults, f"is no whole tar archive ({str(error).splitlines()[0].rstrip(':')})"]
     missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in seen]
     return faults + [f"{FOLDER / image_id}.png is missing" for image_id in missing]
+
+
+def _check_end(path: Path) -> None:
+    """Read an archive to its end, checksum included: `tarfile` itself stops at the first block of zeros.
+
+    Raises:
+        EOFError: it is cut short, or another kind of archive.
+        OSError: its checksum is wrong, or something follows its end.
+    """
+    size, tail = 0, b""
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if zipped else path.open("rb") as file:
+        while block := file.read(1 << 20):
+            size, tail = size + len(block), (tail + block)[-2 * tarfile.BLOCKSIZE :]
+    if size % tarfile.BLOCKSIZE or tail != bytes(2 * tarfile.BLOCKSIZE):
+        raise EOFError("it does not end in two blocks of zeros")
 
 
 def _member_faults(

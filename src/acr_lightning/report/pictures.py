@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
@@ -33,7 +34,7 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
     for run in runs:
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
         for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
-            if (path := stages.get(stage, run) / "cams" / f"{image_id}.npz").is_file():
+            if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
                 cam = read_cam(path)
                 for label, scores in zip(cam.classes, cam.scores, strict=True):
                     row.append(Picture(f"{prefix}{name} {dataset.class_names[label]}", _jpeg(heat(image, scores))))
@@ -43,7 +44,7 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Pi
             ("pseudo-label", "label", "labels"),
             ("network", "evaluate", "predictions"),
         ):
-            if (path := stages.get(stage, run) / folder / f"{image_id}.png").is_file():
+            if (path := item_path(stages.get(stage, run) / folder, image_id, ".png")).is_file():
                 row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
     mask_path = dataset.mask_path(image_id)
     if mask_path is not None and mask_path.is_file():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
@@ -98,12 +99,13 @@ def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str], ignored: 
     require_files(folder, ids)
     counts = np.zeros((dataset.num_classes + 1,) * 2, np.int64)
     for image_id in ids:
-        mask, label = dataset.mask(image_id), read_mask(folder / f"{image_id}.png")
+        path = item_path(folder, image_id, ".png")
+        mask, label = dataset.mask(image_id), read_mask(path)
         if mask is None or mask.shape != label.shape:
-            raise UserError(f"{folder / image_id}.png: not of the size of its mask; make it again")
+            raise UserError(f"{path}: not of the size of its mask; make it again")
         if ignored is not None:
             label = np.where(label == IGNORE, np.uint8(ignored), label)
-        check_labels(label, len(counts), folder / f"{image_id}.png")
+        check_labels(label, len(counts), path)
         counts += confusion(mask, label, len(counts))
     return counts
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
@@ -51,7 +52,7 @@ class ReconstructionMonitor(Callback):
         for network, mode in zip(networks, modes, strict=True):
             network.train(mode)
         pl_module.log_dict({f"monitor/{name}": value for name, value in values.items()}, rank_zero_only=True)
-        with atomic_write(self.folder / f"epoch_{trainer.current_epoch:03d}.jpg") as file:
+        with atomic_write(item_path(self.folder, f"epoch_{trainer.current_epoch:03d}", ".jpg")) as file:
             Image.fromarray(picture).save(file, "JPEG", quality=85)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
