@@ -7,6 +7,7 @@ import sys
 import warnings
 
 from acr_lightning import __version__
+from acr_lightning.cli.messages import system_error
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages import CHAIN
 
@@ -150,6 +151,8 @@ def _wrapped(error: BaseException | None) -> str | None:
         # Lightning's own refusals are about values, too; by name, since importing Lightning takes seconds.
         if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
             return str(error)
+        if isinstance(error, OSError) and error.errno:
+            return system_error(error)
         error = error.__cause__ or error.__context__
     return None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.errors import UserError
 
 
@@ -16,10 +17,7 @@ def read_checkpoint(path: str | Path, key: str, made_by: str) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint; run `{made_by}` first")
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, zipfile and pickle each raise their own
-        raise UserError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
+    checkpoint = checkpoint_file.read(path, f"`{made_by}`")
     if key not in checkpoint:
         raise UserError(f"{path}: not a checkpoint of `{made_by}`")
     return checkpoint
