@@ -1,7 +1,9 @@
 """What a person can mend."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -15,3 +17,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """` Did you mean 'dog'?`, or nothing where no known name is near."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def refusal(path: str | Path, error: Exception) -> UserError | None:
+    """The message where the system would not open a file, which says nothing about what is in it; else None."""
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE):
+        return UserError(f"{path}: cannot be read ({error.strerror})")
+    return None

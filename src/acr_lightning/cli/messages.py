@@ -1,19 +1,6 @@
 """Library errors as one line for a person."""
 
-import errno
 import re
-
-ADVICE = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or ask for a larger quota",
-    errno.EFBIG: "allow larger files (ulimit -f)",
-    errno.EROFS: "write elsewhere, with --run",
-    errno.EACCES: "see to the permissions",
-    errno.EPERM: "see to the permissions",
-    errno.EMFILE: "allow more open files (ulimit -n), or start fewer workers",
-    errno.ENFILE: "close other programs, or start fewer workers",
-    errno.EIO: "see to the disk",
-}
 
 
 def readable(error: Exception) -> str:
@@ -26,10 +13,3 @@ def readable(error: Exception) -> str:
     lines = [line.strip(" -") for line in inside.splitlines() if line.strip()]
     reasons = [line for line in lines if line.startswith(("Expected", "Not ", "Input should"))] or lines
     return f"{'.'.join(keys)}: {reasons[0]}"
-
-
-def system_error(error: OSError) -> str:
-    """What the operating system refused, and how to go on, as one line."""
-    where = f"{error.filename}: " if error.filename else ""
-    advice = f"{ADVICE[error.errno]}; " if error.errno in ADVICE else ""
-    return f"{where}{error.strerror}; {advice}what was finished before is kept, and the same command goes on from there"

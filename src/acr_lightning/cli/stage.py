@@ -9,6 +9,7 @@ from typing import Any
 
 from acr_lightning import stages
 from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.atomic import naming
 from acr_lightning.class_names import build
 from acr_lightning.cli.experiment import Experiment
 from acr_lightning.errors import UserError
@@ -62,7 +63,8 @@ def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: P
         if moved:
             _say(f"{stage}: the result of another configuration was moved to {moved}")
     since = time.monotonic()
-    counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
+    with naming(folder):
+        counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
     left = counts.pop("left", 0)
     if not is_first_process():
         return

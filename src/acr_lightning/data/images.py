@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, refusal
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 # EXIF: its tag for the camera's orientation, and the values that swap height and width.
@@ -30,7 +30,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
     except (OSError, SyntaxError) as error:
-        raise UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list") from None
+        damaged = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
+        raise refusal(path, error) or damaged from None
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -52,4 +53,5 @@ def image_size(path: str | Path) -> tuple[int, int]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo") from None
     except (OSError, SyntaxError) as error:
-        raise UserError(f"{path}: not an image ({error}); replace it or drop its id") from None
+        damaged = UserError(f"{path}: not an image ({error}); replace it or drop its id")
+        raise refusal(path, error) or damaged from None
