@@ -1,7 +1,9 @@
 """What a person can mend."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -20,3 +22,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def shown(name: str) -> str:
     """A name as it can stand in a message: in quotes, control characters escaped, not longer than a line."""
     return repr(name if len(name) <= 100 else f"{name[:99]}…")
+
+
+def refusal(path: str | Path, error: Exception) -> UserError | None:
+    """The message where the system would not open a file, which says nothing about what is in it; else None."""
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE):
+        return UserError(f"{path}: cannot be read ({error.strerror})")
+    return None

@@ -1,11 +1,15 @@
+import os
+import resource
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.atomic import atomic_write, naming
 from acr_lightning.artefacts.cam_file import is_whole, read_cam, write_cam
 from acr_lightning.artefacts.palette import read_mask, voc_palette, write_mask
+from acr_lightning.data.images import read_image
 from acr_lightning.errors import UserError
 
 
@@ -73,3 +77,27 @@ def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(UserError, match="not a manifest"):
         manifest.read(tmp_path)
+
+
+def test_a_refused_write_names_the_file_itself(tmp_path):
+    long = tmp_path / ("a" * 245)  # the temporary file's name is longer than a disk allows
+    with pytest.raises(OSError, match="File name too long") as caught, atomic_write(long):
+        pass
+    assert caught.value.filename == str(long)
+    full = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError, match="No space left") as caught, naming(tmp_path):
+        os.write(full, b"more")
+    os.close(full)
+    assert caught.value.filename == str(tmp_path)
+
+
+@pytest.mark.parametrize("read", [read_cam, read_mask, read_image])
+def test_a_file_that_the_system_does_not_open_is_not_called_damaged(tmp_path, read):
+    (tmp_path / "file").write_bytes(b"a")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))  # open ones stay open
+    try:
+        with pytest.raises(UserError, match=r"file: cannot be read \(Too many open files\)"):
+            read(tmp_path / "file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -8,7 +8,7 @@ import timm
 import torch
 from mxnet_format import write
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from timm.models import register_model
 from torch.nn import functional as F
 
@@ -156,13 +156,28 @@ def test_what_is_written(params, arrays, tmp_path):
     digests = convert(params, target, architecture="resnet38d_narrow")
     assert digests == file_digests(params)
     with safe_open(target, "numpy") as file:
-        assert file.metadata() == {
+        metadata = file.metadata()
+        assert len(metadata.pop("tensors_sha256")) == 64
+        assert metadata == {
             "format": "pt", "format_version": "1", "architecture": "resnet38d_narrow", "source": "narrow.params",
             "source_sha256": digests.sha256,
         }  # fmt: skip
         assert len(file.keys()) == len(arrays)
         assert np.array_equal(file.get_tensor("stage6.conv2.weight"), arrays["arg:res6a_branch2b1_weight"])
     assert [path.name for path in target.parent.iterdir()] == ["narrow.safetensors"]
+
+
+def test_a_flipped_byte_of_a_weights_file_is_found(params, tmp_path):
+    target = tmp_path / "narrow.safetensors"
+    convert(params, target, architecture="resnet38d_narrow")
+    Backbone("resnet38d_narrow", str(target))
+    content = bytearray(target.read_bytes())
+    content[len(content) // 2] ^= 1
+    target.write_bytes(content)
+    with pytest.raises(UserError, match=r"narrow\.safetensors is damaged \(its checksum is wrong\); convert or copy"):
+        Backbone("resnet38d_narrow", str(target))
+    save_file(load_file(target), target)  # another program's file carries no checksum
+    Backbone("resnet38d_narrow", str(target))
 
 
 def test_digests(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, refusal
 
 # Scores are kept as multiples of 1/255, so a score is off by 1/510 at the most.
 LEVELS = 255
@@ -86,7 +86,8 @@ def _read(path: str | Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no CAM; run `acr cam` first") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: damaged CAM file ({error}); delete it and run `acr cam` again") from None
+        damaged = UserError(f"{path}: damaged CAM file ({error}); delete it and run `acr cam` again")
+        raise refusal(path, error) or damaged from None
 
 
 def is_whole(path: str | Path) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, refusal
 
 IGNORE = 255
 
@@ -84,7 +84,8 @@ def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) ->
     except UserError:
         raise
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        raise UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it") from None
+        damaged = UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it")
+        raise refusal(str(where), error) or damaged from None
 
 
 def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) -> None:

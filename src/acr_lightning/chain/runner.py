@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from acr_lightning.artefacts.atomic import naming
 from acr_lightning.artefacts.manifest import NAME, is_done, read, write_from
 from acr_lightning.chain import manifest
 from acr_lightning.chain.experiment import Experiment
@@ -59,7 +60,8 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
     found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
     done = {read: place for read, place in found.items() if is_done(place)}
     # Parsers write into what they are given.
-    counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
+    with naming(folder):
+        counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
     left = counts.pop("left", 0)
     if not is_first_process():
         return

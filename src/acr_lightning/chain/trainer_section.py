@@ -8,11 +8,13 @@ from jsonargparse import ArgumentError
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from acr_lightning.chain.keys import arguments_of, check_keys
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.errors import UserError
+from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 
 SECTION_KEYS = ("seed", "model", "data", "trainer")
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
@@ -85,7 +87,9 @@ class TrainerCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         trainer = super()._instantiate_trainer(dict(config), callbacks)
         if config["strategy"] == "auto" and trainer.num_devices * trainer.num_nodes > 1:
-            return super()._instantiate_trainer({**config, "strategy": DDP}, callbacks)
+            trainer = super()._instantiate_trainer({**config, "strategy": DDP}, callbacks)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
+            trainer.strategy.checkpoint_io = WholeCheckpointIO()
         return trainer
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 
+from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.version import __version__
@@ -137,8 +138,9 @@ def _no_advertising(record: logging.LogRecord) -> bool:
 
 
 def _wrapped(error: BaseException | None) -> str | None:
-    """The message of a UserError inside another error (jsonargparse and loader processes wrap what is raised)."""
+    """The one line for a person inside an error (jsonargparse and loader processes wrap what is raised)."""
     marker = "acr_lightning.errors.UserError: "
+    caused = True
     while error is not None:
         # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
         if marker in str(error):
@@ -146,6 +148,10 @@ def _wrapped(error: BaseException | None) -> str | None:
         # Lightning's own refusals are about values, too; by name, since importing Lightning takes seconds.
         if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
             return str(error)
+        line = system_error(error) if isinstance(error, OSError) else lost_peer(error)
+        if caused and line is not None:
+            return line
+        caused = error.__cause__ is not None  # a mistake made while a refusal is handled is a mistake
         error = error.__cause__ or error.__context__
     return None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, refusal
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 # EXIF: its tag for the camera's orientation, and the values that swap height and width.
@@ -32,7 +32,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        raise UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list") from None
+        damaged = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
+        raise refusal(path, error) or damaged from None
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -56,4 +57,5 @@ def image_size(path: str | Path) -> tuple[int, int]:
     except Image.DecompressionBombError as error:
         raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
     except Exception as error:  # see above
-        raise UserError(f"{path}: not an image ({error}); replace it or drop its id") from None
+        damaged = UserError(f"{path}: not an image ({error}); replace it or drop its id")
+        raise refusal(path, error) or damaged from None

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.class_names import build
 from acr_lightning.errors import UserError
 from acr_lightning.nets.described import Described
@@ -86,10 +87,7 @@ def read_checkpoint(path: str | Path, made_by: str) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint; run `{made_by}` first")
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, zipfile and pickle each raise their own
-        raise UserError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
+    checkpoint = checkpoint_file.read(path, f"`{made_by}`")
     if not isinstance(checkpoint, dict) or not {NETWORK, PART, "state_dict"} <= checkpoint.keys():
         raise UserError(f"{path}: not a checkpoint of `{made_by}`")
     return checkpoint

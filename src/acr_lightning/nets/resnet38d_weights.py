@@ -21,6 +21,7 @@ import acr_lightning.nets.resnet38d  # noqa: F401  importing registers it with t
 from acr_lightning.artefacts.atomic import atomic_path
 from acr_lightning.errors import UserError
 from acr_lightning.nets.mxnet_params import read_mxnet_params
+from acr_lightning.nets.tensors_digest import KEY, tensors_sha256
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ def convert(
         "architecture": architecture,
         "source": source.name,
         "source_sha256": digests.sha256,
+        KEY: tensors_sha256(state),
     }
     try:
         with atomic_path(target) as temporary:

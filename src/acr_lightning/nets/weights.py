@@ -10,6 +10,7 @@ from timm.models import load_state_dict
 from torch import Tensor
 
 from acr_lightning.errors import UserError
+from acr_lightning.nets.tensors_digest import require_whole
 
 # Weights that a Python package carries: name -> (package, timm model). Their tensors are, in order, timm's.
 PACKAGED = {
@@ -68,7 +69,11 @@ def _file_state(path: str) -> dict[str, Tensor]:
     if Path(path).suffix == ".params":
         raise UserError(f"weights: {path} is of MXNet's format; convert it: acr weights convert {path} OUT.safetensors")
     try:
+        if Path(path).suffix == ".safetensors":
+            require_whole(path)
         return dict(load_state_dict(path, device="cpu", weights_only=True))
+    except UserError:
+        raise
     except Exception as error:  # torch, zipfile, pickle and safetensors all raise their own
         raise UserError(f"weights: {path} is not a weights file ({str(error).splitlines()[0]})") from None
 

@@ -1,0 +1,62 @@
+"""A disk that is full ends a command with one line, and what was finished before stays."""
+
+import os
+import resource
+from contextlib import contextmanager
+
+import torch
+
+from acr_lightning.cli.main import main
+
+
+def weights(run):
+    return torch.load(run / "fit" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@contextmanager
+def no_file_larger_than(size):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tiny_fit, acr, started, tmp_path):
+    run, words = tmp_path / "run", ["fit", "--config", str(tiny_fit)]
+    checkpoint = run / "fit" / "last.ckpt"
+    process = started(*words, until=checkpoint.exists)
+    os.killpg(process.pid, 9)
+    process.wait()
+    before = checkpoint.read_bytes()
+    limit = (len(before) // 2, resource.RLIM_INFINITY)
+    full = acr(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    assert checkpoint.read_bytes() == before
+    assert full.returncode == 2, full.stderr
+    assert "Traceback" not in full.stderr
+    assert full.stderr.splitlines()[-1].startswith(f"acr fit: {checkpoint}: File too large"), full.stderr
+    assert main(words) == 0
+    assert main([*words, f"--run={tmp_path / 'whole'}"]) == 0
+    assert all(torch.equal(value, weights(run)[name]) for name, value in weights(tmp_path / "whole").items())
+    assert not list((run / "fit").glob(".*"))
+
+
+def test_every_stage_goes_on_when_there_is_space_again(tiny_fit, tmp_path, capfd):
+    """A CAM, and a pseudo-label of a process of the pool, that are larger than what may be written."""
+    words = ["--config", str(tiny_fit)]
+    assert main(["fit", *words, "--trainer.max_epochs=1"]) == 0
+    for stage, size, folder, suffix in (("cam", 2500, "cams", "npz"), ("label", 950, "labels", "png")):
+        capfd.readouterr()
+        results = tmp_path / "run" / stage / folder
+        with no_file_larger_than(size):
+            assert main([stage, *words]) == 2
+        said = capfd.readouterr().err
+        assert f"acr {stage}: {results}/train_" in said
+        assert "File too large; allow larger files (ulimit -f); what was finished before is kept" in said
+        assert "Traceback" not in said
+        kept = {path: path.stat().st_mtime_ns for path in results.iterdir()}
+        assert len(kept) < 22
+        assert main([stage, *words]) == 0
+        assert len(list(results.glob(f"*.{suffix}"))) == 22
+        assert kept.items() <= {path: path.stat().st_mtime_ns for path in results.iterdir()}.items()

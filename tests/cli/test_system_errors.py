@@ -1,0 +1,88 @@
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from acr_lightning.cli.main import main
+from acr_lightning.cli.system_errors import system_error
+from acr_lightning.pool import map_in_pool
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "No space left on device; free some space; what was finished before is kept"),
+        (errno.EROFS, "Read-only file system; write elsewhere, with --run; what was"),
+        (errno.EACCES, "Permission denied; see to the permissions; what was"),
+        (errno.EMFILE, r"Too many open files; allow more open files \(ulimit -n\), or start fewer workers; what was"),
+        (errno.ENOENT, "No such file or directory; what was"),
+    ],
+)
+def test_what_the_system_refuses_gets_one_line(monkeypatch, capsys, number, advice):
+    def refuse(words):
+        raise OSError(number, os.strerror(number), "runs/a/last.ckpt")
+
+    monkeypatch.setattr("acr_lightning.cli.commands.run", refuse)
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert re.match(f"acr run: runs/a/last.ckpt: {advice}", said), said
+
+
+def write_elsewhere(item):
+    Path(f"/nowhere/{item}").touch()
+
+
+def in_loader_process():
+    from torch.utils.data import DataLoader, Dataset
+
+    class Photos(Dataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            write_elsewhere(index)
+
+    return list(DataLoader(Photos(), num_workers=1))
+
+
+def in_pool():
+    return list(map_in_pool(write_elsewhere, ["0"], "work", workers=1))
+
+
+def after_a_lost_peer():
+    raise RuntimeError("[pair.cc:561] Connection closed by peer [127.0.0.1]:23261. This is typically caused by a crash")
+
+
+@pytest.mark.parametrize(
+    ("work", "line"),
+    [
+        (in_loader_process, "acr run: /nowhere/0: No such file or directory; what was finished"),
+        (in_pool, "acr run: /nowhere/0: No such file or directory; what was finished"),
+        (after_a_lost_peer, "acr run: another process of this job has ended; its own message says why"),
+    ],
+)
+def test_errors_of_other_processes_get_one_line(monkeypatch, capsys, work, line):
+    monkeypatch.setattr("acr_lightning.cli.commands.run", lambda words: work())
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert "Traceback" not in said
+
+
+def test_a_mistake_while_a_refusal_is_handled_is_not_taken_for_it(monkeypatch):
+    def mistaken(words):
+        try:
+            write_elsewhere(0)
+        except OSError:
+            return {}["a mistake"]
+
+    monkeypatch.setattr("acr_lightning.cli.commands.run", mistaken)
+    with pytest.raises(KeyError):
+        main(["run"])
+
+
+def test_an_error_that_names_no_number_is_not_the_systems():
+    assert system_error(OSError("image file is truncated")) is None
