@@ -34,6 +34,7 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.class_names import build
     from acr_lightning.cli.stage import is_first_process
+    from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import score_run
     from acr_lightning.segment.inference import PredictionWriter
@@ -51,6 +52,7 @@ def main(section: dict[str, Any], folder: Path) -> dict[str, Any]:
             return counts
     if is_first_process():
         data = section["data"]["init_args"]
-        records = score_run(folder.parent, build(data["dataset"], "dataset"), data.get("splits", ["val"]), folder)
+        dataset = build(data["dataset"], "dataset", TaggedDataset)
+        records = score_run(folder.parent, dataset, data.get("splits", ["val"]), folder)
         counts["scores"] = len(records)
     return counts

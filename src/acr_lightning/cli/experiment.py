@@ -24,6 +24,7 @@ from acr_lightning.class_names import build, full_path
 from acr_lightning.data.id_list import shipped
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.foreign_classes import OWN_PACKAGE
 from acr_lightning.stages import affinity_presets, segment_presets
 
 SHARED = ("run", "dataset", "seed", "stages")
@@ -93,8 +94,8 @@ class Experiment:
         """
         from acr_lightning.cli.keys import check_classes
 
-        check_classes(self.dataset_node(), "dataset")
-        made: TaggedDataset = build(self.dataset_node(), "dataset")
+        check_classes(self.dataset_node(), "dataset", TaggedDataset)
+        made: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
         return made
 
     def section(self, stage: str) -> dict[str, Any]:
@@ -115,9 +116,18 @@ class Experiment:
             section.pop("preset", None)  # its values are in the section now
         for part in getattr(module, "PARTS", ()):
             self._share(section[part], values.get(part) or {})
-        if not hasattr(module, "PARTS") and stage != "report":
+        if stage == "report":
+            self._allow_own(section)
+        elif not hasattr(module, "PARTS"):
             self._share(section, values)
         return section
+
+    def _allow_own(self, section: dict[str, Any]) -> None:
+        """Let the report make the data set of a package that the experiment itself names, when it meets it in a run."""
+        if self.values.get("dataset") is not None:
+            package = full_path(self.dataset_node()["class_path"]).partition(".")[0]
+            if package != OWN_PACKAGE:
+                section.setdefault("allow", [package])
 
     def _share(self, section: dict[str, Any], own: dict[str, Any]) -> None:
         """Give a section the data set and the seed, where the experiment's `own` values for it do not."""

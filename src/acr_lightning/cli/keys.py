@@ -26,14 +26,14 @@ def check_keys(node: dict[str, Any], known: Iterable[str], where: str) -> None:
         check_classes(value, f"{where}.{key}")
 
 
-def check_classes(value: Any, where: str) -> None:
-    """Check the arguments of the classes named in a value."""
+def check_classes(value: Any, where: str, base: type = object) -> None:
+    """Check the arguments of the classes named in a value; the outermost must be a subclass of `base`."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             check_classes(item, f"{where}[{index}]")
     elif isinstance(value, dict) and "class_path" in value:
         arguments = value.get("init_args") or {}
-        check_keys(arguments, arguments_of(import_class(value["class_path"], where), arguments), where)
+        check_keys(arguments, arguments_of(import_class(value["class_path"], where, base), arguments), where)
 
 
 def arguments_of(target: Any, given: Iterable[str] = ()) -> list[str]:

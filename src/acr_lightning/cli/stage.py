@@ -11,6 +11,7 @@ from acr_lightning import stages
 from acr_lightning.artefacts import manifest
 from acr_lightning.class_names import build
 from acr_lightning.cli.experiment import Experiment
+from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
 
@@ -95,7 +96,7 @@ def _require_done(experiment: Experiment, needed: str, stage: str) -> None:
 
 
 def _fingerprint(node: dict[str, Any]) -> str:
-    return str(build(node, "dataset").fingerprint())
+    return str(build(node, "dataset", TaggedDataset).fingerprint())
 
 
 def _say(text: str) -> None:

@@ -31,14 +31,15 @@ def _print_options(name: str, function: Callable[..., Any] | None, defaults: dic
         assert function is not None
         parser_of(function).print_help()
         return
+    from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+
     from acr_lightning.class_names import import_class
 
     for path in SHORT.values():
         importlib.import_module(path.rpartition(".")[0])
     parser = ArgumentParser(prog=f"acr {name}", usage="", add_help=False)
-    for group in ("model", "data"):
-        parser.add_class_arguments(import_class(defaults[group]["class_path"], group), group, skip={"num_classes"})
-    from lightning.pytorch import Trainer
-
+    for group, base in (("model", LightningModule), ("data", LightningDataModule)):
+        made = import_class(defaults[group]["class_path"], group, base)
+        parser.add_class_arguments(made, group, skip={"num_classes"})
     parser.add_class_arguments(Trainer, "trainer")
     parser.print_help()
