@@ -31,4 +31,4 @@ def main(job: Job) -> dict[str, Any]:
     return infer(job, CamWriter(folder), folder, ".npz", is_whole)
 
 
-CAM = Stage("cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS)
+CAM = Stage("cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS, allows="model.allow")

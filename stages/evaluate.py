@@ -28,6 +28,7 @@ def main(job: Job) -> dict[str, Any]:
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.chain.runner import is_first_process
     from acr_lightning.class_names import build
+    from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import score_run
     from acr_lightning.segment.prediction_writer import PredictionWriter
@@ -45,7 +46,7 @@ def main(job: Job) -> dict[str, Any]:
             return counts
     if is_first_process():
         data = job.section["data"]["init_args"]
-        dataset, own = build(data["dataset"], "dataset"), job.folder.name == EVALUATE.name
+        dataset, own = build(data["dataset"], "dataset", TaggedDataset), job.folder.name == EVALUATE.name
         counts["scores"] = len(score_run(job.inputs, dataset, data.get("splits", ["val"]), job.folder, own))
     return counts
 

@@ -24,17 +24,18 @@ def main(job: Job) -> dict[str, Any]:
     return counts
 
 
-def report(runs: list[str], output: str, images: int = 24) -> dict[str, Any]:
+def report(runs: list[str], output: str, images: int = 24, allow: list[str] | None = None) -> dict[str, Any]:
     """Write one HTML page of runs, side by side.
 
     Args:
         runs: folders of runs; photos are shown from the first.
         output: the page.
         images: how many photos are shown.
+        allow: packages, beside this one, whose data set may be made where a run names it; null is the experiment's own.
     """
     from acr_lightning.report.page import write_report
 
-    return {"images": write_report([Path(run) for run in runs], Path(output), images)}
+    return {"images": write_report([Path(run) for run in runs], Path(output), images, allow or ())}
 
 
 REPORT = Stage(
@@ -44,4 +45,5 @@ REPORT = Stage(
     defaults,
     also_reads=("fit", "cam", "affinity_train", "affinity_walk", "label", "segment", "evaluate"),
     function=report,
+    allows="allow",
 )

@@ -1,4 +1,8 @@
-"""Short names in experiment files: `VOC2012` for `acr_lightning.data.voc.VOC2012`."""
+"""Classes that an experiment file names: `VOC2012` is short for `acr_lightning.data.voc.VOC2012`.
+
+An experiment file is its user's own and may name a class of any package (for others' files see `foreign_classes`).
+Still only a class of the expected kind is called, so a slip runs nothing else.
+"""
 
 import importlib
 import inspect
@@ -38,33 +42,37 @@ def full_path(class_path: str) -> str:
     return SHORT.get(class_path, class_path)
 
 
-def import_class(class_path: str, where: str) -> Any:
+def import_class(class_path: str, where: str, base: type) -> Any:
     """Import a class.
 
     Args:
         class_path: short name or import path.
         where: the key that names it, for the message.
+        base: what it must be a subclass of; `object` takes any class.
 
     Raises:
-        UserError: there is no such class.
+        UserError: there is no such class, or it is of another kind.
     """
     module, _, name = full_path(class_path).rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
+        made = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError):
         raise UserError(
-            f"{where}: no class '{class_path}'.{nearest(class_path, SHORT)} "
+            f"{where}: no class {class_path!r}.{nearest(class_path, SHORT)} "
             f"Known short names: {', '.join(SHORT)}; others by import path"
         ) from None
+    if not (isinstance(made, type) and issubclass(made, base)):
+        raise UserError(f"{where}: {class_path!r} is no {'class' if base is object else base.__name__}")
+    return made
 
 
-def class_and_arguments(node: dict[str, Any], where: str) -> tuple[Any, dict[str, Any]]:
-    """The class and the arguments of a node with `class_path` and `init_args`.
+def class_and_arguments(node: dict[str, Any], where: str, base: type) -> tuple[Any, dict[str, Any]]:
+    """The class and the arguments of a node with `class_path` and `init_args`; nothing is called yet.
 
     Raises:
-        UserError: there is no such class, or an argument is missing or unknown.
+        UserError: see `import_class`; or an argument is missing or unknown.
     """
-    made, arguments = import_class(node["class_path"], where), node.get("init_args") or {}
+    made, arguments = import_class(node["class_path"], where, base), node.get("init_args") or {}
     try:
         inspect.signature(made).bind(**arguments)
     except TypeError as error:
@@ -72,7 +80,7 @@ def class_and_arguments(node: dict[str, Any], where: str) -> tuple[Any, dict[str
     return made, arguments
 
 
-def build(node: dict[str, Any], where: str) -> Any:
+def build(node: dict[str, Any], where: str, base: type) -> Any:
     """Make what a node with `class_path` and `init_args` describes (see `class_and_arguments` for the errors)."""
-    made, arguments = class_and_arguments(node, where)
+    made, arguments = class_and_arguments(node, where, base)
     return made(**arguments)

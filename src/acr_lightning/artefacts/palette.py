@@ -12,6 +12,8 @@ from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.errors import UserError, refusal
 
 IGNORE = 255
+# What Pillow reads by itself; PostScript, whatever its suffix, it would have Ghostscript run.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM", "JPEG2000")
 
 
 def voc_palette() -> NDArray[np.uint8]:
@@ -72,7 +74,7 @@ def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) ->
     """
     where = name or source
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
             if image.mode not in ("P", "L"):
                 raise UserError(f"{where}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
             labels = np.array(image, dtype=np.uint8)
@@ -99,7 +101,7 @@ def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) ->
         UserError: a chunk is damaged or missing.
     """
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
             image.verify()
     except Exception as error:  # see above
         raise UserError(f"{name or source}: damaged or cut short ({error}); make it again or replace it") from None

@@ -24,6 +24,8 @@ class CamInference(LightningModule):
         scales: factors of the base size.
         flip: whether mirror images are added.
         long_side: resize photos to this long side first (the base size); null keeps their size.
+        allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
+            itself names are.
     """
 
     def __init__(
@@ -32,9 +34,10 @@ class CamInference(LightningModule):
         scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
         flip: bool = True,
         long_side: int | None = None,
+        allow: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.classifier: Classifier = load_network(checkpoint, Classifier, made_by="acr fit")  # type: ignore[type-abstract]
+        self.classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", allow)  # type: ignore[type-abstract]
         self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Chain, Section, Stage
-from acr_lightning.chain.values import get_value, merge, set_value, with_full_names
+from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
 from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.foreign_classes import OWN_PACKAGE
 
 # Data whose order and augmentation have a seed.
 SEEDED = ("TaggedImages", "FrozenFeatures", "PseudoLabels")
@@ -103,8 +104,8 @@ class Experiment:
         """
         from acr_lightning.chain.keys import check_classes
 
-        check_classes(self.dataset_node(), "dataset")
-        made: TaggedDataset = build(self.dataset_node(), "dataset")
+        check_classes(self.dataset_node(), "dataset", TaggedDataset)
+        made: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
         return made
 
     def section(self, name: str, folder: Path | None = None) -> Section:
@@ -144,8 +145,14 @@ class Experiment:
                 found[key] = next(stage for stage in stages if self.takes_part(stage))
         return found
 
+    def packages(self) -> list[str]:
+        """Those that the experiment's classes come from, beside this one: the user wrote them down, and trusts them."""
+        return sorted({name.partition(".")[0] for name in class_paths(self.values)} - {OWN_PACKAGE})
+
     def _share(self, section: Section, stage: Stage) -> None:
-        """Give a section the data set and the seed, where it has none of its own."""
+        """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
+        if stage.allows is not None and (packages := self.packages()):
+            set_value(section, stage.allows.split("."), packages)
         dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))

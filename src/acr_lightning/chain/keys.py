@@ -41,13 +41,13 @@ def check_keys(node: dict[str, Any], known: Iterable[str], where: str, moved: Ma
             check_classes(value, f"{where}.{key}")
 
 
-def check_classes(value: Any, where: str) -> None:
-    """Check the arguments of the classes named in a value."""
+def check_classes(value: Any, where: str, base: type = object) -> None:
+    """Check the arguments of the classes named in a value; the outermost must be a subclass of `base`."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             check_classes(item, f"{where}[{index}]")
     elif isinstance(value, dict) and "class_path" in value:
-        arguments, named = value.get("init_args") or {}, import_class(value["class_path"], where)
+        arguments, named = value.get("init_args") or {}, import_class(value["class_path"], where, base)
         check_keys(arguments, arguments_of(named, arguments), where, getattr(named, "moved", None))
 
 

@@ -12,6 +12,7 @@ from acr_lightning.chain import manifest
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.stage import Job, Section
 from acr_lightning.class_names import build
+from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
 
@@ -19,7 +20,7 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     """Digests of what a stage reads: its data set, and the stages before it."""
     stage, found = experiment.chain.stages[name], {}
     if (dataset := experiment.values.get("dataset")) is not None and stage.takes_dataset:
-        found["dataset"] = str(build(dataset, "dataset").fingerprint())
+        found["dataset"] = str(build(dataset, "dataset", TaggedDataset).fingerprint())
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             made = read(experiment.folder(read_stage))

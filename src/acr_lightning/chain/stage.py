@@ -41,6 +41,7 @@ class Stage:
         also_reads: stages whose results it takes if they are there.
         writes: its result, which others read: a path in its folder.
         function: whose arguments its section holds; None for a section of model, data and trainer.
+        allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
     """
 
@@ -52,6 +53,7 @@ class Stage:
     also_reads: tuple[str, ...] = ()
     writes: str = ""
     function: Callable[..., dict[str, Any]] | None = None
+    allows: str | None = None
     choice: str | None = None
 
     @property

@@ -75,8 +75,18 @@ def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None
 def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dict[str, Any]:
     """The arguments that are classes themselves, and that another class has, too: a method's classifier, say."""
     parts = {key: value for key, value in arguments.items() if isinstance(value, dict) and "class_path" in value}
-    known = arguments_of(import_class(class_path, where)) if parts else []
+    known = arguments_of(import_class(class_path, where, object)) if parts else []
     return {key: value for key, value in parts.items() if key in known}
+
+
+def class_paths(value: Any) -> set[str]:
+    """All classes that are named in a value, at any depth, as import paths."""
+    if isinstance(value, list | tuple):
+        return set().union(*map(class_paths, value))
+    if not isinstance(value, dict):
+        return set()
+    named = {full_path(value["class_path"])} if isinstance(value.get("class_path"), str) else set()
+    return named.union(*map(class_paths, value.values()))
 
 
 def with_full_names(value: Any) -> Any:

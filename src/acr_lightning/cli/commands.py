@@ -12,11 +12,17 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import SHARED, load
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.arguments import Arguments, parse
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 
 # `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
 SHARD = {(name, "shard"): "data.shard" for name in ("cam", "evaluate")}
+
+REPORT_USAGE = """usage: acr report RUN [RUN …] [--output FILE] [--allow PACKAGE]
+
+One HTML page, the runs side by side. The data set that a run names is made only if it is of acr_lightning, or of a
+package whose code you trust and name with --allow, as often as needed.
+"""
 
 
 def chosen(name: str, words: list[str]) -> int:
@@ -91,12 +97,19 @@ def report(words: list[str]) -> int:
     if found.config and not found.words:
         return stage("report", words)
     if "--help" in found.flags or not found.words:
-        print("usage: acr report RUN [RUN …] [--output FILE]   one HTML page, the runs side by side")
+        print(REPORT_USAGE)
         return 0
+    output, allow = str(Path(found.words[0]) / "report.html"), []
+    for key, value in found.values:
+        if key == "allow":
+            allow += value if isinstance(value, list) else [value]
+        elif key == "output":
+            output = str(value)
+        else:
+            raise UserError(f"--{key}: no such option.{nearest(key, ('allow', 'output'))} See acr report --help")
     from acr_lightning.report.page import write_report
 
-    output = dict(found.values).get("output", str(Path(found.words[0]) / "report.html"))
-    write_report([Path(word) for word in found.words], Path(output))
+    write_report([Path(word) for word in found.words], Path(output), allow=allow)
     print(output)
     return 0
 

@@ -9,6 +9,7 @@ from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.keys import check_classes
 from acr_lightning.class_names import class_and_arguments
 from acr_lightning.cli.arguments import Arguments, parse
+from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Finding, Report, from_error
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
@@ -102,8 +103,8 @@ def _report(options: dict[str, Any], found: Arguments) -> Report:
 def _setup_faults(experiment: Experiment) -> list[str]:
     """Why the data set cannot be made at all; then no photo can be checked."""
     node = experiment.dataset_node()
-    check_classes(node, "dataset")
-    made, arguments = class_and_arguments(node, "dataset")
+    check_classes(node, "dataset", TaggedDataset)
+    made, arguments = class_and_arguments(node, "dataset", TaggedDataset)
     faults: list[str] = made.setup_faults(**arguments)
     return faults
 

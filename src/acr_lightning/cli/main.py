@@ -24,7 +24,7 @@ the chain:
   segment    stage 4: train the segmentation network on the pseudo-labels
   evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
              (also another split, the VOC server's pack, any folder of predictions: acr evaluate --help)
-  report     one HTML page: acr report RUN [RUN …] [--output FILE]
+  report     one HTML page: acr report RUN [RUN …] [--output FILE] [--allow PACKAGE]
 
 with a trained network:
   predict    masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB [--output DIR]

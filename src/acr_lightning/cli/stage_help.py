@@ -23,11 +23,12 @@ def _print_options(stage: Stage) -> None:
 
         parser_of(stage.function).print_help()
         return
-    from lightning.pytorch import Trainer
+    from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
     defaults = stage.defaults(Path("runs/NAME") / stage.name)
     parser = ArgumentParser(prog=f"acr {stage.name}", usage="", add_help=False)
-    for group in ("model", "data"):
-        parser.add_class_arguments(import_class(defaults[group]["class_path"], group), group, skip={"num_classes"})
+    for group, base in (("model", LightningModule), ("data", LightningDataModule)):
+        made = import_class(defaults[group]["class_path"], group, base)
+        parser.add_class_arguments(made, group, skip={"num_classes"})
     parser.add_class_arguments(Trainer, "trainer")
     parser.print_help()

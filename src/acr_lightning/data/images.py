@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from acr_lightning.artefacts.palette import FORMATS
 from acr_lightning.errors import UserError, refusal
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -21,7 +22,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         UserError: the file is missing, truncated, too large or no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             upright = ImageOps.exif_transpose(image)
             # Pillow would cut 16 bits off at 255, that is, make nearly everything white.
             return np.array((_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB"))
@@ -48,7 +49,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
         UserError: the file is missing, too large or no image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
             return (width, height) if turned else (height, width)

@@ -82,7 +82,7 @@ def build_refiner(node: RefinerNode, where: str) -> Refiner | None:
         raise UserError(
             f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
         )
-    made: Refiner = build(node, where)
+    made: Refiner = build(node, where, object)
     try:
         inspect.signature(made).bind("image", "probabilities")
     except TypeError:

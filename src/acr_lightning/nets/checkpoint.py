@@ -1,13 +1,14 @@
 """Networks in checkpoints: each describes itself, and is made again without its training module."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
-from acr_lightning.class_names import build
 from acr_lightning.errors import UserError
+from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.nets.described import Described
 
 # Keys of a checkpoint: how the network is made, and which attribute of the LightningModule it was.
@@ -27,19 +28,20 @@ def describe_in(checkpoint: dict[str, Any], network: Described, part: str) -> No
     checkpoint.update({NETWORK: network.description(), PART: part})
 
 
-def load_network(path: str | Path, kind: type[Network], made_by: str) -> Network:
+def load_network(path: str | Path, kind: type[Network], made_by: str, packages: Collection[str] = ()) -> Network:
     """The trained network of a checkpoint, in eval mode.
 
     Args:
         path: of the checkpoint.
         kind: what the network must be.
         made_by: the command that makes such checkpoints, for messages.
+        packages: of which networks may be made, beside this package.
 
     Raises:
         UserError: the file is missing or damaged, or holds no such network.
     """
     checkpoint = read_checkpoint(path, made_by)
-    network = _made(checkpoint[NETWORK], f"{path}: {NETWORK}")
+    network = _made(checkpoint[NETWORK], f"{path}: {NETWORK}", packages)
     if not isinstance(network, kind):
         raise UserError(f"{path}: holds a {type(network).__name__}, not a checkpoint of `{made_by}`")
     load_part(network, checkpoint, checkpoint[PART])
@@ -70,13 +72,15 @@ def _short(node: dict[str, Any]) -> str:
     return f"{node['class_path'].rpartition('.')[2]}({arguments})"
 
 
-def _made(node: dict[str, Any], where: str) -> Any:
+def _made(node: Any, where: str, packages: Collection[str]) -> Any:
     """What `Described.description` describes, the modules among its arguments first."""
+    if not isinstance(node, dict) or not isinstance(node.get("init_args"), dict):
+        raise UserError(f"{where}: no class_path with init_args")
     arguments = {
-        name: _made(value, where) if isinstance(value, dict) and "class_path" in value else value
+        name: _made(value, where, packages) if isinstance(value, dict) and "class_path" in value else value
         for name, value in node["init_args"].items()
     }
-    return build({"class_path": node["class_path"], "init_args": arguments}, where)
+    return build_foreign({**node, "init_args": arguments}, where, Described, packages)
 
 
 def read_checkpoint(path: str | Path, made_by: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The page: scores of each stage, curves, pictures, settings."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
-from acr_lightning.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
+from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import loss_series, plot, sweep_series
 from acr_lightning.report.pictures import colour, last_monitor, pictures
@@ -21,24 +22,25 @@ from acr_lightning.version import __version__
 TRAINED = ("fit", "segment")
 
 
-def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
+def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collection[str] = ()) -> int:
     """Write one self-contained page.
 
     Args:
         runs: folders of runs; the photos are those of the first.
         output: the page.
         images: how many photos are shown.
+        allow: packages, beside this one, whose data set may be made.
 
     Returns:
         How many photos are shown.
 
     Raises:
-        UserError: a folder is no run, or holds no CAMs yet.
+        UserError: a folder is no run, or names a data set that is not allowed or cannot be made.
     """
     for run in runs:
         if not set(TRAINED) & manifest.stages_of(run).keys():
             raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
-    dataset = _dataset(runs[0])
+    dataset = _dataset(runs[0], allow)
     shown = _shown(dataset, images) if dataset else []
     scores = {run.name: _scores(run) for run in runs}
     environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
@@ -58,11 +60,14 @@ def write_report(runs: list[Path], output: Path, images: int = 24) -> int:
     return len(shown)
 
 
-def _dataset(run: Path) -> TaggedDataset | None:
+def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
     stages = manifest.stages_of(run)
-    made = next((found for stage in TRAINED if stage in stages and (found := manifest.read(stages[stage]))), {})
-    node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
-    return build(node, "dataset") if node else None
+    for stage in TRAINED:
+        if stage in stages and (made := manifest.read(stages[stage])):
+            node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
+            where = f"{stages[stage] / manifest.NAME}: dataset"
+            return build_foreign(node, where, TaggedDataset, allow) if node else None
+    return None
 
 
 def _shown(dataset: TaggedDataset, count: int) -> list[str]:
