@@ -22,7 +22,7 @@ class FrozenClassifier(Classifier):
         weights: its ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         taps: how many of the backbone's maps are used, counted from the deepest.
-        stride: of the CAM; one of the maps must have it.
+        stride: of the CAM; it has the grid of the first map that is as coarse.
         width: channels made of each map.
         dropout: share of the channels left out in training.
     """
@@ -44,7 +44,8 @@ class FrozenClassifier(Classifier):
         self.backbone.requires_grad_(False)
         self.taps = taps
         self.channels = self.backbone.map_channels[-taps:]
-        self.grid = next(at for at, one in enumerate(self.backbone.strides[-taps:]) if one >= stride)
+        strides = self.backbone.strides[-taps:]
+        self.grid = next((at for at, one in enumerate(strides) if one >= stride), len(strides) - 1)
         for at, channels in enumerate(self.channels):
             self.register_buffer(f"scale_{at}", torch.ones(1, channels, 1, 1))
         self.sides = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in self.channels)

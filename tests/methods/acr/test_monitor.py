@@ -10,7 +10,6 @@ from acr_lightning.cam.seed_scores import SeedScores
 from acr_lightning.data.datamodule import TaggedImages
 from acr_lightning.methods.acr.monitor import COLUMNS, ReconstructionMonitor, watch
 from acr_lightning.methods.acr.step_input import StepInput
-from acr_lightning.nets.reconstructor import Features
 
 
 def test_values_by_loops():
@@ -27,9 +26,9 @@ def test_values_by_loops():
             a = logits[i, target].clamp(min=0)
             s = (a - a.min() - 1e-5).clamp(min=0) / (a.max() - a.min() + 1e-5)
             s = torch.nn.functional.interpolate(s[None, None], (16, 16), mode="bilinear", align_corners=False)
-            one = Features(*(side[i : i + 1] for side in features))
+            one = [side[i : i + 1] for side in features]
             outside, inside = (acr.reconstructor.decode((one, [keep]))[0] for keep in (1 - s, s))
-            painted.append((s, outside, inside, torch.nn.functional.avg_pool2d(inputs[i : i + 1], 2)))
+            painted.append((s, outside, inside, acr.reconstructor.pixels(step.image[i : i + 1])))
     wanted = {"cam_area": 0.0, "inferability": 0.0, "error_outside": 0.0}
     area = sum(float(s.sum()) for s, *_ in painted)
     for s, outside, inside, x in painted:

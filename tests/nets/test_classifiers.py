@@ -1,0 +1,76 @@
+"""The contract of a classifier, for all that there are."""
+
+import pytest
+import torch
+
+from acr_lightning.data.feature_cache import FeatureCache, cache_folder, make_cache
+from acr_lightning.nets.checkpoint import describe_in, load_network
+from acr_lightning.nets.classifier import CamClassifier, Classifier
+from acr_lightning.nets.frozen_classifier import FrozenClassifier
+
+CLASSIFIERS = {
+    "cnn": lambda: CamClassifier(3, "tiny_resnet"),
+    "resnet38d": lambda: CamClassifier(3, "resnet38d"),
+    "frozen": lambda: FrozenClassifier(3, "tiny_resnet", taps=3, width=16),
+}
+
+
+@pytest.fixture(params=CLASSIFIERS)
+def classifier(request):
+    torch.manual_seed(0)
+    return CLASSIFIERS[request.param]().eval()
+
+
+def test_a_classifier_is_what_methods_and_stages_ask_for(classifier, tmp_path):
+    assert isinstance(classifier, Classifier)
+    photo = torch.rand(2, 3, 64, 96)
+    image = classifier.normalise(photo)
+    output = classifier(image)
+    assert output.cam_logits.shape[:2] == (2, 3)
+    assert output.class_logits.shape == (2, 3)
+    assert [one.shape[1] for one in output.features] == list(classifier.channels)
+    assert classifier.cam(image).shape[:2] == (2, 3)
+    tags = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    probabilities = output.class_logits.sigmoid()
+    wanted = -(tags * probabilities.log() + (1 - tags) * (1 - probabilities).log()).mean()
+    assert torch.allclose(classifier.classification_loss(output, tags), wanted, atol=1e-5)
+    pretrained = {id(one) for one in classifier.pretrained_parameters()}
+    assert pretrained <= {id(one) for one in classifier.parameters()}
+    assert any(one.requires_grad and id(one) not in pretrained for one in classifier.parameters())
+    checkpoint = {"state_dict": {f"c.{name}": value for name, value in classifier.state_dict().items()}}
+    describe_in(checkpoint, classifier, "c")
+    torch.save(checkpoint, tmp_path / "last.ckpt")
+    again = load_network(tmp_path / "last.ckpt", Classifier, "acr fit")
+    assert torch.equal(again(image).cam_logits, output.cam_logits)
+
+
+def test_a_frozen_backbone_gets_no_gradient_and_is_shared():
+    classifier = CLASSIFIERS["frozen"]()
+    other = classifier.again()
+    assert other.backbone is classifier.backbone
+    classifier.train()(classifier.normalise(torch.rand(2, 3, 32, 32))).class_logits.sum().backward()
+    assert all(one.grad is None for one in classifier.backbone.parameters())
+    assert classifier.classify.weight.grad is not None
+    assert not classifier.backbone.training
+
+
+def test_kept_maps_are_those_that_the_backbone_makes(shapes, tmp_path):
+    classifier, ids = CLASSIFIERS["frozen"]().eval(), shapes.ids("train")[:5]
+    folder = cache_folder(tmp_path, shapes, ids, 32, classifier.source())
+    make_cache(folder, shapes, ids, 32, classifier, torch.device("cpu"))
+    kept = FeatureCache(folder)
+    photos = torch.from_numpy(kept.images[:].copy()).permute(0, 3, 1, 2) / 255
+    for mirrored in (0, 1):
+        maps = classifier.maps(classifier.normalise(photos.flip(-1) if mirrored else photos))
+        for store, one in zip(kept.maps, maps, strict=True):
+            assert torch.equal(torch.from_numpy(store[:, mirrored].copy()), one.half())
+    for at, one in enumerate(kept.maps):  # of each channel, over both mirror images
+        wanted = (one.astype("float64") ** 2).mean(axis=(0, 1, 3, 4)) ** 0.5
+        assert kept.deviations[at] == pytest.approx(wanted.tolist(), rel=1e-2, abs=1e-4)
+    classifier.set_scales(kept.deviations)
+    maps = [torch.from_numpy(one[:, 0].astype("float32")) for one in kept.maps]
+    # Half precision is what keeping them costs.
+    assert torch.allclose(classifier(maps).cam_logits, classifier(classifier.normalise(photos)).cam_logits, atol=1e-2)
+    assert cache_folder(tmp_path, shapes, ids[:4], 32, classifier.source()) != folder
+    assert cache_folder(tmp_path, shapes, ids, 48, classifier.source()) != folder
+    assert [path for path in tmp_path.iterdir() if path != folder] == []
