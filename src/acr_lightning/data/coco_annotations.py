@@ -11,7 +11,8 @@ from acr_lightning.errors import UserError, shown
 ID = (int, str)
 FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "images": {"id": ID, "file_name": (str,), "height": (int,), "width": (int,)},
-    "annotations": {"id": ID, "image_id": ID, "category_id": ID, "segmentation": (list, dict)},
+    # What is no segmentation is named when it is drawn: tags do not need it.
+    "annotations": {"id": ID, "image_id": ID, "category_id": ID, "segmentation": (object,)},
     "categories": {"id": ID, "name": (str,)},
 }
 # Pillow reads no larger photo.
