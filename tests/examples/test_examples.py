@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import write_cam
@@ -74,6 +75,45 @@ def test_own_dataset(example, shapes):
     acr(example, "fit", *config, *(f"--{key}={value}" for key, value in small.items()))
     manifest = json.loads((example / "runs" / "own_dataset" / "fit" / "manifest.json").read_text())
     assert manifest["counts"]["photos"] == 12
+
+
+@pytest.mark.parametrize("example", ["own_method", "own_classifier"], indirect=True)
+def test_own_method_and_classifier(example, shapes):
+    """From tags to labels, with a class of the folder that only the experiment names."""
+    (example / "photos").mkdir()
+    lines = ["image,tags"]
+    for image_id in shapes.ids("train"):
+        Image.fromarray(shapes.image(image_id)).save(example / "photos" / f"{image_id}.jpg")
+        lines.append(f"{image_id}.jpg,{' '.join(shapes.class_names[tag] for tag in shapes.tags(image_id))}")
+    (example / "tags.csv").write_text("\n".join(lines) + "\n")
+    values = {"fit.data.crop": 32, "fit.data.long_side": [40, 48], "fit.data.batch_size": 4, "fit.data.num_workers": 0,
+              "fit.trainer.max_epochs": 1, "cam.data.num_workers": 0, "cam.model.scales": [1.0],
+              "cam.model.long_side": 64, "label.refiner": "none", "label.workers": 1, "affinity": "none"}  # fmt: skip
+    if example.joinpath("own_method.py").exists():
+        values |= {f"fit.model.classifier.{key}": value for key, value in
+                   {"backbone": "tiny_resnet", "weights": "null", "output_stride": "null"}.items()}  # fmt: skip
+    else:
+        values |= {"fit.model.reconstructor": '{"depth": 2, "width": 8, "stride": 2}', "fit.model.srf.grid": 4,
+                   "fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}  # fmt: skip
+    for stage in ("fit", "cam"):
+        values |= {f"{stage}.trainer.accelerator": "cpu", f"{stage}.trainer.devices": 1}
+    values["fit.trainer.logger"] = "false"
+    acr(example, "run", "--config", f"own_{example_name(example)}.yaml", "--stages=fit,cam,label",
+        *(f"--{key}={value}" for key, value in values.items()))  # fmt: skip
+    (run,) = (example / "runs").iterdir()
+    checkpoint = torch.load(run / "fit" / "last.ckpt", weights_only=True)
+    wanted = {"method": "acr_lightning.nets.classifier.CamClassifier", "classifier": "own_classifier.FourConvolutions"}
+    assert checkpoint["network"]["class_path"] == wanted[example_name(example)]
+    assert len(list((run / "label" / "labels").rglob("*.png"))) == len(shapes.ids("train"))
+
+
+def example_name(example):
+    return next(example.glob("own_*.py")).stem.removeprefix("own_")
+
+
+def test_own_parts_are_short():
+    for path in (ROOT / "examples").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 80, path
 
 
 def test_the_document_shows_the_examples():

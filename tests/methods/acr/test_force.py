@@ -22,7 +22,7 @@ def test_forces_are_the_gradients_at_the_cam():
 
 
 def test_the_weights_are_those_of_twenty_classes():
-    """A cross entropy that is a mean over K classes is K times smaller for one of them; so is what is set against it."""
+    """A mean over K classes is K times smaller for one of them; so is what is set against it."""
     one = torch.tensor(1.0)
     for classes in (1, 6, 20, 80):
         cu = CULoss(one, -one, -one).total(CUWeights(0.8, 0.3), equal_force(classes))
