@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+from acr_lightning.errors import UserError
+from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
 
 HELP = """train the classifier with ACR, from image tags alone
 
@@ -29,4 +30,22 @@ def main(job: Job) -> dict[str, Any]:
     return train(job, [ReconstructionMonitor(job.folder / "monitor")])
 
 
-FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT)
+def check(values: Section, devices: int) -> None:
+    """Refuse a crop that the decoder cannot halve, and a batch that cannot be shared.
+
+    Raises:
+        UserError: with what to change.
+    """
+    check_batch("fit", values, devices)
+    model, crop = values["model"], values["data"].get("crop")
+    if "decoder_depth" not in model or crop is None or model.get("strategy") == "baseline":
+        return
+    multiple = 2 ** model["decoder_depth"] * model["decoder_stride"]
+    if crop % multiple:
+        raise UserError(
+            f"fit.data.crop: {crop} is not a multiple of {multiple}; change crop, fit.model.decoder_depth or "
+            "fit.model.decoder_stride (2**depth · stride)"
+        )
+
+
+FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT, check=check)

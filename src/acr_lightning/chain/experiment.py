@@ -5,7 +5,8 @@ that all stages share, then the paths of what it reads.
 """
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,11 @@ class Experiment:
         for name in wanted:
             if name not in known:
                 raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
-        wanted = [stage for name in wanted for stage in self.chain.chosen_by(name) or [name]]
-        return [name for name in self.chain.stages if name in wanted]
+        named = [stage for name in wanted for stage in self.chain.chosen_by(name) or [name]]
+        found = [name for name in self.chain.stages if name in named and self.takes_part(name)]
+        if not found:
+            raise UserError(f"{', '.join(wanted)}: takes part only if chosen; {self._how_to_choose(named[0])}")
+        return found
 
     @property
     def others(self) -> dict[str, Path]:
@@ -81,6 +85,13 @@ class Experiment:
     def folder(self, name: str) -> Path:
         """Where a stage's results lie."""
         return self.others.get(name, self.run) / name
+
+    def with_values(self, overrides: Mapping[str, Any]) -> "Experiment":
+        """The experiment with other values at some dotted keys."""
+        values = copy.deepcopy(self.values)
+        for key, value in overrides.items():
+            set_value(values, key.split("."), value)
+        return replace(self, values=values)
 
     def dataset_node(self) -> dict[str, Any]:
         """`class_path` and `init_args` of the data set.
@@ -99,10 +110,9 @@ class Experiment:
         Raises:
             UserError: the experiment names none, or it cannot be made.
         """
-        from acr_lightning.chain.keys import check_classes
-
-        check_classes(self.dataset_node(), "dataset")
-        made: TaggedDataset = build(self.dataset_node(), "dataset")
+        made = build(self.dataset_node(), "dataset")
+        if not isinstance(made, TaggedDataset):
+            raise UserError(f"dataset: {type(made).__name__} is no data set (no subclass of TaggedDataset)")
         return made
 
     def section(self, name: str, folder: Path | None = None) -> Section:
@@ -124,8 +134,7 @@ class Experiment:
         """The section without the paths of what the stage reads: all that its result depends on beside its input."""
         stage, values = self.chain.stages[name], self.values.get(name) or {}
         if not self.takes_part(name):
-            presets = "|".join(self.chain.presets[str(stage.choice)])
-            raise UserError(f"no {stage.choice} preset is chosen; add --{stage.choice}={presets}")
+            raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
         section = stage.defaults(folder)
         for word, preset in self.presets.items():
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
@@ -133,6 +142,10 @@ class Experiment:
         self._share(section, stage)
         made: Section = with_full_names(section)
         return made
+
+    def _how_to_choose(self, name: str) -> str:
+        word = str(self.chain.stages[name].choice)
+        return f"add --{word}={'|'.join(self.chain.presets[word])}"
 
     def sources(self, name: str) -> dict[str, str]:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""

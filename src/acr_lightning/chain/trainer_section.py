@@ -1,20 +1,21 @@
 """LightningCLI for one stage: parses a section, builds model, data and trainer, and runs nothing by itself."""
 
+import logging
 from typing import Any
 
 import torch
 import yaml
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
-from acr_lightning.chain.keys import arguments_of, check_keys
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
+from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError
 
-SECTION_KEYS = ("seed", "model", "data", "trainer")
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
 DDP = "ddp_find_unused_parameters_true"
 
@@ -36,19 +37,26 @@ class TrainerCLI(LightningCLI):
         section: the stage's section.
         callbacks: what the stage always has, whatever the experiment's own callbacks.
         parse_only: check the values and build nothing.
+        name: of the stage, for messages.
 
     Raises:
-        UserError: a key does not exist or a value does not fit; the message names it.
+        UserError: a value does not fit; the message names it.
     """
 
-    def __init__(self, section: Section, callbacks: list[Callback] | None = None, parse_only: bool = False) -> None:
+    def __init__(
+        self,
+        section: Section,
+        callbacks: list[Callback] | None = None,
+        parse_only: bool = False,
+        name: str = "",
+    ) -> None:
         self.parse_only = parse_only
-        check_section(section)
+        parts = {part: section[part] for part in ("model", "data", "trainer")}
         try:
             super().__init__(
                 LightningModule,
                 LightningDataModule,
-                args={"seed_everything": section["seed"], **{key: section[key] for key in SECTION_KEYS[1:]}},
+                args={"seed_everything": section["seed"], **parts},
                 run=False,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
@@ -60,7 +68,7 @@ class TrainerCLI(LightningCLI):
                 parser_kwargs={"exit_on_error": False, "prog": "acr"},
             )
         except ArgumentError as error:
-            raise UserError(readable(error)) from None
+            raise UserError(f"{name}.{readable(error)}" if name else readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
         parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
@@ -86,11 +94,33 @@ class TrainerCLI(LightningCLI):
         return trainer
 
 
-def check_section(section: Section) -> None:
-    """Name the first key of a section that does not exist.
+def check_kinds(section: Section, name: str) -> None:
+    """Import the classes of a section.
 
     Raises:
-        UserError: with the nearest right key.
+        UserError: one does not exist, or is not of its kind.
     """
-    check_keys(section, SECTION_KEYS, "section")
-    check_keys(section["trainer"], arguments_of(Trainer), "trainer")
+    for part, kind in (("model", LightningModule), ("data", LightningDataModule)):
+        path = section[part]["class_path"]
+        made = import_class(path, f"{name}.{part}")
+        if not (isinstance(made, type) and issubclass(made, kind)):
+            raise UserError(f"{name}.{part}: {path} is no {kind.__name__}")
+
+
+def count_devices(trainer: Section, name: str) -> int:
+    """How many devices a stage will run on.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    asked = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes") if key in trainer}
+    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        made = Trainer(**asked, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
+    finally:
+        log.setLevel(level)
+    return made.num_devices * made.num_nodes
