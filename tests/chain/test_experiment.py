@@ -46,14 +46,6 @@ def test_sections_are_defaults_then_file_then_command_line(config):
     assert experiment.section("label")["dataset"]["init_args"]["root"] == "elsewhere"
 
 
-def test_another_class_inherits_the_paths_of_what_it_reads_alone(tmp_path):
-    config = write(tmp_path / "c.yaml", "segment: {data: {class_path: mine.Data, init_args: {a: 1}}}")
-    assert load(config, []).section("segment")["data"] == {
-        "class_path": "mine.Data",
-        "init_args": {"a": 1, "labels": "runs/c/label/labels"},
-    }
-
-
 def test_init_args_may_be_left_out_of_a_key():
     node = {"dataset": {"class_path": "VOC2012", "init_args": {"root": "a"}}}
     set_value(node, ["dataset", "root"], "b")

@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from acr_lightning.artefacts.manifest import is_done
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Signature, signature_of, signature_of_function
@@ -21,17 +22,19 @@ LINKED = ("num_classes",)
 
 
 def check(experiment: Experiment, names: Iterable[str]) -> None:
-    """Check every key and value of these stages' sections, and what is known of sizes.
+    """Check every key and value of these stages' sections, what is known of sizes, and that each will find its input.
 
     Raises:
-        UserError: it names the key.
+        UserError: it names the key, or the stage that is missing.
     """
+    names = list(names)
     for name in names:
         stage, section = experiment.chain.stages[name], experiment.section(name)
         values = check_section(stage, section)
         devices = section["trainer"].get("devices") if stage.function is None else None
         if stage.check and isinstance(devices, int) and devices > 0:
             stage.check(values, devices * section["trainer"].get("num_nodes", 1))
+        check_inputs(experiment, name, names)
 
 
 def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool = False) -> None:
@@ -58,6 +61,22 @@ def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool =
             stage.check(check_section(stage, section), trainer_section.count_devices(section["trainer"], name))
         waits = any(key.startswith("model.") for key in experiment.sources(name))
         trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name)
+
+
+def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = ()) -> None:
+    """Check that what a stage needs is done, or will be by the stages `before` it.
+
+    Raises:
+        UserError: it names the stage to run first.
+    """
+    stage = experiment.chain.stages[name]
+    for needed in experiment.sources(name).values():
+        folder = experiment.folder(needed)
+        if needed not in (*before, *stage.also_reads) and not is_done(folder):
+            raise UserError(
+                f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
+                f"run `acr {needed}` with the same --config, or `acr run`"
+            )
 
 
 def check_section(stage: Stage, section: Section) -> Section:
@@ -138,4 +157,5 @@ def _check_names(values: Collection[str], known: Iterable[str], where: str) -> N
     known = list(known)
     for key in values:
         if key not in known:
-            raise UserError(f"{where}.{key}: no such key.{nearest(key, known)}")
+            hint = nearest(key, known) or (f" Known: {', '.join(known)}" if len(known) < 8 else "")
+            raise UserError(f"{where}.{key}: no such key.{hint}")

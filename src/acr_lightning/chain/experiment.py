@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import get_value, merge, set_value, with_full_names
 from acr_lightning.class_names import build
@@ -68,14 +69,15 @@ class Experiment:
         ]
         wanted = wanted.split(",") if isinstance(wanted, str) else wanted
         known = [*self.chain.stages, *(word for word in self.chain.presets if self.chain.chosen_by(word))]
+        named: list[str] = []
         for name in wanted:
             if name not in known:
                 raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
-        named = [stage for name in wanted for stage in self.chain.chosen_by(name) or [name]]
-        found = [name for name in self.chain.stages if name in named and self.takes_part(name)]
-        if not found:
-            raise UserError(f"{', '.join(wanted)}: takes part only if chosen; {self._how_to_choose(named[0])}")
-        return found
+            own = [stage for stage in self.chain.chosen_by(name) or [name] if self.takes_part(stage)]
+            if not own and (name in self.chain.stages or len(wanted) == 1):
+                raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
+            named += own
+        return [name for name in self.chain.stages if name in named]
 
     @property
     def others(self) -> dict[str, Path]:
@@ -144,14 +146,14 @@ class Experiment:
         return made
 
     def _how_to_choose(self, name: str) -> str:
-        word = str(self.chain.stages[name].choice)
+        word = str(self.chain.stages[name].choice) if name in self.chain.stages else name
         return f"add --{word}={'|'.join(self.chain.presets[word])}"
 
     def sources(self, name: str) -> dict[str, str]:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""
         section, found = self.own_section(name), {}
         for key, stages in self.chain.stages[name].reads.items():
-            if get_value(section, key.split(".")) is None:
+            if get_value(section, key.split(".")) is None and _takes(section, key):
                 found[key] = next(stage for stage in stages if self.takes_part(stage))
         return found
 
@@ -161,9 +163,15 @@ class Experiment:
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))
             data = section["data"].setdefault("init_args", {})
-            if section["data"]["class_path"].rpartition(".")[2] in ("TaggedImages", "PseudoLabels"):
+            if _takes(section, "data.seed"):
                 data.setdefault("seed", section["seed"])
             if dataset is not None:
                 data.setdefault("dataset", dataset)
         elif dataset is not None and stage.takes_dataset:
             section.setdefault("dataset", dataset)
+
+
+def _takes(section: Section, key: str) -> bool:
+    """Whether a section's class, perhaps a user's own, has an argument of this name."""
+    part, _, name = key.partition(".")
+    return not name or signature_of(section[part]["class_path"], part).takes(name)

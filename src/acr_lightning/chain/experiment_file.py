@@ -10,6 +10,7 @@ A word chooses a preset, which may change several stages: `affinity: psa` is sho
 is `segment: deeplabv2_resnet101`.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Expe
             _check_key(chain, top, key, config or "command line")
         if key in chain.presets and not isinstance(value, dict):
             key = f"{key}.preset"
-        set_value(values, key.split("."), value)
+        set_value(values, key.split("."), copy.deepcopy(value))
     _check(chain, values, config or "command line")
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
     return Experiment(chain, Path(run), values)

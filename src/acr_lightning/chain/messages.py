@@ -15,8 +15,12 @@ def readable(error: Exception) -> str:
         return " ".join(text.split())
     inside = text.rpartition('Parser key "')[2].partition('":')[2]
     lines = [line.strip(" -") for line in inside.splitlines() if line.strip()]
-    reasons = [line for line in lines if line.startswith(("Expected", "Not ", "Input should"))] or lines
-    reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"<class '(\w+)'>", r"\1", reasons[0]))
+    found = [line for line in lines if line.startswith("Expected")]
+    kinds = dict.fromkeys(line.removeprefix("Expected ").partition(". Got value")[0] for line in found)
+    given = next((line.partition(". Got value: ")[2] for line in found), "")
+    reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if found else lines[0]
+    reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
+    reason = reason.replace("NoneType", "null")
     return f"{'.'.join(keys)}: {reason}"
 
 

@@ -49,7 +49,6 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
     check(experiment, [name])
     stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
     section, read_digests = experiment.section(name, folder), inputs(experiment, name)
-    _require_inputs(experiment, name)
     digest = _digest(experiment, name, read_digests)
     if not force and _is_done_with(folder, name, digest, may_move=shard_of(section) is None):
         _say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
@@ -119,16 +118,6 @@ def is_first_process() -> bool:
     """Whether this is rank 0 of a distributed job (torchrun, SLURM and Lightning's launcher set these)."""
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((rank == "0" for rank in ranks if rank is not None), True)
-
-
-def _require_inputs(experiment: Experiment, name: str) -> None:
-    also = experiment.chain.stages[name].also_reads
-    for needed in experiment.sources(name).values():
-        if needed not in also and not is_done(folder := experiment.folder(needed)):
-            raise UserError(
-                f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
-                f"run `acr {needed}` with the same --config, or `acr run`"
-            )
 
 
 def _say(text: str) -> None:

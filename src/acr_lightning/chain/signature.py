@@ -50,6 +50,10 @@ class Signature:
     takes_any: bool
     help: str
 
+    def takes(self, name: str) -> bool:
+        """Whether there is an argument of this name."""
+        return self.takes_any or name in self.arguments
+
 
 @lru_cache
 def signature_of(class_path: str, where: str) -> Signature:
