@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.stages.pool import make_missing
+from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from
 
@@ -102,4 +103,5 @@ AFFINITY_LABELS = Stage(
     writes=LABELS,
     function=affinity_labels,
     choice="affinity",
+    check=check_refiner("affinity_labels.refiner"),
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from acr_lightning.chain.stage import Section, Stage
-from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
 
 HELP = """learn which pixels belong together
 
@@ -21,6 +21,11 @@ def defaults(folder: Path) -> Section:
     }
 
 
+def check(values: Section, devices: int) -> None:
+    """Refuse a batch that cannot be shared; see `check_batch`."""
+    check_batch("affinity_train", values, devices)
+
+
 AFFINITY_TRAIN = Stage(
     "affinity_train",
     HELP,
@@ -29,4 +34,5 @@ AFFINITY_TRAIN = Stage(
     reads={"data.labels": ("affinity_labels",)},
     writes=CHECKPOINT,
     choice="affinity",
+    check=check,
 )

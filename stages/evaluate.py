@@ -5,6 +5,7 @@ from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.stages.inference import infer, inference_defaults
+from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network
 
@@ -58,4 +59,5 @@ EVALUATE = Stage(
     defaults,
     reads={"model.checkpoint": ("segment",)},
     also_reads=("cam", "affinity_walk", "label", "segment"),
+    check=check_refiner("evaluate.model.refiner", "model"),
 )

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.check import check_node
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+from acr_lightning.errors import UserError
+from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
 
 HELP = """train the classifier with ACR, from image tags alone
 
@@ -35,4 +37,26 @@ def main(job: Job) -> dict[str, Any]:
     return train(job, [ReconstructionMonitor(job.folder / "monitor")])
 
 
-FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT)
+def check(values: Section, devices: int) -> None:
+    """Refuse a crop that the decoder cannot halve, and a batch that cannot be shared.
+
+    Raises:
+        UserError: with what to change.
+    """
+    check_batch("fit", values, devices)
+    model, data = values["model"], values["data"]
+    side = next((key for key in ("crop", "size") if key in data), None)
+    if "reconstructor" not in model or side is None or model.get("strategy") == "baseline":
+        return
+    decoder = check_node(model["reconstructor"], "fit.model.reconstructor", called=True)
+    if not {"depth", "stride"} <= decoder.keys():
+        return
+    multiple = 2 ** decoder["depth"] * decoder["stride"]
+    if data[side] % multiple:
+        raise UserError(
+            f"fit.data.{side}: {data[side]} is not a multiple of {multiple}; change {side}, "
+            "fit.model.reconstructor.depth or fit.model.reconstructor.stride (2**depth · stride)"
+        )
+
+
+FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT, check=check)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.stages.pool import make_missing
+from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """pseudo-labels from CAMs, by a background score and a dense CRF
 
@@ -141,4 +142,13 @@ def _label_one(
     write_mask(item_path(labels, image_id, ".png"), result)
 
 
-LABEL = Stage("label", HELP, main, defaults, reads={"cams": ("affinity_walk", "cam")}, writes=LABELS, function=label)
+LABEL = Stage(
+    "label",
+    HELP,
+    main,
+    defaults,
+    reads={"cams": ("affinity_walk", "cam")},
+    writes=LABELS,
+    function=label,
+    check=check_refiner("label.refiner"),
+)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from acr_lightning.chain.stage import Section, Stage
-from acr_lightning.stages.trainer import CHECKPOINT, train, trainer_defaults
+from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
 
 HELP = """train the segmentation network on the pseudo-labels
 
@@ -21,4 +21,9 @@ def defaults(folder: Path) -> Section:
     }
 
 
-SEGMENT = Stage("segment", HELP, train, defaults, reads={"data.labels": ("label",)}, writes=CHECKPOINT)
+def check(values: Section, devices: int) -> None:
+    """Refuse a batch that cannot be shared; see `check_batch`."""
+    check_batch("segment", values, devices)
+
+
+SEGMENT = Stage("segment", HELP, train, defaults, reads={"data.labels": ("label",)}, writes=CHECKPOINT, check=check)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.stage import Job
+from acr_lightning.chain.stage import Job, Section
+from acr_lightning.errors import UserError
 
 CHECKPOINT = "last.ckpt"
 
@@ -57,3 +58,20 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     cli.require_not_stopped()
     return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}
+
+
+def check_batch(name: str, values: Section, devices: int) -> None:
+    """Refuse a batch that cannot be shared by the devices, or split into micro-batches.
+
+    Raises:
+        UserError: with what to change.
+    """
+    batch, parts = values["data"].get("batch_size"), values["model"].get("micro_batches", 1)
+    if batch is None:
+        return
+    if batch % devices:
+        raise UserError(f"{name}.data.batch_size: {batch} photos cannot be shared evenly by {devices} devices")
+    if batch // devices % parts:
+        raise UserError(
+            f"{name}.model.micro_batches: the {batch // devices} photos of a device cannot be split evenly in {parts}"
+        )

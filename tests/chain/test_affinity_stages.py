@@ -69,7 +69,7 @@ def with_cams(tmp_path_factory, shapes_root):
     folder = tmp_path_factory.mktemp("done")
     config = experiment_file(folder, shapes_root)
     for stage in ("fit", "cam"):
-        run_stage(load(CHAIN, config, []), stage)
+        run_stage(load(CHAIN, config, {}), stage)
     return folder
 
 
@@ -78,7 +78,7 @@ def start(with_cams, tmp_path, shapes_root):
     """That run, copied for one test; a function from overrides to the experiment."""
     shutil.copytree(with_cams / "run", tmp_path / "run")
     config = experiment_file(tmp_path, shapes_root)
-    return lambda *overrides: load(CHAIN, config, list(overrides))
+    return lambda *overrides: load(CHAIN, config, dict(overrides))
 
 
 def walk(experiment):

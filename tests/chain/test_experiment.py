@@ -2,13 +2,12 @@ import pytest
 
 from acr_lightning.chain import experiment_file
 from acr_lightning.chain.values import set_value
-from acr_lightning.cli.arguments import parse
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
 
 def load(config, overrides):
-    return experiment_file.load(CHAIN, config, overrides)
+    return experiment_file.load(CHAIN, config, dict(overrides))
 
 
 def write(path, text):
@@ -50,14 +49,6 @@ def test_sections_are_defaults_then_file_then_command_line(config):
     assert experiment.section("label")["dataset"]["init_args"]["root"] == "elsewhere"
 
 
-def test_another_class_inherits_the_paths_of_what_it_reads_alone(tmp_path):
-    config = write(tmp_path / "c.yaml", "segment: {data: {class_path: mine.Data, init_args: {a: 1}}}")
-    assert load(config, []).section("segment")["data"] == {
-        "class_path": "mine.Data",
-        "init_args": {"a": 1, "labels": "runs/c/label/labels"},
-    }
-
-
 def test_init_args_may_be_left_out_of_a_key():
     node = {"dataset": {"class_path": "VOC2012", "init_args": {"root": "a"}}}
     set_value(node, ["dataset", "root"], "b")
@@ -65,16 +56,6 @@ def test_init_args_may_be_left_out_of_a_key():
     assert node["dataset"]["init_args"] == {"root": "b", "classes": ["cat"]}
     set_value(node, ["dataset"], "Shapes")
     assert node["dataset"] == {"class_path": "Shapes"}
-
-
-def test_command_line_words():
-    found = parse(["--config", "a.yaml", "--fit.model.srf=null", "--cam.model.scales", "[0.5, 1.0]", "--force", "x"])
-    assert found.config == "a.yaml"
-    assert found.values == [("fit.model.srf", None), ("cam.model.scales", [0.5, 1.0])]
-    assert found.flags == {"--force"}
-    assert found.words == ["x"]
-    with pytest.raises(UserError, match="--run: needs a value"):
-        parse(["--run"])
 
 
 def test_stages_are_done_in_the_chains_order(config):

@@ -11,7 +11,7 @@ NESTED = """Parser key "data":
 
 
 def test_the_innermost_key_and_its_reason():
-    assert readable(ValueError(NESTED)) == "data.crop: Expected a <class 'int'>. Got value: wide"
+    assert readable(ValueError(NESTED)) == "data.crop: Expected int, or null. Got value: wide"
 
 
 def test_a_message_without_keys_becomes_one_line():

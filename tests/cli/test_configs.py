@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from acr_lightning.chain import experiment_file
-from acr_lightning.chain.check import check
+from acr_lightning.chain.check import check_thoroughly
 from acr_lightning.chain.trainer_section import TrainerCLI
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.stages.chain import CHAIN
@@ -22,7 +22,7 @@ TINY_TRAINER = {
 
 
 def load(config, overrides):
-    return experiment_file.load(CHAIN, config, overrides)
+    return experiment_file.load(CHAIN, config, dict(overrides))
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_every_section_parses(name, preset):
     experiment = load(name, [("affinity", preset)])
     if "stages" not in experiment.values:
         assert experiment.stages == [stage for stage in CHAIN.stages if stage not in AFFINITY or preset != "none"]
-    check(experiment, experiment.stages)
+    check_thoroughly(experiment, experiment.stages)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -66,7 +66,7 @@ def test_every_variant_parses(name):
     found = list(variants(name))
     assert len(found) == 9
     for experiment, stages in found:
-        check(experiment, stages)
+        check_thoroughly(experiment, stages)
 
 
 @pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])

@@ -80,7 +80,10 @@ def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_p
         (["--pred", "PRED", "--gt", "PRED", "--split", "val"], "do not go with it"),
         (["--pred", "PRED", "--config", "CONFIG", "--classes", "3"], "--classes goes with --gt"),
         (["--gt", "PRED", "--config", "CONFIG"], "--gt goes with --pred"),
-        (["--config", "CONFIG", "--split", "tset"], "no split 'tset'. Did you mean 'test'?"),
+        (
+            ["--config", "CONFIG", "--split", "tset"],
+            "--split: Expected one of 'train', 'seed', 'val', 'test'. Did you mean 'test'?",
+        ),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "test"], "test.txt: no such list of ids"),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "train"], "16 of 16 label maps are missing"),
         (["--pred", "PRED", "--gt", "PRED", "--classes", "a,,b"], "names separated by commas"),

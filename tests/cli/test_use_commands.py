@@ -7,7 +7,7 @@ from unreadable import UNREADABLE
 
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.cli.main import main
-from acr_lightning.cli.use_commands import find_pictures
+from acr_lightning.cli.predict import find_pictures
 from acr_lightning.errors import UserError
 
 

@@ -5,10 +5,12 @@ that all stages share, then the paths of what it reads.
 """
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
 from acr_lightning.class_names import build
@@ -16,8 +18,6 @@ from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.foreign_classes import OWN_PACKAGE
 
-# Data whose order and augmentation have a seed.
-SEEDED = ("TaggedImages", "FrozenFeatures", "PseudoLabels")
 # Where results lie is left out of a digest.
 ANYWHERE = Path("<folder>")
 
@@ -70,11 +70,15 @@ class Experiment:
         ]
         wanted = wanted.split(",") if isinstance(wanted, str) else wanted
         known = [*self.chain.stages, *(word for word in self.chain.presets if self.chain.chosen_by(word))]
+        named: list[str] = []
         for name in wanted:
             if name not in known:
                 raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
-        wanted = [stage for name in wanted for stage in self.chain.chosen_by(name) or [name]]
-        return [name for name in self.chain.stages if name in wanted]
+            own = [stage for stage in self.chain.chosen_by(name) or [name] if self.takes_part(stage)]
+            if not own and (name in self.chain.stages or len(wanted) == 1):
+                raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
+            named += own
+        return [name for name in self.chain.stages if name in named]
 
     @property
     def others(self) -> dict[str, Path]:
@@ -84,6 +88,13 @@ class Experiment:
     def folder(self, name: str) -> Path:
         """Where a stage's results lie."""
         return self.others.get(name, self.run) / name
+
+    def with_values(self, overrides: Mapping[str, Any]) -> "Experiment":
+        """The experiment with other values at some dotted keys."""
+        values = copy.deepcopy(self.values)
+        for key, value in overrides.items():
+            set_value(values, key.split("."), value)
+        return replace(self, values=values)
 
     def dataset_node(self) -> dict[str, Any]:
         """`class_path` and `init_args` of the data set.
@@ -102,9 +113,6 @@ class Experiment:
         Raises:
             UserError: the experiment names none, or it cannot be made.
         """
-        from acr_lightning.chain.keys import check_classes
-
-        check_classes(self.dataset_node(), "dataset", TaggedDataset)
         made: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
         return made
 
@@ -127,8 +135,7 @@ class Experiment:
         """The section without the paths of what the stage reads: all that its result depends on beside its input."""
         stage, values = self.chain.stages[name], self.values.get(name) or {}
         if not self.takes_part(name):
-            presets = "|".join(self.chain.presets[str(stage.choice)])
-            raise UserError(f"no {stage.choice} preset is chosen; add --{stage.choice}={presets}")
+            raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
         section = stage.defaults(folder)
         for word, preset in self.presets.items():
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
@@ -137,11 +144,15 @@ class Experiment:
         made: Section = with_full_names(section)
         return made
 
+    def _how_to_choose(self, name: str) -> str:
+        word = str(self.chain.stages[name].choice) if name in self.chain.stages else name
+        return f"add --{word}={'|'.join(self.chain.presets[word])}"
+
     def sources(self, name: str) -> dict[str, str]:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""
         section, found = self.own_section(name), {}
         for key, stages in self.chain.stages[name].reads.items():
-            if get_value(section, key.split(".")) is None:
+            if get_value(section, key.split(".")) is None and _takes(section, key):
                 found[key] = next(stage for stage in stages if self.takes_part(stage))
         return found
 
@@ -157,9 +168,15 @@ class Experiment:
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))
             data = section["data"].setdefault("init_args", {})
-            if section["data"]["class_path"].rpartition(".")[2] in SEEDED:
+            if _takes(section, "data.seed"):
                 data.setdefault("seed", section["seed"])
             if dataset is not None:
                 data.setdefault("dataset", dataset)
         elif dataset is not None and stage.takes_dataset:
             section.setdefault("dataset", dataset)
+
+
+def _takes(section: Section, key: str) -> bool:
+    """Whether a section's class, perhaps a user's own, has an argument of this name."""
+    part, _, name = key.partition(".")
+    return not name or signature_of(section[part]["class_path"], part).takes(name)

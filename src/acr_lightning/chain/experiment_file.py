@@ -10,7 +10,9 @@ A word chooses a preset, which may change several stages: `affinity: psa` is sho
 is `segment: deeplabv2_resnet101`.
 """
 
+import copy
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,12 @@ SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
 
 
-def load(chain: Chain, config: str | None, overrides: list[tuple[str, Any]]) -> Experiment:
+def is_shared(chain: Chain, key: str) -> bool:
+    """Whether a key belongs to all stages; the choice of a preset does, since it changes others, too."""
+    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in chain.presets
+
+
+def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Experiment:
     """Read an experiment file, found in the working folder or among the shipped configs, and apply overrides.
 
     Args:
@@ -38,10 +45,12 @@ def load(chain: Chain, config: str | None, overrides: list[tuple[str, Any]]) -> 
     """
     values = _with_base(chain, config) if config else {}
     _write_out_presets(chain, values)
-    for key, value in overrides:
+    for key, value in overrides.items():
+        if (top := key.partition(".")[0]) not in values:
+            _check_key(chain, top, key, config or "command line")
         if key in chain.presets and not isinstance(value, dict):
             key = f"{key}.preset"
-        set_value(values, key.split("."), value)
+        set_value(values, key.split("."), copy.deepcopy(value))
     _check(chain, values, config or "command line")
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
     return Experiment(chain, Path(run), values)
@@ -53,10 +62,8 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
     Raises:
         UserError: one is unknown or no section.
     """
-    known = [*SHARED, *chain.stages, *(word for word in chain.presets if word not in chain.stages)]
     for key, value in values.items():
-        if key not in known:
-            raise UserError(f"{where}: {key}: no such key.{nearest(key, known)} Known: {', '.join(known)}")
+        _check_key(chain, key, key, where)
         if key not in SHARED and not isinstance(value or {}, dict):
             raise UserError(f"{where}: {key}: expected a section (a mapping)")
         if key in chain.presets and key not in chain.stages:
@@ -68,6 +75,20 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
     for name in values.get("from") or {}:
         if name not in chain.stages:
             raise UserError(f"{where}: from.{name}: no such stage.{nearest(name, chain.stages)}")
+
+
+def _check_key(chain: Chain, top: str, key: str, where: str) -> None:
+    """Check a key's first part.
+
+    Raises:
+        UserError: it is unknown; a key of a section, given without its stage, is recognised.
+    """
+    known = [*SHARED, *chain.stages, *(word for word in chain.presets if word not in chain.stages)]
+    if top not in known:
+        stages = (name for name, stage in chain.stages.items() if top in stage.keys)
+        stage = next(stages, None)
+        hint = f" Did you mean '{stage}.{key}'?" if stage else nearest(top, known)
+        raise UserError(f"{where}: {key}: no such key.{hint} Known: {', '.join(known)}")
 
 
 def _with_base(chain: Chain, config: str) -> dict[str, Any]:

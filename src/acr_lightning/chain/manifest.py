@@ -77,6 +77,23 @@ def holds(folder: Path, wanted: str, done: bool = True) -> bool:
     return made is not None and made["digest"] == wanted and (not done or made["status"] == "done")
 
 
+def put_back(folder: Path, wanted: str) -> Path | None:
+    """Rename an older result of this digest, if there is one, back to its folder; what lies there is moved aside.
+
+    Returns:
+        Where it lay, or None.
+    """
+    if holds(folder, wanted, done=False):
+        return None
+    older = sorted(folder.parent.glob(f"{folder.name}.old-*"))
+    found = next((path for done in (True, False) for path in older if holds(path, wanted, done)), None)
+    if found is not None:
+        if folder.exists():
+            folder.rename(_free_name(folder))
+        found.rename(folder)
+    return found
+
+
 def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
     """Open a stage's folder for this configuration.
 

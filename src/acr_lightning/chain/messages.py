@@ -1,6 +1,10 @@
 """Library errors as one line for a person."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from acr_lightning.errors import nearest
 
 
 def readable(error: Exception) -> str:
@@ -11,5 +15,25 @@ def readable(error: Exception) -> str:
         return " ".join(text.split())
     inside = text.rpartition('Parser key "')[2].partition('":')[2]
     lines = [line.strip(" -") for line in inside.splitlines() if line.strip()]
-    reasons = [line for line in lines if line.startswith(("Expected", "Not ", "Input should"))] or lines
-    return f"{'.'.join(keys)}: {reasons[0]}"
+    found = [line for line in lines if line.startswith("Expected")]
+    kinds = dict.fromkeys(line.removeprefix("Expected ").partition(". Got value")[0] for line in found)
+    given = next((line.partition(". Got value: ")[2] for line in found), "")
+    reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if found else lines[0]
+    reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
+    reason = reason.replace("NoneType", "null")
+    return f"{'.'.join(keys)}: {reason}"
+
+
+def with_hint(error: Exception, types: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """The message, and the nearest choice where the value's type is one of choices.
+
+    Args:
+        error: of a parser with one argument for each value.
+        types: of the values.
+        values: that were parsed.
+    """
+    message = readable(error)
+    key = message.partition(":")[0]
+    kinds = (types.get(key), *get_args(types.get(key)))
+    choices = [choice for kind in kinds for choice in get_args(kind) if isinstance(choice, str)]
+    return message.rstrip(".") + "." + nearest(str(values.get(key)), choices)

@@ -5,22 +5,22 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from acr_lightning.artefacts.atomic import naming
 from acr_lightning.artefacts.manifest import NAME, is_done, read, write_from
 from acr_lightning.chain import manifest
+from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.stage import Job, Section
-from acr_lightning.class_names import build
-from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     """Digests of what a stage reads: its data set, and the stages before it."""
     stage, found = experiment.chain.stages[name], {}
-    if (dataset := experiment.values.get("dataset")) is not None and stage.takes_dataset:
-        found["dataset"] = str(build(dataset, "dataset", TaggedDataset).fingerprint())
+    if experiment.values.get("dataset") is not None and stage.takes_dataset:
+        found["dataset"] = experiment.dataset().fingerprint()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             made = read(experiment.folder(read_stage))
@@ -29,9 +29,8 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
 
 
 def is_done_before(experiment: Experiment, name: str) -> bool:
-    """Whether the stage's manifest says that it is done with this very configuration and input."""
-    wanted = manifest.digest(experiment.own_section(name), inputs(experiment, name))
-    return manifest.holds(experiment.folder(name), wanted)
+    """Whether the stage is done with this very configuration and input; an older such result is put back first."""
+    return _is_done_with(experiment.folder(name), name, _digest(experiment, name, inputs(experiment, name)))
 
 
 def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Path | None = None) -> None:
@@ -44,18 +43,19 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
         folder: of its results, if not the stage's own.
 
     Raises:
-        UserError: what it needs is missing, or its input is bad.
+        UserError: a value does not fit, what it needs is missing, or its input is bad.
     """
-    stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
     if name in experiment.others:
         raise UserError(f"{name}: is read from {experiment.others[name]}; leave out from.{name} to do it here")
+    check(experiment, [name])
+    stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
     section, read_digests = experiment.section(name, folder), inputs(experiment, name)
-    _require_inputs(experiment, name)
-    wanted = manifest.digest(experiment.own_section(name), read_digests)
-    if manifest.holds(folder, wanted) and not force:
+    digest = _digest(experiment, name, read_digests)
+    if not force and _is_done_with(folder, name, digest, may_move=shard_of(section) is None):
         _say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
         return
-    record = manifest.Record(name, wanted, read_digests, experiment.presets, section)
+    check_thoroughly(experiment, [name])
+    record = manifest.Record(name, digest, read_digests, experiment.presets, section)
     _open(experiment, folder, record, force)
     since = time.monotonic()
     found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
@@ -63,15 +63,18 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
     # Parsers write into what they are given.
     with naming(folder):
         counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
-    left = counts.pop("left", 0)
-    if not is_first_process():
-        return
-    if left:
-        shard = shard_of(section)
-        _say(f"{name}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage")
-        return
-    manifest.finish(folder, record, counts, round(time.monotonic() - since, 1))
-    _say(f"{name}: done, {', '.join(f'{key} {count}' for key, count in counts.items())} → {folder}")
+    _close(folder, record, counts, round(time.monotonic() - since, 1))
+
+
+def _digest(experiment: Experiment, name: str, read_digests: dict[str, str]) -> str:
+    return manifest.digest(experiment.own_section(name), read_digests)
+
+
+def _is_done_with(folder: Path, name: str, digest: str, may_move: bool = True) -> bool:
+    """Whether a folder holds the finished result of a digest, perhaps one that had been moved aside."""
+    if may_move and is_first_process() and (older := manifest.put_back(folder, digest)):
+        _say(f"{name}: the result in {older} is of this configuration; it was put back")
+    return manifest.holds(folder, digest)
 
 
 def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: bool) -> None:
@@ -92,6 +95,21 @@ def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: 
             _say(f"{record.stage}: the result of another configuration was moved to {moved}")
 
 
+def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], seconds: float) -> None:
+    """Say that the stage is done, if it is and if this is the process to say so."""
+    left = counts.pop("left", 0)
+    if not is_first_process():
+        return
+    if left:
+        shard = shard_of(record.config)
+        _say(
+            f"{record.stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage"
+        )
+        return
+    manifest.finish(folder, record, counts, seconds)
+    _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in counts.items())} → {folder}")
+
+
 def shard_of(section: Section) -> str | None:
     """Which part of a stage's photos this job does (`3/16`); None for all."""
     found = section.get("shard") or section.get("data", {}).get("init_args", {}).get("shard")
@@ -102,16 +120,6 @@ def is_first_process() -> bool:
     """Whether this is rank 0 of a distributed job (torchrun, SLURM and Lightning's launcher set these)."""
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((rank == "0" for rank in ranks if rank is not None), True)
-
-
-def _require_inputs(experiment: Experiment, name: str) -> None:
-    also = experiment.chain.stages[name].also_reads
-    for needed in experiment.sources(name).values():
-        if needed not in also and not is_done(folder := experiment.folder(needed)):
-            raise UserError(
-                f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
-                f"run `acr {needed}` with the same --config, or `acr run`"
-            )
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 Section = dict[str, Any]
+# Of a stage that needs a Trainer.
+SECTION_KEYS = ("seed", "model", "data", "trainer")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Stage:
         function: whose arguments its section holds; None for a section of model, data and trainer.
         allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
+        check: what it knows of sizes: the values of `model`, `data` and `trainer`, and the number of devices.
     """
 
     name: str
@@ -55,11 +58,17 @@ class Stage:
     function: Callable[..., dict[str, Any]] | None = None
     allows: str | None = None
     choice: str | None = None
+    check: Callable[[Section, int], None] | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its section."""
+        return SECTION_KEYS if self.function is None else (*inspect.signature(self.function).parameters,)
 
     @property
     def takes_dataset(self) -> bool:
         """Whether its section has a data set."""
-        return self.function is None or "dataset" in inspect.signature(self.function).parameters
+        return self.function is None or "dataset" in self.keys
 
 
 @dataclass(frozen=True)

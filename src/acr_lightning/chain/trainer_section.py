@@ -1,22 +1,23 @@
 """LightningCLI for one stage: parses a section, builds model, data and trainer, and runs nothing by itself."""
 
+import logging
 from typing import Any
 
 import torch
 import yaml
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from acr_lightning.chain.keys import arguments_of, check_keys
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
+from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 
-SECTION_KEYS = ("seed", "model", "data", "trainer")
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
 DDP = "ddp_find_unused_parameters_true"
 
@@ -38,22 +39,29 @@ class TrainerCLI(LightningCLI):
         section: the stage's section.
         callbacks: what the stage always has, whatever the experiment's own callbacks.
         parse_only: check the values and build nothing.
+        name: of the stage, for messages.
 
     Raises:
-        UserError: a key does not exist or a value does not fit; the message names it.
+        UserError: a value does not fit; the message names it.
     """
 
-    def __init__(self, section: Section, callbacks: list[Callback] | None = None, parse_only: bool = False) -> None:
+    def __init__(
+        self,
+        section: Section,
+        callbacks: list[Callback] | None = None,
+        parse_only: bool = False,
+        name: str = "",
+    ) -> None:
         self.parse_only = parse_only
         # What asks for the number of classes: a method's classifier, or the module itself.
         with_classifier = "classifier" in section["model"].get("init_args", {})
         self.asks = "model.init_args.classifier.init_args" if with_classifier else "model.init_args"
-        check_section(section)
+        parts = {part: section[part] for part in ("model", "data", "trainer")}
         try:
             super().__init__(
                 LightningModule,
                 LightningDataModule,
-                args={"seed_everything": section["seed"], **{key: section[key] for key in SECTION_KEYS[1:]}},
+                args={"seed_everything": section["seed"], **parts},
                 run=False,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
@@ -65,7 +73,7 @@ class TrainerCLI(LightningCLI):
                 parser_kwargs={"exit_on_error": False, "prog": "acr"},
             )
         except ArgumentError as error:
-            raise UserError(readable(error)) from None
+            raise UserError(f"{name}.{readable(error)}" if name else readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
         parser.link_arguments("data.num_classes", f"{self.asks}.num_classes", apply_on="instantiate")
@@ -93,11 +101,30 @@ class TrainerCLI(LightningCLI):
         return trainer
 
 
-def check_section(section: Section) -> None:
-    """Name the first key of a section that does not exist.
+def check_kinds(section: Section, name: str) -> None:
+    """Import the classes of a section.
 
     Raises:
-        UserError: with the nearest right key.
+        UserError: one does not exist, or is not of its kind.
     """
-    check_keys(section, SECTION_KEYS, "section")
-    check_keys(section["trainer"], arguments_of(Trainer), "trainer")
+    for part, kind in (("model", LightningModule), ("data", LightningDataModule)):
+        import_class(section[part]["class_path"], f"{name}.{part}", kind)
+
+
+def count_devices(trainer: Section, name: str) -> int:
+    """How many devices a stage will run on.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    asked = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes") if key in trainer}
+    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        made = Trainer(**asked, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
+    finally:
+        log.setLevel(level)
+    return made.num_devices * made.num_nodes

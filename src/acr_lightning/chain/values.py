@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from acr_lightning.chain.keys import arguments_of
-from acr_lightning.class_names import full_path, import_class
+from acr_lightning.chain.signature import signature_of
+from acr_lightning.class_names import full_path
 from acr_lightning.errors import UserError
 
 CLASS_NODE = {"class_path", "init_args"}
@@ -75,8 +75,7 @@ def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None
 def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dict[str, Any]:
     """The arguments that are classes themselves, and that another class has, too: a method's classifier, say."""
     parts = {key: value for key, value in arguments.items() if isinstance(value, dict) and "class_path" in value}
-    known = arguments_of(import_class(class_path, where, object)) if parts else []
-    return {key: value for key, value in parts.items() if key in known}
+    return {key: value for key, value in parts.items() if signature_of(class_path, where).takes(key)} if parts else {}
 
 
 def class_paths(value: Any) -> set[str]:

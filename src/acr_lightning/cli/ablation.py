@@ -8,44 +8,37 @@ from typing import Any
 
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment_file import find
-from acr_lightning.cli.arguments import parse
-from acr_lightning.cli.commands import spawn
+from acr_lightning.cli.run import spawn
 from acr_lightning.errors import UserError, nearest
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")
-USAGE = """usage: acr ablation --config FILE [--KEY=VALUE …]
-
-Runs every variant of an experiment with every seed (done ones are skipped, a killed one continues), then writes
-ablation.md and ablation.html: mean ± deviation over the seeds.
-
-FILE (shipped: ablation/voc6.yaml) has the keys base, run, seeds, stages, common and tables. Own keys are set by
---run, --seeds and --stages; every other --KEY=VALUE is a value of the experiment, for all variants.
-"""
 
 
-def ablation(words: list[str]) -> int:
-    """Do it; returns the exit status of the first run that failed, or 0."""
-    found = parse(words)
-    if "--help" in found.flags or not found.config:
-        print(USAGE)
-        return 0 if "--help" in found.flags else 2
-    own = {key: value for key, value in found.values if key in KEYS}
-    plan = {**_read(found.config), **own}
-    common = {**plan.get("common", {}), **{key: value for key, value in found.values if key not in KEYS}}
-    folder, seeds = Path(plan["run"]), plan["seeds"]
-    for variants in plan["tables"].values():
-        for variant, values in variants.items():
-            for seed in seeds:
-                run = _folder(folder, values, seed)
-                print(f"ablation: {variant}, seed {seed} → {run}", file=sys.stderr, flush=True)
-                if status := spawn("run", _words(plan, {**common, **values}, run, seed)):
-                    return status
+def ablation(*, config: str, **values: Any) -> int:
+    """Every variant of an experiment with every seed, then ablation.md and ablation.html: mean ± deviation.
+
+    Done variants are skipped, a killed one continues. The plan has the keys base, run, seeds, stages, common and
+    tables. --run, --seeds and --stages set the plan's own; every other KEY is one of the experiment, for all variants.
+    The exit status is that of the first run that failed.
+
+    Args:
+        config: the plan; shipped: ablation/voc6.yaml.
+        **values: keys of the plan or of the experiment.
+    """
     from acr_lightning.report.ablation import read_row, write_tables
 
+    plan = {**_read(config), **{key: value for key, value in values.items() if key in KEYS}}
+    common = {**plan.get("common", {}), **{key: value for key, value in values.items() if key not in KEYS}}
+    folder, seeds = Path(plan["run"]), plan["seeds"]
+    for variants in plan["tables"].values():
+        for variant, own in variants.items():
+            for seed in seeds:
+                run = _folder(folder, own, seed)
+                print(f"ablation: {variant}, seed {seed} → {run}", file=sys.stderr, flush=True)
+                if status := spawn("run", _words(plan, {**common, **own}, run, seed)):
+                    return status
     tables = {
-        title: [
-            read_row(variant, [_folder(folder, values, seed) for seed in seeds]) for variant, values in variants.items()
-        ]
+        title: [read_row(variant, [_folder(folder, own, seed) for seed in seeds]) for variant, own in variants.items()]
         for title, variants in plan["tables"].items()
     }
     note = f"{plan['base']}, seeds {', '.join(map(str, seeds))}: CAMs at the best threshold for their masks, per cent."

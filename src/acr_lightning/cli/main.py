@@ -1,5 +1,6 @@
 """The command `acr`. Nothing heavy is imported before a command is known to need it."""
 
+import functools
 import importlib
 import logging
 import os
@@ -11,74 +12,59 @@ from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.version import __version__
 
+# Each command's module in this folder, its function, and what it is for.
+COMMANDS = {
+    "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
+    **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
+    "affinity": ("run.affinity", "the three affinity stages, if chosen by --affinity=psa|irn|rib"),
+    "evaluate": ("evaluate.evaluate", "score CAMs, pseudo-labels and network; another split; any folder"),
+    "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
+    "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
+    "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
+    "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
+    "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
+    "weights convert": ("weights.convert", "ResNet38d's ImageNet weights from MXNet's format"),
+    "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
+}
+# What other programs call them.
+ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}
 HELP = f"""usage: acr COMMAND --config FILE [--KEY=VALUE …]
 
 From image tags to a segmentation network (ACR, CVPR 2023).
 
-the chain:
-  run        all stages of an experiment, each in its own process; done ones are skipped, a killed one continues
-  fit        stage 1: train the classifier with ACR, from tags alone
-  cam        stage 2: CAMs of every photo
-  affinity   between the two, if chosen by --affinity=psa|irn|rib: spread the CAMs by a random walk
-  label      stage 3: pseudo-labels from CAMs (background score, dense CRF)
-  segment    stage 4: train the segmentation network on the pseudo-labels
-  evaluate   stage 5: score CAMs, pseudo-labels and network; without masks, only predict
-             (also another split, the VOC server's pack, any folder of predictions: acr evaluate --help)
-  report     one HTML page: acr report RUN [RUN …] [--output FILE] [--allow PACKAGE]
+commands (acr COMMAND --help says more):
+{{commands}}
 
-with a trained network:
-  predict    masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB [--output DIR]
-  export     the network as ONNX or TorchScript: acr export --run DIR
-
-beside the chain:
-  data       acr data check --config FILE | --labels DIR: what is wrong with a data set, or with labels
-             acr data download voc2012|sbd|coco2014 [DIR]: resumes, verifies, unpacks
-  weights    ResNet38d's ImageNet weights: acr weights convert FILE.params OUT.safetensors
-  ablation   variants of an experiment with several seeds, as tables: acr ablation --config ablation/voc6.yaml
-
-options:
+options of the chain's commands:
   --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
                     tag_folder.yaml)
   --run DIR         where results go (default: the experiment's `run`)
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
-                    --dataset.root=DIR, --trainer.devices=4
+                    --dataset.root=DIR, acr fit --trainer.devices=4
   --stages A,B      (acr run) only these stages
+  --from.fit=RUN    read a stage's result from another run
   --affinity NAME, --segment NAME
                     a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside
   --print_config    print what would run
-  --version, --help also after a command: acr fit --help
 
 version {__version__}
 """
-
-
-# Where each command lies: module of this folder, function.
-COMMANDS = {
-    "run": ("commands", "run"),
-    **{stage: ("commands", "stage") for stage in CHAIN.stages},
-    "affinity": ("commands", "chosen"),
-    "evaluate": ("evaluate_command", "evaluate"),
-    "report": ("commands", "report"),
-    "data": ("data_commands", "data"),
-    "predict": ("use_commands", "predict"),
-    "export": ("use_commands", "export"),
-    "weights": ("weights", "weights"),
-    "ablation": ("ablation", "ablation"),
-}
 
 
 def main(words: list[str] | None = None) -> int:
     """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 or 143 interrupted."""
     words = sys.argv[1:] if words is None else words
     if not words or words[0] in ("--help", "-h", "help"):
-        print(HELP)
+        print(HELP.format(commands="\n".join(f"  {name:15} {text}" for name, (_, text) in COMMANDS.items())))
         return 0
     if words[0] in ("--version", "version"):
         print(f"acr {__version__}")
         return 0
-    command, rest = words[0], words[1:]
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # a user's own classes lie beside the experiment
+    command, rest = _command(words)
     try:
         return _dispatch(command, rest)
     except BrokenPipeError:  # `acr fit --help | head`
@@ -100,15 +86,28 @@ def main(words: list[str] | None = None) -> int:
     return 2
 
 
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """A command of one word or of two, and the words after it."""
+    two = " ".join(words[:2])
+    return (two, words[2:]) if two in COMMANDS else (words[0], words[1:])
+
+
 def _dispatch(command: str, rest: list[str]) -> int:
     if command not in COMMANDS:
-        raise UserError(f"no such command.{nearest(command, COMMANDS)} See acr --help")
+        below = [name for name in COMMANDS if name.startswith(f"{command} ")]
+        typed = " ".join([command, *rest[:1]]) if below else command
+        known = below or [*COMMANDS]
+        hint = nearest(typed, [*known, *ELSEWHERE])
+        for name, ours in ELSEWHERE.items():
+            hint = hint.replace(f"'{name}'", f"'{ours}'")
+        raise UserError(f"no such command '{typed}'.{hint} Known: {', '.join(known)}; see acr --help")
     _quieten()
-    module, function = COMMANDS[command]
+    from acr_lightning.cli.call import call
+
+    module, _, function = COMMANDS[command][0].partition(".")
     handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
     # The stages share a function, which is told which one is meant.
-    status: int = handler(command, rest) if function in ("stage", "chosen") else handler(rest)
-    return status
+    return call(functools.partial(handler, command) if function == "stage" else handler, command, rest)
 
 
 def _quieten() -> None:

@@ -1,34 +1,51 @@
-"""`acr STAGE --help`: every value of the stage's section, with its docstring."""
+"""`acr STAGE --help`: every value of the stage's section, as the experiment sets it, with its docstring."""
 
-from pathlib import Path
+import inspect
+from argparse import SUPPRESS
+from dataclasses import replace
+from typing import Any
 
-from acr_lightning.chain.stage import Stage
-from acr_lightning.class_names import import_class
-from acr_lightning.stages.chain import CHAIN
+from jsonargparse import ArgumentParser
+
+from acr_lightning.chain.check import LINKED, section_values, signature_of_part
+from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.signature import Argument, Signature, signature_of, signature_of_function
+from acr_lightning.chain.stage import SECTION_KEYS, Section
+from acr_lightning.cli.call import add_options
 
 
-def print_help(name: str) -> None:
+def print_help(experiment: Experiment, name: str) -> None:
     """Print a stage's purpose, files and options."""
-    stage = CHAIN.stages[name]
+    stage, section = experiment.chain.stages[name], experiment.section(name)
     print(f"usage: acr {name} --config FILE [--KEY=VALUE …] [--run DIR] [--force] [--print_config]\n\n{stage.help}")
-    _print_options(stage)
-
-
-def _print_options(stage: Stage) -> None:
-    """The options of a function, or of the classes of a section with a Trainer."""
-    from jsonargparse import ArgumentParser
-
     if stage.function is not None:
-        from acr_lightning.chain.function_section import parser_of
-
-        parser_of(stage.function).print_help()
+        parser = ArgumentParser(usage=SUPPRESS, add_help=False)
+        add_options(parser, _with_values(signature_of_function(stage.function), section))
+        parser.print_help()
         return
-    from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+    for part in SECTION_KEYS[1:]:
+        parser = ArgumentParser(usage=SUPPRESS, add_help=False)
+        signature = signature_of_part(section, part, name)
+        title = "Lightning's Trainer" if part == "trainer" else f"{section[part]['class_path']}: {signature.help}"
+        print(f"{part}: {title}")
+        add_options(parser, _with_values(signature, section_values(section, part)), f"{part}.", skip=LINKED)
+        parser.print_help()
 
-    defaults = stage.defaults(Path("runs/NAME") / stage.name)
-    parser = ArgumentParser(prog=f"acr {stage.name}", usage="", add_help=False)
-    for group, base in (("model", LightningModule), ("data", LightningDataModule)):
-        made = import_class(defaults[group]["class_path"], group, base)
-        parser.add_class_arguments(made, group, skip={"num_classes"})
-    parser.add_class_arguments(Trainer, "trainer")
-    parser.print_help()
+
+def _with_values(signature: Signature, values: Section) -> Signature:
+    """The signature with an experiment's values as defaults."""
+    made = {
+        name: _with_value(one, values[name]) if name in values else one for name, one in signature.arguments.items()
+    }
+    return Signature(made, signature.takes_any, inspect.cleandoc(signature.help))
+
+
+def _with_value(argument: Argument, value: Any) -> Argument:
+    """The argument with its value as default; a class that is named there, or a group, with its own arguments."""
+    if isinstance(value, dict) and "class_path" in value:
+        named = signature_of(value["class_path"], "class_path")
+        named = named.without_first() if argument.called else named
+        return replace(argument, group=_with_values(named, value.get("init_args") or {}))
+    if argument.group and isinstance(value, dict):
+        return replace(argument, group=_with_values(argument.group, value))
+    return replace(argument, default=value)

@@ -184,6 +184,14 @@ def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: settings[name] for name in names if name in settings}
 
 
+def keep_and_print(records: list[dict[str, Any]], output: str | None) -> None:
+    """Print the table of scores; in the folder `output`, if there is one, it is kept."""
+    if output:
+        write_json(Path(output) / "scores.json", records)
+        write_text(Path(output) / "scores.md", table(records))
+    print(table(records), end="")
+
+
 def table(records: list[dict[str, Any]]) -> str:
     """The scores as a Markdown table, mIoU, precision and recall in per cent, one column a class (IoU)."""
     if not records:

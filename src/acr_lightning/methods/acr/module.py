@@ -1,7 +1,6 @@
 """ACR as a LightningModule: RU and CU in turn at every batch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Balance, Game, equal_force, forces
+from acr_lightning.methods.acr.moved_keys import MOVED
 from acr_lightning.methods.acr.phases import Strategy, phase
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
@@ -22,16 +22,6 @@ from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.frozen_features import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings, Span
 from acr_lightning.training.step_seed import StepDraws
-
-# Keys of older experiment files, and where their values stand now.
-MOVED = {
-    **{key: f"classifier.{key}" for key in ("backbone", "weights", "output_stride", "freeze_batchnorm")},
-    **{f"decoder_{key}": f"reconstructor.{key}" for key in ("depth", "width", "stride")},
-    **{f"srf_{key}": f"srf.{key}" for key in ("start", "growth")},
-    **{f"ru_{key}": f"ru.{key}" for key in ("whole", "target", "non_target")},
-    **{f"cu_{key}": f"cu.{key}" for key in ("target", "non_target", "outside")},
-    **{field.name: f"optimizer.{field.name}" for field in fields(OptimizerSettings) if field.name != "name"},
-}
 
 
 class ACR(AlternatingModule):

@@ -1,32 +1,19 @@
-"""`acr predict --run …` and `acr export`: a trained network in use."""
+"""`acr predict`: a trained network's masks for any pictures."""
 
 import glob
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
-
-from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError
 
 # What the names of a picture's results end in: label map, overlay, probabilities.
 RESULTS = (".png", "_overlay.jpg", ".npz")
 
 
-def predict(words: list[str]) -> int:
-    """`acr predict --run RUN --images …`; the exit status is 1 when a picture could not be read."""
-    return _call(predict_images, words, "predict")
-
-
-def export(words: list[str]) -> int:
-    """`acr export --run RUN --output FILE`."""
-    return _call(export_network, words, "export")
-
-
-def predict_images(
+def predict(
+    *,
     run: str,
     images: str | list[str],
     output: str = "predictions",
@@ -39,7 +26,7 @@ def predict_images(
     soft: bool = False,
     device: str = "cpu",
 ) -> int:
-    """Masks for any pictures: those that the run's own test would give them, where nothing else is asked for.
+    """Masks for any pictures, those that the run's own test would give them; exit status 1 when one cannot be read.
 
     Args:
         run: folder of a run whose stage `segment` is done.
@@ -130,46 +117,3 @@ def refuse_to_replace(pictures: dict[str, Path], output: str) -> None:
         for end in RESULTS:
             if os.path.realpath(path := Path(output) / f"{name}{end}") in own:
                 raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
-
-
-def export_network(
-    run: str,
-    output: str | None = None,
-    format: Literal["onnx", "torchscript"] = "onnx",
-    height: int = 512,
-    width: int = 512,
-) -> int:
-    """The network as one file, preprocessing included, compared with torch before it is written.
-
-    The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
-    `probabilities`, `[B, K + 1, height, width]`, label 0 is background. It is one pass of the network: the
-    scales, mirror images, windows and refiner of the run's score are named in the file's metadata (`acr predict` does
-    them).
-
-    Args:
-        run: folder of a run whose stage `segment` is done.
-        output: the file; null is `network.onnx` or `network.pt` in the run.
-        format: of the file.
-        height: that the file takes, pixels.
-        width: that the file takes, pixels.
-    """
-    from acr_lightning.segment.export import export as write
-
-    path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
-    difference = write(Path(run), path, format, (height, width))
-    print(f"{path}: probabilities differ from torch's by {difference:.1e} at the most")
-    return 0
-
-
-def _call(function: Callable[..., int], words: list[str], name: str) -> int:
-    """Parse the words of a typed function, and call it."""
-    parser = ArgumentParser(prog=f"acr {name}", exit_on_error=False, description=(function.__doc__ or "").strip())
-    parser.add_function_arguments(function)
-    if not words:
-        parser.print_help()
-        return 2
-    try:
-        values: dict[str, Any] = parser.parse_args(words).as_dict()
-    except ArgumentError as error:
-        raise UserError(readable(error)) from None
-    return function(**values)

@@ -1,0 +1,274 @@
+"""A class's arguments, read from its source: importing the networks' libraries would take ten seconds.
+
+Types that the source alone does not tell are `Any`; the check before a run, which imports the classes, sees them.
+"""
+
+import ast
+import inspect
+import operator
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, reduce
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.class_names import full_path, import_class
+
+REQUIRED = inspect.Parameter.empty
+_BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
+_KNOWN: dict[str, Any] = {**_BUILTIN, "Any": Any, "Sequence": Sequence, "Iterable": Iterable, "Mapping": Mapping}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument.
+
+    Attributes:
+        type: what it takes.
+        default: its value where none is given, `REQUIRED`, or None where the source does not tell.
+        help: from the docstring.
+        group: what it takes, if it is a group of arguments (a dataclass).
+        called: whether it is a class that will be called with its first argument (`Callable[[…], …]`).
+    """
+
+    type: Any
+    default: Any
+    help: str
+    group: "Signature | None" = None
+    called: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a class takes.
+
+    Attributes:
+        arguments: by name.
+        takes_any: whether it takes other keywords, too.
+        help: first line of its docstring.
+        moved: arguments of older versions, and what they are called now.
+    """
+
+    arguments: dict[str, Argument]
+    takes_any: bool
+    help: str
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def without_first(self) -> "Signature":
+        """What is left where the first argument is given."""
+        return replace(self, arguments=dict([*self.arguments.items()][1:]))
+
+    def takes(self, name: str) -> bool:
+        """Whether there is an argument of this name."""
+        return self.takes_any or name in self.arguments
+
+
+@lru_cache
+def signature_of(class_path: str, where: str) -> Signature:
+    """The signature of a class.
+
+    Args:
+        class_path: short name or import path.
+        where: the key that names it, for the message.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    module, _, name = full_path(class_path).rpartition(".")
+    found = _definition(module, name)
+    try:
+        if found is None or not isinstance(found[1], ast.ClassDef):
+            raise _UnknownError
+        init = _init(found[1], found[0])
+    except _UnknownError:
+        return _imported(import_class(class_path, where, object))
+    texts = [ast.get_docstring(found[1]) or ""]
+    if init is None:
+        return Signature({}, False, texts[0].partition("\n")[0])
+    made = _signature(init[1].args, init[0], [*texts, ast.get_docstring(init[1]) or ""])
+    return replace(made, moved=_moved(found[1], found[0]))
+
+
+def _signature(arguments: ast.arguments, module: str, texts: list[str]) -> Signature:
+    """Of an `__init__`; its first argument is `self`."""
+    helps = {name: help for text in texts for name, help in _helps(text).items()}
+    names = [*arguments.posonlyargs, *arguments.args][1:]
+    padding: list[ast.expr | None] = [None] * len(names)
+    given = [*zip(names, [*padding, *arguments.defaults][-len(names) :] if names else [], strict=True)]
+    given += [*zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    made = {
+        argument.arg: Argument(
+            Any if argument.annotation is None else _type(argument.annotation, module),
+            REQUIRED if default is None else _value(default),
+            helps.get(argument.arg, ""),
+            None if argument.annotation is None else _group(argument.annotation, module),
+            isinstance(argument.annotation, ast.Subscript) and ast.unparse(argument.annotation.value) == "Callable",
+        )
+        for argument, default in given
+    }
+    return Signature(made, arguments.kwarg is not None, texts[0].partition("\n")[0])
+
+
+def _group(annotation: ast.expr, module: str) -> Signature | None:
+    """The arguments of a dataclass, alone or `| None`."""
+    names = annotation.left if isinstance(annotation, ast.BinOp) else annotation
+    found = _definition(module, names.id) if isinstance(names, ast.Name) else None
+    if found is None or not isinstance(found[1], ast.ClassDef) or "dataclass" not in ast.dump(found[1]):
+        return None
+    text = ast.get_docstring(found[1]) or ""
+    helps = _helps(text)
+    fields = [one for one in found[1].body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
+    made = {
+        one.target.id: Argument(
+            _type(one.annotation, found[0]),
+            REQUIRED if one.value is None else _value(one.value),
+            helps.get(one.target.id, ""),
+        )
+        for one in fields
+        if isinstance(one.target, ast.Name)
+    }
+    return Signature(made, False, text.partition("\n")[0])
+
+
+def _moved(node: ast.ClassDef, module: str) -> Mapping[str, str]:
+    """What a class says in `moved = NAME`, a literal."""
+    for item in node.body:
+        if (
+            isinstance(item, ast.Assign)
+            and ast.unparse(item.targets[0]) == "moved"
+            and isinstance(item.value, ast.Name)
+        ):
+            found = _definition(module, item.value.id)
+            moved: Mapping[str, str] = ast.literal_eval(ast.unparse(found[1])) if found else {}
+            return moved
+    return {}
+
+
+def signature_of_function(function: Callable[..., Any]) -> Signature:
+    """The signature of a function that is there already."""
+    helps = _helps(inspect.getdoc(function) or "")
+    made = {
+        name: Argument(one.annotation, one.default, helps.get(name, ""))
+        for name, one in inspect.signature(function).parameters.items()
+    }
+    return Signature(made, False, (inspect.getdoc(function) or "").partition("\n")[0])
+
+
+def _imported(target: Callable[..., Any]) -> Signature:
+    """The signature of a class whose source does not tell it."""
+    parameters = inspect.signature(target).parameters.values()
+    kinds = {parameter.kind for parameter in parameters}
+    names = {one.name: one for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+    helps = _helps(inspect.getdoc(target) or "")
+    made = {name: Argument(Any, one.default, helps.get(name, "")) for name, one in names.items()}
+    return Signature(made, inspect.Parameter.VAR_KEYWORD in kinds, (inspect.getdoc(target) or "").partition("\n")[0])
+
+
+def _helps(docstring: str) -> dict[str, str]:
+    """The texts of a docstring's arguments."""
+    from docstring_parser import parse
+
+    return {param.arg_name: " ".join((param.description or "").split()) for param in parse(docstring).params}
+
+
+@lru_cache
+def _tree(module: str) -> ast.Module | None:
+    """The parsed source of a module, found without importing it."""
+    top, *parts = module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin)
+    if parts:
+        path = path.parent.joinpath(*parts)
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(path.read_bytes()) if path.suffix == ".py" and path.is_file() else None
+
+
+def _definition(module: str, name: str) -> tuple[str, ast.AST] | None:
+    """Where a name is defined, following imports: the module, and its class or its value."""
+    tree = _tree(module)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets):
+            return module, node.value
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _definition(node.module, alias.name)
+    return None
+
+
+def _init(node: ast.ClassDef, module: str) -> tuple[str, ast.FunctionDef] | None:
+    """The `__init__` of a class or of the nearest base that has one, and its module; None where there is none."""
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return module, item
+    if node.decorator_list:
+        raise _UnknownError
+    for base in node.bases:
+        found = _definition(module, base.id) if isinstance(base, ast.Name) else None
+        if found is None or not isinstance(found[1], ast.ClassDef):
+            raise _UnknownError
+        if init := _init(found[1], found[0]):
+            return init
+    return None
+
+
+def _value(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+class _UnknownError(Exception):
+    """The source does not tell a type."""
+
+
+def _type(node: ast.expr, module: str) -> Any:
+    """The type that an annotation says; Any where that takes more than reading."""
+    try:
+        return _evaluated(node, module)
+    except (_UnknownError, TypeError):
+        return Any
+
+
+def _evaluated(node: ast.AST, module: str) -> Any:
+    if isinstance(node, ast.Constant):
+        return (
+            _evaluated(ast.parse(node.value, mode="eval").body, module) if isinstance(node.value, str) else node.value
+        )
+    if isinstance(node, ast.BinOp):
+        return typing.Union[_evaluated(node.left, module), _evaluated(node.right, module)]  # noqa: UP007
+    if isinstance(node, ast.Subscript):
+        return _subscripted(node, module)
+    if isinstance(node, ast.Name):
+        if node.id in _KNOWN:
+            return _KNOWN[node.id]
+        if found := _definition(module, node.id):
+            return _evaluated(found[1], found[0])
+    raise _UnknownError
+
+
+def _subscripted(node: ast.Subscript, module: str) -> Any:
+    """`Literal[…]`, `Optional[…]`, `Union[…]`, `list[…]` and their like."""
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    name = node.value.id if isinstance(node.value, ast.Name) else ""
+    if name == "Literal":
+        return typing.Literal[tuple(ast.literal_eval(item) for item in items)]
+    inside = tuple(
+        ... if isinstance(item, ast.Constant) and item.value is ... else _evaluated(item, module) for item in items
+    )
+    if name in ("Union", "Optional"):
+        more = (None,) if name == "Optional" else ()
+        return reduce(lambda one, other: typing.Union[one, other], (*inside, *more))  # noqa: UP007
+    if name in _KNOWN:
+        return operator.getitem(_KNOWN[name], inside if len(inside) > 1 else inside[0])
+    raise _UnknownError

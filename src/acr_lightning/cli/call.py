@@ -1,0 +1,141 @@
+"""Words of a command line to a call of a typed function: one parser for all commands.
+
+A positional-only parameter is a word without dashes, a keyword-only one an option, a `bool` may stand without a value.
+A function with `**values` takes any other `--KEY=VALUE`: values of the experiment, read as YAML.
+"""
+
+import inspect
+from argparse import SUPPRESS
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from acr_lightning.chain.messages import with_hint
+from acr_lightning.chain.signature import REQUIRED, Signature, signature_of_function
+from acr_lightning.errors import UserError, nearest, shown
+
+
+def call(function: Callable[..., int], command: str, words: list[str]) -> int:
+    """Call a command's function with the words after it; its exit status.
+
+    Raises:
+        UserError: an option or a value does not fit, or one is missing.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    kinds = {parameter.name: parameter.kind for parameter in parameters}
+    options = {name: one for name, one in signature_of_function(function).arguments.items() if _is_option(kinds[name])}
+    if {"--help", "-h"} & set(words) and "help" not in options:
+        _print_help(function, command, options)
+        return 0
+    takes_values = inspect.Parameter.VAR_KEYWORD in kinds.values()
+    own, values, places = _split(words, options, takes_values)
+    least = sum(
+        parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is REQUIRED for parameter in parameters
+    )
+    most = sum(kind is inspect.Parameter.POSITIONAL_ONLY for kind in kinds.values())
+    if len(places) < least or (len(places) > most and inspect.Parameter.VAR_POSITIONAL not in kinds.values()):
+        names = [parameter.name.upper() for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
+        wanted = f"expected {' '.join(names)}" if names else "values are given as --key=value"
+        raise UserError(f"{wanted}, not '{' '.join(places)}'; see acr {command} --help")
+    return function(*places, **_typed(options, own), **values)
+
+
+def _is_option(kind: Any) -> bool:
+    return kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _split(
+    words: list[str], options: dict[str, Any], takes_values: bool
+) -> tuple[dict[str, str], dict[str, Any], list[str]]:
+    """The function's own options as text, the experiment's values, and what is no option."""
+    own: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    places, left = [], list(words)
+    while left:
+        key, equals, text = left.pop(0).partition("=")
+        if not key.startswith("-"):
+            places.append(f"{key}{equals}{text}")
+            continue
+        name = {"-h": "help", "-c": "config"}.get(key, key.lstrip("-"))
+        hint = nearest(name, options)
+        if name not in options and (not takes_values or ("." not in name and hint)):
+            raise UserError(f"{key}: no such option.{hint}")
+        if not equals and name in options and options[name].type is bool:
+            text = "true"
+        elif not equals:
+            if not left:
+                raise UserError(f"{key}: needs a value{'.' if hint else ''}{hint}")
+            text = left.pop(0)
+        if name in options:
+            own[name] = text
+        else:
+            values[name] = _yaml(key, text)
+    return own, values, places
+
+
+def _yaml(key: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except Exception:  # PyYAML lets out what its parts raise: ValueError of 2001-99-99, RecursionError …
+        raise UserError(f"{key}: {shown(text)} is not a YAML value") from None
+
+
+def _typed(options: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
+    """The options in their types."""
+    for name, option in options.items():
+        if option.default is REQUIRED and name not in own:
+            raise UserError(f"--{name} is missing")
+    try:
+        parsed = _parser(options).parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
+    except ArgumentError as error:
+        types = {name: option.type for name, option in options.items()}
+        raise UserError(f"--{with_hint(error, types, own)}") from None
+    return {name: parsed[name] for name in own}
+
+
+def _parser(options: dict[str, Any], **more: Any) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False, add_help=False, **more)
+    add_options(parser, Signature(options, False, ""))
+    return parser
+
+
+def add_options(parser: ArgumentParser, signature: Signature, prefix: str = "", skip: tuple[str, ...] = ()) -> None:
+    """Give a parser an option for each argument."""
+    for name, argument in signature.arguments.items():
+        if argument.group:
+            add_options(parser, argument.group, f"{prefix}{name}.", skip)
+        elif name not in skip:
+            needed = argument.default is REQUIRED
+            default = {} if needed else {"default": argument.default}
+            parser.add_argument(f"--{prefix}{name}", type=argument.type, help=argument.help or None, **default)
+
+
+def _print_help(function: Callable[..., int], command: str, options: dict[str, Any]) -> None:
+    """What a command does, and its options."""
+    print(usage_of(function, command) + "\n")
+    print(description(function) + "\n")
+    _parser(options, usage=SUPPRESS).print_help()
+
+
+def usage_of(function: Callable[..., int], command: str) -> str:
+    """The usage line."""
+    words = [f"acr {command}"]
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            optional = parameter.default is not REQUIRED
+            words.append(f"[{parameter.name.upper()}]" if optional else parameter.name.upper())
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            words.append(f"{parameter.name.upper()} …")
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            words.append("[--KEY=VALUE …]")
+        elif parameter.name != "help":
+            word = f"--{parameter.name}" + ("" if parameter.annotation is bool else f" {parameter.name.upper()}")
+            words.append(word if parameter.default is REQUIRED else f"[{word}]")
+    return "usage: " + " ".join(words)
+
+
+def description(function: Callable[..., int]) -> str:
+    """A docstring up to its arguments."""
+    return (inspect.getdoc(function) or "").partition("\nArgs:")[0].strip()

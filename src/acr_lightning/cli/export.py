@@ -1,0 +1,32 @@
+"""`acr export`: a trained network as one file."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def export(
+    *,
+    run: str,
+    output: str | None = None,
+    format: Literal["onnx", "torchscript"] = "onnx",
+    height: int = 512,
+    width: int = 512,
+) -> int:
+    """The network as one file, preprocessing included, compared with torch before it is written.
+
+    The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
+    `probabilities`, `[B, K + 1, height, width]`, label 0 is background.
+
+    Args:
+        run: folder of a run whose stage `segment` is done.
+        output: the file; null is `network.onnx` or `network.pt` in the run.
+        format: of the file.
+        height: that the file takes, pixels.
+        width: that the file takes, pixels.
+    """
+    from acr_lightning.segment.export import export as write
+
+    path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
+    difference = write(Path(run), path, format, (height, width))
+    print(f"{path}: probabilities differ from torch's by {difference:.1e} at the most")
+    return 0

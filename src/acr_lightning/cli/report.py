@@ -1,0 +1,35 @@
+"""`acr report`: one HTML page of runs."""
+
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.cli import run as chain_commands
+from acr_lightning.errors import UserError
+
+
+def report(
+    *runs: str, output: str | None = None, allow: list[str] | None = None, config: str | None = None, **values: Any
+) -> int:
+    """One HTML page, the RUNS side by side; with --config as the stage of a chain.
+
+    Args:
+        runs: folders of runs; photos are shown from the first.
+        output: the page; report.html in the first run if none is given.
+        allow: packages, beside acr_lightning, whose data set a run may name: you trust their code.
+        config: an experiment file: the stage `report` of its run.
+        **values: of the stage's section, or of the experiment.
+    """
+    if not runs:
+        if config is None:
+            raise UserError("give the folders of runs, or --config FILE; see acr report --help")
+        given = {"output": output, "allow": allow}
+        own: dict[str, Any] = {**{key: value for key, value in given.items() if value}, **values}
+        return chain_commands.stage("report", config=config, **own)
+    if values:
+        raise UserError(f"--{next(iter(values))}: goes with --config")
+    from acr_lightning.report.page import write_report
+
+    page = Path(output or Path(runs[0]) / "report.html")
+    write_report([Path(run) for run in runs], page, allow=allow or ())
+    print(page)
+    return 0

@@ -1,0 +1,150 @@
+"""`acr run` and one command for each stage."""
+
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+
+from acr_lightning.chain import check as checks
+from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.experiment_file import is_shared, load
+from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.cli.stage_help import print_help
+from acr_lightning.errors import UserError
+from acr_lightning.stages.chain import CHAIN
+
+# `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
+SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
+
+
+def run(
+    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
+) -> int:
+    """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
+
+    Everything is checked before the first one starts. KEY is a key of the experiment: run, dataset, seed, stages (a
+    list), from (stages that are read from other runs: --from.fit=runs/other), or a stage's, such as fit.model.srf.
+
+    Args:
+        config: an experiment file, or the name of a shipped one.
+        force: do the stages again; their old results are moved aside.
+        print_config: print what would run.
+        check: check everything, and run nothing.
+        **values: of the experiment.
+    """
+    experiment = load(CHAIN, config, values)
+    if print_config:
+        print_sections({name: experiment.section(name) for name in experiment.stages})
+        return 0
+    checks.check(experiment, experiment.stages)
+    if check:
+        checks.check_thoroughly(experiment, experiment.stages, build=True)
+        return 0
+    return _run_stages(experiment, config, values, force)
+
+
+def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
+    """Each stage that is not done in a process of its own."""
+    checked = False
+    for name in experiment.stages:
+        if not force and is_done_before(experiment, name):
+            print(f"{name}: done before", file=sys.stderr, flush=True)
+            continue
+        if not checked:
+            # In a process of its own, since that imports all libraries.
+            if status := spawn("run", [*_words(config, values), "--check"]):
+                return status
+            checked = True
+        own = {
+            key if is_shared(CHAIN, key) else key.partition(".")[2]: value
+            for key, value in values.items()
+            if key != "stages" and (is_shared(CHAIN, key) or key.partition(".")[0] == name)
+        }
+        if status := spawn(name, _words(config, own) + (["--force"] if force else [])):
+            print(f"acr run: stage {name} failed (exit status {status}); the same command continues", file=sys.stderr)
+            return status
+    return 0
+
+
+def stage(
+    name: str,
+    /,
+    *,
+    config: str | None = None,
+    force: bool = False,
+    print_config: bool = False,
+    shard: str | None = None,
+    help: bool = False,
+    **values: Any,
+) -> int:
+    """One stage in this process; KEY is a key of its section, or one that all stages share: run, dataset, seed, from.
+
+    Args:
+        name: of the stage.
+        config: an experiment file, or the name of a shipped one.
+        force: do it again; its old result is moved aside.
+        print_config: print what would run.
+        shard: (cam, label, evaluate) `3/16` does the third of sixteen parts, each a job of its own on any machine.
+        help: print all values.
+        **values: of the stage's section, or of the experiment.
+    """
+    experiment = stage_experiment(name, config, values, shard)
+    if help:
+        if (choice := CHAIN.stages[name].choice) and not experiment.takes_part(name):
+            experiment = experiment.with_values({f"{choice}.preset": next(iter(CHAIN.presets[choice]))})
+        print_help(experiment, name)
+    elif print_config:
+        print_sections(experiment.section(name))
+    else:
+        run_stage(experiment, name, force)
+    return 0
+
+
+def affinity(**values: Any) -> int:
+    """The stages that an affinity preset adds, as `acr run` does them: affinity_labels, affinity_train, affinity_walk.
+
+    Options and values are those of `acr run`.
+    """
+    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
+    return run(**own, **values, stages="affinity")
+
+
+def stage_experiment(name: str, config: str | None, values: dict[str, Any], shard: str | None = None) -> Experiment:
+    """The experiment of a stage's command, whose keys are those of the stage's section.
+
+    Raises:
+        UserError: a key is unknown, or the stage knows no shards.
+    """
+    own = {key if is_shared(CHAIN, key) else f"{name}.{key}": value for key, value in values.items()}
+    if shard is not None:
+        if name not in SHARD:
+            raise UserError(f"--shard: goes with {', '.join(SHARD)}")
+        own[f"{name}.{SHARD[name]}"] = shard
+    return load(CHAIN, config, own)
+
+
+def spawn(command: str, words: list[str]) -> int:
+    """Run one command of `acr` in a new process; its exit status."""
+    return subprocess.run([sys.executable, "-m", "acr_lightning", command, *words]).returncode
+
+
+def _words(config: str | None, values: dict[str, Any]) -> list[str]:
+    """Values as words of a command line."""
+    words = ["--config", config] if config else []
+    for key, value in values.items():
+        text = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+        words.append(f"--{key}={text}")
+    return words
+
+
+def print_sections(value: Any) -> None:
+    """Print a section, or several, as YAML."""
+    print(yaml.safe_dump(_plain(value), sort_keys=False), end="")
+
+
+def _plain(value: Any) -> Any:
+    """Plain lists for YAML's safe writer."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

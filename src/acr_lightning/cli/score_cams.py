@@ -1,0 +1,28 @@
+"""`acr evaluate --cams DIR`: any folder of CAMs, scored at all thresholds and exponents."""
+
+from pathlib import Path
+
+from acr_lightning.cli.score_predictions import ids_of
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.errors import UserError
+
+
+def score(cams: Path, dataset: TaggedDataset, split: Split, output: str | None) -> None:
+    """Score a folder of CAMs against the masks of a data set.
+
+    Raises:
+        UserError: there are no masks.
+    """
+    from acr_lightning.artefacts.atomic import write_json
+    from acr_lightning.metrics.cam_scores import cam_curves
+    from acr_lightning.report.run_scores import ORACLE, has_masks, keep_and_print
+
+    ids = ids_of(dataset, split)
+    if not has_masks(dataset, ids):
+        raise UserError(f"split {split}: no masks to score with")
+    curves = cam_curves(cams, dataset, ids)
+    exponents = [(f"alpha {row['alpha']}: the background is (1 − max CAM)^alpha", row) for row in curves.exponents]
+    rows = [(ORACLE, curves.best), *exponents]
+    if output:
+        write_json(Path(output) / "sweep.json", curves.brief())
+    keep_and_print([{"what": "cam", "split": split, "chosen": chosen, **row} for chosen, row in rows], output)

@@ -1,0 +1,83 @@
+"""`acr evaluate --pred DIR`: any folder of label maps, scored and packed."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.errors import UserError
+
+
+def against_dataset(
+    predictions: Path, dataset: TaggedDataset, split: Split, output: str | None, pack: str | None
+) -> None:
+    """Score a folder of predictions against the masks of a data set, and pack it if asked to."""
+    from acr_lightning.report.run_scores import has_masks, score_folder
+
+    ids = ids_of(dataset, split)
+    if has_masks(dataset, ids):
+        counts = score_folder(predictions, dataset, ids)
+        _show(predictions, counts, ["background", *dataset.class_names], split, output)
+    elif pack is None:
+        raise UserError(f"split {split}: no masks to score with")
+    if pack:
+        write_pack(Path(pack), predictions, dataset, ids)
+
+
+def against_folder(
+    predictions: Path, masks: Path, classes: int | str | list[str] | None, id_list: str | None, output: str | None
+) -> None:
+    """Score a folder of predictions against a folder of masks."""
+    from acr_lightning.metrics.folder_scores import score_folders
+
+    names = _class_names(classes)
+    num_classes = classes if isinstance(classes, int) else len(names) or None
+    counts, _ = score_folders(predictions, masks, num_classes, Path(id_list) if id_list else None)
+    names = names or [f"class {label}" for label in range(1, len(counts))]
+    _show(predictions, counts, ["background", *names], masks.name, output)
+
+
+def _show(predictions: Path, counts: NDArray[np.int64], names: list[str], split: str, output: str | None) -> None:
+    """Print the table, and keep it with the confusion matrix if asked to."""
+    from acr_lightning.metrics.confusion import scores, write_confusion
+    from acr_lightning.report.run_scores import keep_and_print
+
+    if output:
+        write_confusion(Path(output) / "confusion.csv", counts, names)
+    keep_and_print([{"what": predictions.name, "split": split, **scores(counts, names)}], output)
+
+
+def write_pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str]) -> None:
+    """Write what PASCAL VOC's server takes, and verify what was written."""
+    from acr_lightning.data.images import image_size
+    from acr_lightning.data.voc import VOC2012
+    from acr_lightning.metrics import voc_server
+
+    if not isinstance(dataset, VOC2012):
+        raise UserError(f"--pack: PASCAL VOC's server takes no predictions on {type(dataset).__name__}")
+    voc_server.write_pack(path, predictions, ids, dataset.stored_labels())
+    voc_server.verify_pack(path, {image_id: image_size(dataset.image_path(image_id)) for image_id in ids})
+    print(f"{path}: {len(ids)} label maps, verified")
+
+
+def ids_of(dataset: TaggedDataset, split: Split) -> list[str]:
+    """The ids of a split.
+
+    Raises:
+        UserError: there are none.
+    """
+    ids = dataset.ids(split)
+    if not ids:
+        raise UserError(f"--split: this {type(dataset).__name__} has no photos in the split '{split}'")
+    return ids
+
+
+def _class_names(classes: int | str | list[str] | None) -> list[str]:
+    """The names given with `--classes`; none where it is a number or not given."""
+    if classes is None or isinstance(classes, int):
+        return []
+    names = [name.strip() for name in (classes.split(",") if isinstance(classes, str) else classes)]
+    if not all(names):
+        raise UserError("--classes: expected a number, or names separated by commas")
+    return names

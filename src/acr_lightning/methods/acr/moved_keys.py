@@ -1,0 +1,26 @@
+"""Keys of older experiment files, and where their values stand now."""
+
+MOVED = {
+    "backbone": "classifier.backbone",
+    "weights": "classifier.weights",
+    "output_stride": "classifier.output_stride",
+    "freeze_batchnorm": "classifier.freeze_batchnorm",
+    "decoder_depth": "reconstructor.depth",
+    "decoder_width": "reconstructor.width",
+    "decoder_stride": "reconstructor.stride",
+    "srf_start": "srf.start",
+    "srf_growth": "srf.growth",
+    "ru_whole": "ru.whole",
+    "ru_target": "ru.target",
+    "ru_non_target": "ru.non_target",
+    "cu_target": "cu.target",
+    "cu_non_target": "cu.non_target",
+    "cu_outside": "cu.outside",
+    "lr": "optimizer.lr",
+    "new_layer_factor": "optimizer.new_layer_factor",
+    "transposed_factor": "optimizer.transposed_factor",
+    "schedule_epochs": "optimizer.schedule_epochs",
+    "momentum": "optimizer.momentum",
+    "weight_decay": "optimizer.weight_decay",
+    "gradient_clip_val": "optimizer.gradient_clip_val",
+}
