@@ -17,7 +17,7 @@ def experiment(shapes_root, tmp_path):
     small = {
         "run": str(tmp_path / "run"),
         "dataset": {"class_path": "Shapes", "init_args": scenes},
-        "fit.model": {"backbone": "tiny_resnet", "decoder_depth": 3, "decoder_stride": 2},
+        "fit.model": {"classifier": {"backbone": "tiny_resnet"}, "reconstructor": {"depth": 3, "stride": 2}},
         "fit.data": {"crop": 48, "batch_size": 8},
         "fit.trainer": {"accelerator": "cpu", "devices": 1},
         "segment.model": {"backbone": "tiny_resnet", "output_stride": None, "rates": [1, 2]},

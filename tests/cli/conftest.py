@@ -57,8 +57,9 @@ def tiny_fit(tmp_path, shapes_root):
         },
         "fit": {
             "model": {
-                "backbone": "tiny_resnet", "freeze_batchnorm": False, "decoder_depth": 3, "decoder_width": 8,
-                "decoder_stride": 2, "srf": 4, "optimizer": "adamw", "lr": 0.001, "new_layer_factor": 1.0,
+                "classifier": {"backbone": "tiny_resnet", "freeze_batchnorm": False},
+                "reconstructor": {"depth": 3, "width": 8, "stride": 2}, "srf": {"grid": 4},
+                "optimizer": {"name": "adamw", "lr": 0.001, "new_layer_factor": 1.0},
             },
             "data": {"crop": 48, "long_side": [56, 64], "batch_size": 4, "num_workers": 0},
             "trainer": {"max_epochs": 3, "logger": False, "accelerator": "cpu", "devices": 1},

@@ -21,10 +21,10 @@ from acr_lightning.pool import map_in_pool
     ],
 )
 def test_what_the_system_refuses_gets_one_line(monkeypatch, capsys, number, advice):
-    def refuse(words):
+    def refuse():
         raise OSError(number, os.strerror(number), "runs/a/last.ckpt")
 
-    monkeypatch.setattr("acr_lightning.cli.commands.run", refuse)
+    monkeypatch.setattr("acr_lightning.cli.run.run", refuse)
     assert main(["run"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -65,7 +65,7 @@ def after_a_lost_peer():
     ],
 )
 def test_errors_of_other_processes_get_one_line(monkeypatch, capsys, work, line):
-    monkeypatch.setattr("acr_lightning.cli.commands.run", lambda words: work())
+    monkeypatch.setattr("acr_lightning.cli.run.run", work)
     assert main(["run"]) == 2
     said = capsys.readouterr().err
     assert line in said
@@ -73,13 +73,13 @@ def test_errors_of_other_processes_get_one_line(monkeypatch, capsys, work, line)
 
 
 def test_a_mistake_while_a_refusal_is_handled_is_not_taken_for_it(monkeypatch):
-    def mistaken(words):
+    def mistaken():
         try:
             write_elsewhere(0)
         except OSError:
             return {}["a mistake"]
 
-    monkeypatch.setattr("acr_lightning.cli.commands.run", mistaken)
+    monkeypatch.setattr("acr_lightning.cli.run.run", mistaken)
     with pytest.raises(KeyError):
         main(["run"])
 
