@@ -1,6 +1,6 @@
 """Augmentation with albumentations: photo and label map change together, padding is never a class."""
 
-from typing import Any
+from typing import Any, Literal
 
 import albumentations as A
 import cv2
@@ -15,12 +15,13 @@ def classification_transform(crop: int, long_side: tuple[int, int]) -> A.Compose
     """ACR's augmentation: long side at random in a range, random crop, mirror; no colour jitter.
 
     Args:
-        crop: side of the square crop, pixels; smaller photos are padded.
+        crop: side of the square crop, pixels; smaller photos are pasted at a random place, as in the release.
         long_side: smallest and largest long side, pixels.
     """
     low, high = long_side
     sizes = sorted({*range(low, high, max(1, (high - low) // 16)), high})
-    return A.Compose([A.LongestMaxSize(max_size=sizes, interpolation=cv2.INTER_AREA), *_crop_and_mirror(crop)])
+    resize = A.LongestMaxSize(max_size=sizes, interpolation=cv2.INTER_AREA)
+    return A.Compose([resize, *_crop_and_mirror(crop, place="random")])
 
 
 def segmentation_transform(crop: int, scale: tuple[float, float], long_side: int | None = None) -> A.Compose:
@@ -37,9 +38,10 @@ def segmentation_transform(crop: int, scale: tuple[float, float], long_side: int
     return A.Compose([*resize, zoom, *_crop_and_mirror(crop)])
 
 
-def _crop_and_mirror(crop: int) -> list[Any]:
+def _crop_and_mirror(crop: int, place: Literal["center", "random"] = "center") -> list[Any]:
+    pad = {"border_mode": cv2.BORDER_CONSTANT, "fill": MEAN_COLOUR, "fill_mask": IGNORE, "position": place}
     return [
-        A.PadIfNeeded(crop, crop, border_mode=cv2.BORDER_CONSTANT, fill=MEAN_COLOUR, fill_mask=IGNORE),
+        A.PadIfNeeded(crop, crop, **pad),
         A.RandomCrop(crop, crop),
         A.HorizontalFlip(p=0.5),
     ]

@@ -81,6 +81,7 @@ class AlternatingModule(LightningModule, ABC):
             update: what the player minimises on a part.
         """
         optimizer = self._optimizer(player)
+        self._begin_anew(self.players()[player], optimizer)
         logged: dict[str, Tensor] = {}
         with self.toggled_optimizer(optimizer):
             optimizer.zero_grad()
@@ -139,6 +140,16 @@ class AlternatingModule(LightningModule, ABC):
         """Stop a run that cannot recover; asking makes a GPU wait, so it is done now and then."""
         if batch_idx % ASK_EVERY == 0 or self.device.type == "cpu":
             self.nonfinite.stop_if_hopeless(f"epoch {self.current_epoch}")
+
+    def _begin_anew(self, player: Player, optimizer: LightningOptimizer) -> None:
+        """Forget, at the first batch of a later span, what the optimiser knows of gradients of another kind.
+
+        AdamW's mean square of the gradient is dominated for a thousand steps by those of a network that knew nothing.
+        """
+        if self.trainer.fit_loop.epoch_loop.batch_idx == 0 and self.current_epoch in {
+            one.start for one in player.spans
+        }:
+            optimizer.optimizer.state.clear()
 
     def _optimizer(self, player: str) -> LightningOptimizer:
         return cast(LightningOptimizer, _as_list(self.optimizers())[list(self.players()).index(player)])

@@ -79,17 +79,27 @@ def test_each_phase_has_its_schedule(tmp_path, shapes):
     )  # fmt: skip
     rates = []
 
-    class Watched(TaggedImages):
-        def samples(self):
-            return super().samples()
-
     acr.on_train_batch_start = lambda batch, index: rates.append([o.param_groups[0]["lr"] for o in acr.optimizers()])
-    fit(tmp_path, acr, Watched(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=4)
+    fit(tmp_path, acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=4)
     assert len(rates) == 16
     falls = [(1 - step / 4) ** 0.9 for step in range(4)]
     assert [one for one, _ in rates[:4]] == pytest.approx([1e-3 * fall for fall in falls])
     assert [one for one, _ in rates[8:]] == pytest.approx([3e-3 * (1 - step / 8) ** 0.9 for step in range(8)])
     assert [two for _, two in rates[4:]] == pytest.approx([1e-2 * (1 - step / 12) ** 0.9 for step in range(12)])
+
+
+def test_each_phase_begins_with_a_fresh_optimiser(tmp_path, shapes):
+    """AdamW's first step is one learning rate long, whatever came before."""
+    acr = tiny_acr(depth=2, classifier_epochs=1, reconstructor_epochs=1)
+    steps = []
+
+    def counted(batch, index):
+        state = acr.optimizers()[0].optimizer.state
+        steps.append(int(next(iter(state.values()))["step"]) if state else 0)
+
+    acr.on_train_batch_start = counted
+    fit(tmp_path, acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=3)
+    assert steps == [0, 1, 2, 3, 4, 4, 4, 4, 4, 1, 2, 3]
 
 
 def test_the_control_trains_as_often_and_as_fast_as_the_game(tmp_path, shapes):
