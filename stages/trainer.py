@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-CHECKPOINT = "last.ckpt"
+from acr_lightning.artefacts.manifest import CHECKPOINT
 
 
 def defaults(folder: Path) -> dict[str, Any]:

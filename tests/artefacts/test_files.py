@@ -1,12 +1,14 @@
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts import checkpoint_file, manifest
 from acr_lightning.artefacts.atomic import atomic_write, naming
 from acr_lightning.artefacts.cam_file import is_whole, read_cam, write_cam
 from acr_lightning.artefacts.palette import read_mask, voc_palette, write_mask
@@ -131,6 +133,30 @@ def test_another_configuration_moves_the_old_result_aside(tmp_path):
     assert moved == tmp_path / "fit.old-1"
     assert (moved / "last.ckpt").read_text() == "precious"
     assert not manifest.is_done(folder, manifest.digest(SECTION, {}, RUN))
+
+
+def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
+    folder, checkpoint = tmp_path / "fit", tmp_path / "fit" / "last.ckpt"
+    wanted = manifest.digest(SECTION, {}, RUN)
+
+    def end():
+        manifest.start(folder, "fit", SECTION, {}, RUN)
+        manifest.finish(folder, "fit", SECTION, {}, RUN, {"epochs": 3})
+        return manifest.result(manifest.read(folder))
+
+    end()
+    assert manifest.is_done(folder, wanted)  # a stage without a checkpoint, or of a version that recorded none
+    assert manifest.result(manifest.read(folder)) == wanted
+    checkpoint_file.write({"weight": torch.ones(3)}, checkpoint)
+    first = end()
+    shutil.copytree(folder, tmp_path / "copy")
+    assert manifest.is_done(tmp_path / "copy", wanted)
+    checkpoint_file.write({"weight": torch.zeros(3)}, checkpoint)  # as another process may
+    assert not manifest.is_done(folder, wanted)
+    assert end() != first
+    assert manifest.is_done(folder, wanted)
+    checkpoint.unlink()
+    assert not manifest.is_done(folder, wanted)
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):

@@ -15,9 +15,11 @@ from typing import Any
 
 from acr_lightning import __version__
 from acr_lightning.artefacts.atomic import remove_leftovers, write_json
+from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.errors import UserError
 
 NAME = "manifest.json"
+CHECKPOINT = "last.ckpt"
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.
 SPEED_ONLY = {
     "trainer": {
@@ -87,9 +89,26 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def is_done(folder: Path, wanted: str) -> bool:
-    """Whether the folder holds the finished result of this digest."""
+    """Whether the folder holds the finished result of this digest, and still the checkpoint that it ended with."""
     manifest = read(folder)
-    return manifest is not None and manifest["status"] == "done" and manifest["digest"] == wanted
+    return (
+        manifest is not None
+        and manifest["status"] == "done"
+        and manifest["digest"] == wanted
+        and not has_another_checkpoint(folder, manifest)
+    )
+
+
+def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a done stage's checkpoint is another one than it ended with, or gone; older versions recorded none."""
+    recorded = manifest.get("checkpoint")
+    return recorded is not None and recorded != stored_digest(folder / CHECKPOINT)
+
+
+def result(manifest: dict[str, Any]) -> str:
+    """The digest of what a stage made: of its configuration, and of its checkpoint where it has one."""
+    digests = (manifest["digest"], manifest.get("checkpoint"))
+    return "+".join(digest for digest in digests if digest is not None)
 
 
 def is_another(folder: Path, section: dict[str, Any], inputs: dict[str, str], run: Path) -> bool:
@@ -145,7 +164,8 @@ def finish(
 ) -> None:
     """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
     remove_leftovers(folder)
-    _write(folder, stage, section, inputs, run, status="done", counts=counts, seconds=seconds)
+    checkpoint = stored_digest(folder / CHECKPOINT)
+    _write(folder, stage, section, inputs, run, status="done", counts=counts, seconds=seconds, checkpoint=checkpoint)
 
 
 def _write(folder: Path, stage: str, section: dict[str, Any], inputs: dict[str, str], run: Path, **more: Any) -> None:

@@ -4,12 +4,14 @@ import copy
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from acr_lightning import stages
 from acr_lightning.artefacts import manifest
-from acr_lightning.artefacts.atomic import naming
+from acr_lightning.artefacts.atomic import naming, remove_leftovers
+from acr_lightning.artefacts.lock import folder_lock
 from acr_lightning.class_names import build
 from acr_lightning.cli.experiment import Experiment
 from acr_lightning.errors import UserError
@@ -23,7 +25,7 @@ def inputs(experiment: Experiment, stage: str) -> dict[str, str]:
     needed, module = stages.reads(stage, experiment.section(stage)), stages.load(stage)
     for name in experiment.only_with((*needed, *module.ALSO_READS)):
         made = manifest.read(experiment.run / name)
-        found[name] = made["digest"] if made else "missing"
+        found[name] = manifest.result(made) if made else "missing"
     return found
 
 
@@ -43,7 +45,7 @@ def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: P
         folder: of its results, if not the stage's own.
 
     Raises:
-        UserError: what it needs is missing, or its input is bad.
+        UserError: what it needs is missing, its input is bad, or another process does it at this moment.
     """
     section, read, folder = experiment.section(stage), inputs(experiment, stage), folder or experiment.run / stage
     module = stages.load(stage)
@@ -58,21 +60,26 @@ def run_stage(experiment: Experiment, stage: str, force: bool = False, folder: P
             f"{stage}: {folder} holds another result, and shards cannot agree on who moves it aside; "
             "move it yourself, or give another --run"
         )
-    if is_first_process():
-        moved = manifest.start(folder, stage, section, read, experiment.run, force, parts=hasattr(module, "PARTS"))
-        if moved:
-            _say(f"{stage}: the result of another configuration was moved to {moved}")
-    since = time.monotonic()
-    with naming(folder):
-        counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
-    left = counts.pop("left", 0)
-    if not is_first_process():
-        return
-    if left:
-        _say(f"{stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage")
-        return
-    manifest.finish(folder, stage, section, read, experiment.run, counts, round(time.monotonic() - since, 1))
-    _say(f"{stage}: done, {', '.join(f'{name} {count}' for name, count in counts.items())} → {folder}")
+    with folder_lock(folder, shard) if is_first_process() else nullcontext():
+        if is_first_process():
+            moved = manifest.start(folder, stage, section, read, experiment.run, force, parts=hasattr(module, "PARTS"))
+            if moved:
+                _say(f"{stage}: the result of another configuration was moved to {moved}")
+            elif manifest.has_another_checkpoint(folder, manifest.read(folder) or {}):
+                _say(f"{stage}: {manifest.CHECKPOINT} is not the one that it ended with; goes on from what is there")
+            if not shard:
+                remove_leftovers(folder)  # of kills; nobody else writes there now
+        since = time.monotonic()
+        with naming(folder):
+            counts = module.main(copy.deepcopy(section), folder)  # parsers write into what they are given
+        left = counts.pop("left", 0)
+        if not is_first_process():
+            return
+        if left:
+            _say(f"{stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage")
+            return
+        manifest.finish(folder, stage, section, read, experiment.run, counts, round(time.monotonic() - since, 1))
+        _say(f"{stage}: done, {', '.join(f'{name} {count}' for name, count in counts.items())} → {folder}")
 
 
 def shard_of(section: dict[str, Any]) -> str | None:
@@ -93,6 +100,11 @@ def _require_done(experiment: Experiment, needed: str, stage: str) -> None:
         raise UserError(
             f"{stage}: needs the stage {needed}, which is not done in {experiment.run}; "
             f"run `acr {needed}` with the same --config, or `acr run`"
+        )
+    if manifest.has_another_checkpoint(experiment.run / needed, made):
+        raise UserError(
+            f"{stage}: {experiment.run / needed / manifest.CHECKPOINT} is not the one that the stage {needed} ended "
+            f"with; put that back, or run `acr {needed}` with the same --config"
         )
 
 
