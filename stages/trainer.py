@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Job, Section
 from acr_lightning.errors import UserError
-
-CHECKPOINT = "last.ckpt"
 
 
 def trainer_defaults(folder: Path) -> dict[str, Any]:

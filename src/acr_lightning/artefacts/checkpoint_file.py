@@ -69,6 +69,15 @@ def way_on(made_by: str) -> str:
     return f"put back a copy of it, or delete it, and {made_by} begins again"
 
 
+def stored_digest(path: Path) -> str | None:
+    """The SHA-256 that a checkpoint carries, not verified; None where there is no file, or one that carries none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        stored = _seal(file)
+    return None if stored is None else stored.decode(errors="replace")
+
+
 def _seal(file: IO[bytes]) -> bytes | None:
     """The hexadecimal digest at the end of a file."""
     file.seek(max(0, file.seek(0, os.SEEK_END) - SEAL_LENGTH))

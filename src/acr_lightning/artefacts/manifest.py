@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.errors import UserError
 
 NAME = "manifest.json"
 FROM = "from.json"
+CHECKPOINT = "last.ckpt"
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -30,9 +32,21 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the folder holds a finished result."""
+    """Whether the folder holds a finished result, and still the checkpoint that it ended with."""
     manifest = read(folder)
-    return manifest is not None and manifest["status"] == "done"
+    return manifest is not None and manifest["status"] == "done" and not has_another_checkpoint(folder, manifest)
+
+
+def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a done stage's checkpoint is another one than it ended with, or gone; older versions recorded none."""
+    recorded = manifest.get("checkpoint")
+    return recorded is not None and recorded != stored_digest(folder / CHECKPOINT)
+
+
+def result(manifest: dict[str, Any]) -> str:
+    """The digest of what a stage made: of its configuration, and of its checkpoint where it has one."""
+    digests = (manifest["digest"], manifest.get("checkpoint"))
+    return "+".join(digest for digest in digests if digest is not None)
 
 
 def stages_of(run: Path) -> dict[str, Path]:

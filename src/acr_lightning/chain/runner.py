@@ -4,11 +4,21 @@ import copy
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.atomic import naming
-from acr_lightning.artefacts.manifest import NAME, is_done, read, write_from
+from acr_lightning.artefacts.atomic import naming, remove_leftovers
+from acr_lightning.artefacts.lock import folder_lock
+from acr_lightning.artefacts.manifest import (
+    CHECKPOINT,
+    NAME,
+    has_another_checkpoint,
+    is_done,
+    read,
+    result,
+    write_from,
+)
 from acr_lightning.chain import manifest
 from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.experiment import Experiment
@@ -24,13 +34,17 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             made = read(experiment.folder(read_stage))
-            found[read_stage] = made["digest"] if made else "missing"
+            found[read_stage] = result(made) if made else "missing"
     return found
 
 
 def is_done_before(experiment: Experiment, name: str) -> bool:
     """Whether the stage is done with this very configuration and input; an older such result is put back first."""
-    return _is_done_with(experiment.folder(name), name, _digest(experiment, name, inputs(experiment, name)))
+    folder, digest = experiment.folder(name), _digest(experiment, name, inputs(experiment, name))
+    if manifest.holds(folder, digest):
+        return True
+    with folder_lock(folder):
+        return _put_back(folder, name, digest)
 
 
 def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Path | None = None) -> None:
@@ -43,36 +57,39 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
         folder: of its results, if not the stage's own.
 
     Raises:
-        UserError: a value does not fit, what it needs is missing, or its input is bad.
+        UserError: a value does not fit, what it needs is missing, its input is bad, or another process does it.
     """
     if name in experiment.others:
         raise UserError(f"{name}: is read from {experiment.others[name]}; leave out from.{name} to do it here")
     check(experiment, [name])
     stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
     section, read_digests = experiment.section(name, folder), inputs(experiment, name)
-    digest = _digest(experiment, name, read_digests)
-    if not force and _is_done_with(folder, name, digest, may_move=shard_of(section) is None):
+    digest, shard = _digest(experiment, name, read_digests), shard_of(section)
+    if manifest.holds(folder, digest) and not force:
         _say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
         return
-    check_thoroughly(experiment, [name])
-    record = manifest.Record(name, digest, read_digests, experiment.presets, section)
-    _open(experiment, folder, record, force)
-    since = time.monotonic()
-    found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
-    done = {read: place for read, place in found.items() if is_done(place)}
-    # Parsers write into what they are given.
-    with naming(folder):
-        counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
-    _close(folder, record, counts, round(time.monotonic() - since, 1))
+    with folder_lock(folder, shard) if is_first_process() else nullcontext():
+        if not force and _put_back(folder, name, digest, shard):
+            return
+        check_thoroughly(experiment, [name])
+        record = manifest.Record(name, digest, read_digests, experiment.presets, section)
+        _open(experiment, folder, record, force)
+        since = time.monotonic()
+        found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
+        done = {read: place for read, place in found.items() if is_done(place)}
+        # Parsers write into what they are given.
+        with naming(folder):
+            counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
+        _close(folder, record, counts, round(time.monotonic() - since, 1))
 
 
 def _digest(experiment: Experiment, name: str, read_digests: dict[str, str]) -> str:
     return manifest.digest(experiment.own_section(name), read_digests)
 
 
-def _is_done_with(folder: Path, name: str, digest: str, may_move: bool = True) -> bool:
-    """Whether a folder holds the finished result of a digest, perhaps one that had been moved aside."""
-    if may_move and is_first_process() and (older := manifest.put_back(folder, digest)):
+def _put_back(folder: Path, name: str, digest: str, shard: str | None = None) -> bool:
+    """Put an older result of this digest back, if there is one; whether the stage is then done."""
+    if shard is None and is_first_process() and (older := manifest.put_back(folder, digest)):
         _say(f"{name}: the result in {older} is of this configuration; it was put back")
     return manifest.holds(folder, digest)
 
@@ -93,6 +110,10 @@ def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: 
         write_from(experiment.run, experiment.others)
         if moved := manifest.start(folder, record, force):
             _say(f"{record.stage}: the result of another configuration was moved to {moved}")
+        elif has_another_checkpoint(folder, read(folder) or {}):
+            _say(f"{record.stage}: {CHECKPOINT} is not the one that it ended with; goes on from what is there")
+        if not shard_of(record.config):
+            remove_leftovers(folder)  # of kills; nobody else writes there now
 
 
 def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], seconds: float) -> None:

@@ -1,0 +1,91 @@
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from acr_lightning.artefacts.lock import folder_lock
+from acr_lightning.errors import UserError
+
+HOLD = """
+import sys
+from pathlib import Path
+from acr_lightning.artefacts.lock import folder_lock
+with folder_lock(Path(sys.argv[1]), *sys.argv[2:]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A process that holds the lock of the folder `fit`, or of a shard of it, until its input ends."""
+    processes = []
+
+    def start(*shard):
+        words = [sys.executable, "-c", HOLD, str(tmp_path / "fit"), *shard]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.communicate()
+
+
+def test_a_second_command_is_told_who_works_there(tmp_path, held):
+    first, host = held(), socket.gethostname()
+    message = (
+        f"{tmp_path}/fit is in use by process {first.pid} on {host}; wait for it or stop it \\(kill {first.pid}\\)"
+    )
+    with pytest.raises(UserError, match=message), folder_lock(tmp_path / "fit"):
+        pass
+    with folder_lock(tmp_path / "cam"):  # another stage
+        pass
+    first.communicate()
+    with folder_lock(tmp_path / "fit"):
+        assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n{host}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_is_taken_over(tmp_path, held):
+    first = held()
+    first.kill()
+    first.wait()
+    assert (tmp_path / ".fit.lock").exists()
+    with folder_lock(tmp_path / "fit"):
+        assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n")
+
+
+def test_a_process_of_another_machine_is_left_to_a_person(tmp_path):
+    lock = tmp_path / ".fit.lock"
+    lock.write_text("7\nnode12\n")
+    message = rf"process 7 on node12; .* If it has ended without a word, delete {lock}"
+    with pytest.raises(UserError, match=message), folder_lock(tmp_path / "fit"):
+        pass
+    assert lock.read_text() == "7\nnode12\n"
+
+
+def test_shards_work_side_by_side_but_not_beside_a_job_for_the_whole(tmp_path, held):
+    first, second = held("1/2"), held("2/2")
+    for shard in (None, "2/2"):
+        holder = first.pid if shard is None else second.pid
+        with pytest.raises(UserError, match=f"in use by process ({first.pid}|{holder}) on"):
+            folder_lock(tmp_path / "fit", shard).__enter__()
+    for process in (first, second):
+        process.communicate()
+    held()
+    with pytest.raises(UserError, match="in use by process"), folder_lock(tmp_path / "fit", "1/2"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [".fit.lock"]
+
+
+def test_a_loader_process_that_ends_does_not_free_the_lock(tmp_path):
+    with folder_lock(tmp_path / "fit"):
+        child = multiprocessing.get_context("fork").Process(target=int)
+        child.start()
+        child.join()
+        assert (tmp_path / ".fit.lock").exists()
