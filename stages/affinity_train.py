@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Section, Stage
-from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
+from acr_lightning.stages.trainer import check_batch, train, trainer_defaults
 
 HELP = """learn which pixels belong together
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.check import check_node
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.errors import UserError
-from acr_lightning.stages.trainer import CHECKPOINT, check_batch, train, trainer_defaults
+from acr_lightning.stages.trainer import check_batch, train, trainer_defaults
 
 HELP = """train the classifier with ACR, from image tags alone
 

@@ -1,8 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
-from acr_lightning.artefacts.manifest import stages_of, write_from
+from acr_lightning.artefacts import checkpoint_file
+from acr_lightning.artefacts.manifest import read, result, stages_of, write_from
 from acr_lightning.chain import manifest
 
 SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
@@ -39,6 +42,27 @@ def test_another_configuration_moves_the_old_result_aside(tmp_path):
     assert (moved / "last.ckpt").read_text() == "precious"
     assert not manifest.holds(folder, record().digest)
     assert manifest.start(folder, other, anew=True) == tmp_path / "fit.old-2"
+
+
+def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
+    folder, checkpoint = tmp_path / "fit", tmp_path / "fit" / "last.ckpt"
+
+    def end():
+        manifest.start(folder, record())
+        manifest.finish(folder, record(), {"epochs": 3}, 1.0)
+        return result(read(folder))
+
+    assert end() == record().digest  # a stage without a checkpoint
+    checkpoint_file.write({"weight": torch.ones(3)}, checkpoint)
+    first = end()
+    shutil.copytree(folder, tmp_path / "copy")
+    assert manifest.holds(tmp_path / "copy", record().digest)
+    checkpoint_file.write({"weight": torch.zeros(3)}, checkpoint)  # as another process may
+    assert not manifest.holds(folder, record().digest)
+    assert end() != first
+    assert manifest.holds(folder, record().digest)
+    checkpoint.unlink()
+    assert not manifest.holds(folder, record().digest)
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):

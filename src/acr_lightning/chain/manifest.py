@@ -73,7 +73,7 @@ def _without(node: Any, names: set[str]) -> Any:
 
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
-    """Whether the folder holds the result of this digest; if `done`, a finished one with the checkpoint it ended with."""
+    """Whether the folder holds the result of this digest; if `done`, finished, with the checkpoint it ended with."""
     made = read(folder)
     if made is None or made["digest"] != wanted:
         return False
