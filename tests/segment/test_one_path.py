@@ -29,6 +29,8 @@ class Inverted:
 def evaluated_run(trained_run, shapes_root, folder, precision="32-true", **model):
     """Let a run test its network on `val` with these settings; its folder."""
     shutil.copytree(trained_run / "segment", folder / "run" / "segment")
+    done = {"status": "done", "digest": "0", "config": {}}
+    (folder / "run" / "segment" / "manifest.json").write_text(json.dumps(done))
     data = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
     content = {
         "run": str(folder / "run"),
@@ -71,6 +73,17 @@ def test_predict_writes_the_masks_that_were_scored(trained_run, shapes_root, sha
     # The settings matter here: with others, the masks are others.
     plain = load(run, scales=[1.0], refiner="none", flip=False, long_side=64)
     assert any(not np.array_equal(plain(shapes.image(name)), network(shapes.image(name))) for name in shapes.ids("val"))
+
+
+def test_the_network_may_lie_in_another_run(trained_run, shapes_root, shapes, tmp_path):
+    run = evaluated_run(trained_run, shapes_root, tmp_path, scales=[1.0])
+    picture, wanted = shapes.image(shapes.ids("val")[0]), load(run).label_names
+    (run / "segment").rename(tmp_path / "segment")
+    with pytest.raises(UserError, match="no such checkpoint"):
+        load(run)
+    (run / "from.json").write_text(json.dumps({"segment": ".."}))
+    assert load(run).label_names == wanted
+    assert load(run)(picture).shape == (64, 64)
 
 
 def test_the_scores_state_all_settings(trained_run, shapes_root, tmp_path):

@@ -18,7 +18,7 @@ from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import read_checkpoint
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.inference import checkpoint_of, load_network
 from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]
@@ -57,7 +57,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> fl
     Raises:
         UserError: there is no network, a library is missing, or the file's results differ from torch's.
     """
-    checkpoint = run / "segment" / "last.ckpt"
+    checkpoint = checkpoint_of(run)
     model = Deployed(load_network(checkpoint)).eval()
     names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
     metadata = {

@@ -16,7 +16,7 @@ from acr_lightning.data.samples import to_tensor
 from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import RefinerNode, describe, is_own
 from acr_lightning.nets.checkpoint import read_checkpoint
-from acr_lightning.segment.inference import NetworkInference
+from acr_lightning.segment.inference import NetworkInference, checkpoint_of
 from acr_lightning.segment.recorded_test import OWN, recorded_test
 
 # Lightning's mixed precisions: what the network computes in.
@@ -69,7 +69,7 @@ class Predictor:
         refiner: RefinerNode | None = None,
         window: int | None = None,
     ) -> None:
-        checkpoint = Path(run) / "segment" / "last.ckpt"
+        checkpoint = checkpoint_of(Path(run))
         names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
         self.label_names: tuple[str, ...] = ("background", *names)
         asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
