@@ -43,10 +43,9 @@ voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	@since=$$(date +%s); set -e; \
 	$(VOC6) --run runs/voc6/acr --stages fit,cam $(ARGS); \
-	for labels in none:label psa:affinity,label irn:affinity,label; do preset=$${labels%%:*}; \
-	    mkdir -p runs/voc6/labels/$$preset; cd runs/voc6/labels/$$preset; rm -rf fit cam; \
-	    cp -r ../../acr/fit ../../acr/cam .; cd - > /dev/null; \
-	    $(VOC6) --run runs/voc6/labels/$$preset --affinity=$$preset --stages $${labels##*:},evaluate $(ARGS); \
+	for preset in none psa irn; do \
+	    $(VOC6) --run runs/voc6/labels/$$preset --affinity=$$preset --from.fit=runs/voc6/acr --from.cam=runs/voc6/acr \
+	        --stages affinity,label,evaluate $(ARGS); \
 	done; \
 	$(ACR) report runs/voc6/labels/none runs/voc6/labels/psa runs/voc6/labels/irn --output runs/voc6/labels.html; \
 	$(FIGURES) labels --since $$since cam=runs/voc6/labels/none:cam crf=runs/voc6/labels/none:label \

@@ -95,6 +95,9 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
 def _dispatch(command: str, rest: list[str]) -> int:
     if command not in COMMANDS:
         below = [name for name in COMMANDS if name.startswith(f"{command} ")]
+        if below and (not rest or rest[0] in ("--help", "-h")):
+            print("\n".join(f"acr {name}: {COMMANDS[name][1]}" for name in below))
+            return 0
         typed = " ".join([command, *rest[:1]]) if below else command
         known = below or [*COMMANDS]
         hint = nearest(typed, [*known, *ELSEWHERE])
