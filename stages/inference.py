@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job
+from acr_lightning.stages.progress_bar import progress_bar
 
 
 def inference_defaults(folder: Path) -> dict[str, Any]:
@@ -21,12 +22,10 @@ def inference_defaults(folder: Path) -> dict[str, Any]:
 
 def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]) -> dict[str, Any]:
     """Run the section's model over the photos without a whole result; returns counts for the manifest."""
-    from lightning.pytorch.callbacks import RichProgressBar
-
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import TrainerCLI
 
-    cli = TrainerCLI(job.section, [writer, RichProgressBar(leave=True)])
+    cli = TrainerCLI(job.section, [writer, *progress_bar(job.section)])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()

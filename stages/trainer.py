@@ -7,6 +7,7 @@ from typing import Any
 from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Job, Section
 from acr_lightning.errors import UserError
+from acr_lightning.stages.progress_bar import progress_bar
 
 
 def trainer_defaults(folder: Path) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def trainer_defaults(folder: Path) -> dict[str, Any]:
 
 def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     """Train to `max_epochs`, from the last checkpoint if there is one; returns counts for the manifest."""
-    from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+    from lightning.pytorch.callbacks import ModelCheckpoint
 
     from acr_lightning.chain.trainer_section import TrainerCLI
     from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
@@ -45,7 +46,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     checkpoint = job.folder / CHECKPOINT
     callbacks = [
         StepSeed(),
-        RichProgressBar(leave=True),
+        *progress_bar(job.section),
         IntervalCheckpoint(checkpoint),
         *more_callbacks,
         # One file, overwritten (by renaming) after every epoch.
