@@ -10,7 +10,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format voc6 voc6-labels voc6-bound ablation bench-step bench-labels
+.PHONY: help install demo test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the 
 
 ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
 	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+voc6-game: install  ## ACR against its equal control on VOC-6, frozen backbone, three seeds; hours on two cores
+	$(ACR) ablation --config ablation/voc6_game.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 bench-step: install  ## Images/s and peak memory of a training step in each mode
 	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)
