@@ -2,12 +2,13 @@
 
 import pytest
 import yaml
-from acr_lightning.cli.experiment import load
-from acr_lightning.cli.stage import run_stage
 from PIL import Image
 
 from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.chain.experiment_file import load
+from acr_lightning.chain.runner import run_stage
 from acr_lightning.cli.main import main
+from acr_lightning.stages.chain import CHAIN
 
 CPU = {"accelerator": "cpu", "devices": 1, "logger": False}
 NET = {"backbone": "tiny_resnet", "freeze_batchnorm": False}
@@ -39,22 +40,20 @@ def config(tmp_path, photos):
         "run": str(tmp_path / "run"),
         "dataset": {"class_path": "TagFolder", "init_args": {"root": str(photos), "tags": str(tmp_path / "tags.csv")}},
         "fit": {
-            "model": {**NET, "strategy": "baseline"},
+            "model": {"classifier": NET, "strategy": "baseline"},
             "data": {"crop": 48, "long_side": [56, 64], "batch_size": 4, **loaded},
             "trainer": {"max_epochs": 1, **CPU},
         },
         "cam": {"model": {"scales": [1.0]}, "data": loaded, "trainer": CPU},
-        "affinity": {
-            "preset": "irn",
-            "labels": {"workers": 1, "crf": "none"},
-            "train": {
-                "model": {**NET, **WALKED},
-                "data": {"crop": 48, "scale": [1, 1], "batch_size": 4, **loaded},
-                "trainer": {"max_epochs": 1, **CPU},
-            },
-            "walk": {"model": {"radius": 4}, "data": loaded, "trainer": CPU},
+        "affinity": "irn",
+        "affinity_labels": {"workers": 1, "refiner": "none"},
+        "affinity_train": {
+            "model": {**NET, **WALKED},
+            "data": {"crop": 48, "scale": [1, 1], "batch_size": 4, **loaded},
+            "trainer": {"max_epochs": 1, **CPU},
         },
-        "label": {"workers": 1, "crf": "none"},
+        "affinity_walk": {"model": {"radius": 4}, "data": loaded, "trainer": CPU},
+        "label": {"workers": 1, "refiner": "none"},
         "segment": {
             "model": {**NET, "output_stride": None, "rates": [1, 2]},
             "data": {"crop": 48, "batch_size": 4, **loaded},
@@ -69,8 +68,8 @@ def config(tmp_path, photos):
 
 def test_the_chain_leaves_photos_named_by_absolute_paths_as_they_are(config, photos, tmp_path):
     before = contents(photos)
-    for stage in ("fit", "cam", "affinity", "label", "segment", "evaluate"):
-        run_stage(load(config, []), stage)
+    for stage in ("fit", "cam", *CHAIN.chosen_by("affinity"), "label", "segment", "evaluate"):
+        run_stage(load(CHAIN, config, {}), stage)
         assert contents(photos) == before, stage
     ids = sorted(path.removesuffix(".png") for path in before if "untagged" not in path)
     labels = tmp_path / "run" / "label" / "labels"

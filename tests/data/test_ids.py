@@ -14,7 +14,7 @@ from acr_lightning.data.coco import COCO
 from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.data.voc import VOC2012
 from acr_lightning.errors import UserError
-from acr_lightning.segment.inference import PredictionWriter
+from acr_lightning.segment.prediction_writer import PredictionWriter
 
 NO_IDS = {
     "/etc/a": "is an absolute path",

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import write_mask
 
 
@@ -34,4 +35,4 @@ class PredictionWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         for image_id, labels in prediction:
-            write_mask(self.folder / f"{image_id}.png", labels)
+            write_mask(item_path(self.folder, image_id, ".png"), labels)
