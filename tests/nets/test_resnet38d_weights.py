@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from timm.models import register_model
 from torch.nn import functional as F
 
-from acr_lightning.cli.weights import weights
+from acr_lightning.cli.weights import convert as convert_command
 from acr_lightning.errors import UserError
 from acr_lightning.nets import resnet38d_weights
 from acr_lightning.nets.backbone import Backbone
@@ -261,16 +261,16 @@ def test_command(params, tmp_path, capsys, monkeypatch):
     shapes = tensor_shapes("resnet38d_narrow")
     monkeypatch.setattr(resnet38d_weights, "tensor_shapes", lambda _: shapes)
     target, digests = tmp_path / "out.safetensors", file_digests(params)
-    words = ["convert", str(params), str(target)]
-    assert weights([*words, "--sha256", digests.sha256.upper()]) == 0
+    words = (str(params), str(target))
+    assert convert_command(*words, sha256=digests.sha256.upper()) == 0
     assert capsys.readouterr().out.splitlines() == [
         str(target), f"of {params}: SHA-256 {digests.sha256}, MD5 {digests.md5}",
     ]  # fmt: skip
     with pytest.raises(UserError, match=f"{target}: exists; --force replaces it"):
-        weights(words)
+        convert_command(*words)
     target.write_bytes(b"old")
-    assert weights([*words, "--force"]) == 0
+    assert convert_command(*words, force=True) == 0
     assert Backbone("resnet38d_narrow", str(target)).net.stem.weight.numel() == 3 * 9 * WIDTH
     with pytest.raises(UserError, match=f"SHA-256 is {digests.sha256}, not {'f' * 64}; download the file again"):
-        weights(["convert", str(params), str(tmp_path / "new.safetensors"), f"--sha256={'f' * 64}"])
+        convert_command(str(params), str(tmp_path / "new.safetensors"), sha256="f" * 64)
     assert not (tmp_path / "new.safetensors").exists()
