@@ -1,5 +1,6 @@
 """What a researcher watches while ACR trains: how much the CAM covers, and how well its parts are guessed."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.methods.acr.collapse import collapse
 from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import draw_target, target_segment
 
+log = logging.getLogger(__name__)
 # The columns of the picture that is written after every epoch.
 COLUMNS = ("photo", "CAM S", "remnants", "painted from remnants", "painted from the target", "painted from outside")
 
@@ -51,7 +54,10 @@ class ReconstructionMonitor(Callback):
         values, picture = watch(pl_module, self._watched(trainer, pl_module))
         for network, mode in zip(networks, modes, strict=True):
             network.train(mode)
-        pl_module.log_dict({f"monitor/{name}": value for name, value in values.items()}, rank_zero_only=True)
+        logged = {f"monitor/{name}": value for name, value in values.items()}
+        pl_module.log_dict(logged, rank_zero_only=True)
+        if said := collapse({**{name: float(value) for name, value in trainer.callback_metrics.items()}, **logged}):
+            log.warning("fit: epoch %d: %s", trainer.current_epoch, said)
         with atomic_write(item_path(self.folder, f"epoch_{trainer.current_epoch:03d}", ".jpg")) as file:
             Image.fromarray(picture).save(file, "JPEG", quality=85)
         for logger in trainer.loggers:
