@@ -8,7 +8,7 @@ from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_first_process, run_stage
 from acr_lightning.cli import run as chain_commands
 from acr_lightning.cli import score_cams, score_predictions
-from acr_lightning.data.tagged import Split
+from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -55,34 +55,36 @@ def evaluate(
         **values: of the stage's section, or of the experiment.
     """
     if help:
-        chain_commands.stage("evaluate", config=config, help=True, **values)
-        return 0
+        return chain_commands.stage("evaluate", config=config, help=True, **values)
     given = {"gt": gt, "classes": classes, "list": list, "output": output, "pred": pred, "pack": pack, "split": split}
     if cams is not None:
         _refuse(given, ("pred", "gt", "classes", "list", "pack"), "does not go with --cams DIR")
-        if config is None:
-            raise UserError("--cams: give the data set whose masks they are scored with, --config FILE")
-        score_cams.score(Path(cams), load(CHAIN, config, values).dataset(), split or "seed", output)
+        dataset = _dataset(config, values, "--cams: give the data set whose masks they are scored with, --config FILE")
+        score_cams.score(Path(cams), dataset, split or "seed", output)
     elif pred is None:
         _refuse(given, ("gt", "classes", "list", "output"), "goes with --pred DIR")
+        if split is None and pack is None:
+            return chain_commands.stage(
+                "evaluate", config=config, force=force, print_config=print_config, shard=shard, **values
+            )
         experiment = chain_commands.stage_experiment("evaluate", config, values, shard)
-        if print_config:
-            chain_commands.print_sections(experiment.section("evaluate"))
-        elif split is None and pack is None:
-            run_stage(experiment, "evaluate", force)
-        else:
-            _other_split(experiment, split, pack, force)
+        _other_split(experiment, split, pack, force, print_config)
     elif gt is None:
         _refuse(given, ("classes", "list"), "goes with --gt DIR; with --config the data set says it")
-        if config is None:
-            raise UserError("--pred: give the masks, --gt DIR, or a data set, --config FILE")
-        dataset = load(CHAIN, config, values).dataset()
+        dataset = _dataset(config, values, "--pred: give the masks, --gt DIR, or a data set, --config FILE")
         score_predictions.against_dataset(Path(pred), dataset, split or "val", output, pack)
+    elif config or values or pack or split:
+        raise UserError("--pred with --gt scores two folders; --config, --split and --pack do not go with it")
     else:
-        if config or values or pack or split:
-            raise UserError("--pred with --gt scores two folders; --config, --split and --pack do not go with it")
         score_predictions.against_folder(Path(pred), Path(gt), classes, list, output)
     return 0
+
+
+def _dataset(config: str | None, values: dict[str, Any], missing: str) -> TaggedDataset:
+    """The experiment's data set; `missing` is what to say where there is no experiment."""
+    if config is None:
+        raise UserError(missing)
+    return load(CHAIN, config, values).dataset()
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
@@ -91,7 +93,9 @@ def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
         raise UserError(f"--{unfit[0]} {why}")
 
 
-def _other_split(experiment: Experiment, split: Split | None, pack: str | None, force: bool) -> None:
+def _other_split(
+    experiment: Experiment, split: Split | None, pack: str | None, force: bool, print_config: bool
+) -> None:
     """The stage on one split, and the pack of what it predicted."""
     chain_splits = experiment.section("evaluate")["data"]["init_args"].get("splits", ["val"])
     if split is None and len(chain_splits) != 1:
@@ -101,6 +105,9 @@ def _other_split(experiment: Experiment, split: Split | None, pack: str | None, 
     if chain_splits != [split]:  # the chain's own result stays where it is
         folder = folder.with_name(f"evaluate_{split}")
         experiment = experiment.with_values({"evaluate.data.splits": [split]})
+    if print_config:
+        chain_commands.print_sections(experiment.section("evaluate", folder))
+        return
     dataset = experiment.dataset()
     ids = score_predictions.ids_of(dataset, split)
     run_stage(experiment, "evaluate", force, folder)
