@@ -19,7 +19,7 @@ def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {
         "model": {"class_path": "NetworkInference", "init_args": {}},
-        "data": {"class_path": "TestPhotos", "init_args": {}},
+        "data": {"class_path": "UntaggedPhotos", "init_args": {}},
         "trainer": inference_defaults(folder),
     }
 

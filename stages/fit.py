@@ -26,7 +26,7 @@ def defaults(folder: Path) -> Section:
                 "reconstructor": {"class_path": "Reconstructor", "init_args": {}},
             },
         },
-        "data": {"class_path": "TaggedImages", "init_args": {}},
+        "data": {"class_path": "TaggedCrops", "init_args": {}},
         "trainer": {**trainer_defaults(folder), "max_epochs": 40},
     }
 

@@ -8,7 +8,7 @@ from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.stages.pool import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
-HELP = """pseudo-labels from CAMs, by a background score and a dense CRF
+HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
 Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, and the photos. Writes
 `label/labels/<id>.png` (palette PNG) and `label/threshold.json`.

@@ -66,7 +66,7 @@ def trained_run(tmp_path_factory, shapes_root):
     run = tmp_path_factory.mktemp("run")
     from lightning.pytorch import Trainer
 
-    from acr_lightning.data.datamodule import PseudoLabels
+    from acr_lightning.data.datamodule import LabelledCrops
     from acr_lightning.segment.module import Segmenter
 
     shapes = Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
@@ -76,6 +76,6 @@ def trained_run(tmp_path_factory, shapes_root):
     )  # fmt: skip
     segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=False, rates=(1, 2), lr=1e-3)
     torch.nn.init.normal_(segmenter.network.head.branches[0].weight, std=0.3)  # so that several labels occur
-    trainer.fit(segmenter, PseudoLabels(shapes, "masks", crop=48, batch_size=4, num_workers=0))
+    trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(run / "segment" / "last.ckpt")
     return run

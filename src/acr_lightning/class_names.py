@@ -17,7 +17,7 @@ SHORT = {
         "data.coco": ("COCO",),
         "data.tag_folder": ("TagFolder",),
         "data.shapes": ("Shapes",),
-        "data.datamodule": ("TaggedImages", "PseudoLabels", "TaggedPhotos", "TestPhotos"),
+        "data.datamodule": ("TaggedCrops", "LabelledCrops", "TaggedPhotos", "UntaggedPhotos"),
         "nets.classifier": ("CamClassifier",),
         "nets.frozen_classifier": ("FrozenClassifier",),
         "nets.reconstructor": ("Reconstructor",),
@@ -35,6 +35,9 @@ SHORT = {
     }.items()
     for name in names
 }
+
+# Classes that have another name now.
+RENAMED = {"TaggedImages": "TaggedCrops", "PseudoLabels": "LabelledCrops", "TestPhotos": "UntaggedPhotos"}
 
 
 def full_path(class_path: str) -> str:
@@ -57,6 +60,8 @@ def import_class(class_path: str, where: str, base: type) -> Any:
     try:
         made = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError):
+        if name in RENAMED:
+            raise UserError(f"{where}: {class_path!r} is called {RENAMED[name]} now") from None
         raise UserError(
             f"{where}: no class {class_path!r}.{nearest(class_path, SHORT)} "
             f"Known short names: {', '.join(SHORT)}; others by import path"

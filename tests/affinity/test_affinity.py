@@ -14,7 +14,7 @@ from acr_lightning.affinity.module import AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
-from acr_lightning.data.datamodule import PseudoLabels
+from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.errors import UserError
 from acr_lightning.labels.confident_label import BackgroundScore, confident_label
 from acr_lightning.labels.pseudo_label import pseudo_label
@@ -150,7 +150,7 @@ def learner(kind, **options):
 def test_training_learns_which_cells_belong_together(kind, shapes, tmp_path):
     """On true masks: after a few epochs pairs of one label are more alike than pairs of two."""
     torch.manual_seed(0)
-    data = PseudoLabels(shapes, "masks", crop=48, scale=(1, 1), batch_size=8, num_workers=0)
+    data = LabelledCrops(shapes, "masks", crop=48, scale=(1, 1), batch_size=8, num_workers=0)
     net = learner(kind)
     trainer = Trainer(
         default_root_dir=tmp_path, max_epochs=10, accelerator="cpu", devices=1, logger=False,

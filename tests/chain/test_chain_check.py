@@ -96,7 +96,7 @@ def test_a_users_own_class_keeps_the_wiring_that_it_takes(experiment, tmp_path, 
     assert "mine" not in sys.modules
 
 
-@pytest.mark.parametrize("path", [*("ACR", "Segmenter", "AffinityWalk", "TaggedImages"), "lightning.pytorch.Trainer"])
+@pytest.mark.parametrize("path", [*("ACR", "Segmenter", "AffinityWalk", "TaggedCrops"), "lightning.pytorch.Trainer"])
 def test_signatures_are_those_of_the_imported_classes(path):
     import inspect
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acr_lightning.data.datamodule import PseudoLabels, TaggedImages, TaggedPhotos
+from acr_lightning.data.datamodule import LabelledCrops, TaggedCrops, TaggedPhotos
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.samples import groups_of_one_size
 from acr_lightning.data.transforms import segmentation_transform
@@ -12,7 +12,7 @@ from acr_lightning.errors import UserError
 
 
 def batches(shapes, workers, epoch):
-    loader = TaggedImages(shapes, 48, (64, 96), batch_size=4, num_workers=workers, seed=1).train_dataloader()
+    loader = TaggedCrops(shapes, 48, (64, 96), batch_size=4, num_workers=workers, seed=1).train_dataloader()
     loader.sampler.set_epoch(epoch)
     return list(loader)
 
@@ -69,7 +69,7 @@ def test_padding_is_never_a_class():
 
 
 def test_photo_and_label_stay_together(shapes):
-    masks = PseudoLabels(shapes, "masks", crop=48, scale=(0.8, 1.25), batch_size=4, num_workers=0)
+    masks = LabelledCrops(shapes, "masks", crop=48, scale=(0.8, 1.25), batch_size=4, num_workers=0)
     batch = next(iter(masks.train_dataloader()))
     assert batch["label"].shape == (4, 48, 48)
     for image_id, label in zip(batch["id"], batch["label"], strict=True):
@@ -77,14 +77,14 @@ def test_photo_and_label_stay_together(shapes):
 
 
 def test_wrong_labels_are_named(shapes, tmp_path):
-    data = PseudoLabels(shapes, str(tmp_path), crop=48, batch_size=4, num_workers=0)
+    data = LabelledCrops(shapes, str(tmp_path), crop=48, batch_size=4, num_workers=0)
     with pytest.raises(UserError, match=r"train_\d+\.png: no such mask"):
         next(iter(data.train_dataloader()))
 
 
 def test_batch_larger_than_the_data_is_said(shapes):
     with pytest.raises(UserError, match="batch_size: 17 is more than the 16"):
-        TaggedImages(shapes, 48, (64, 64), batch_size=17).train_dataloader()
+        TaggedCrops(shapes, 48, (64, 64), batch_size=17).train_dataloader()
 
 
 def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):

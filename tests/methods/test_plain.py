@@ -4,7 +4,7 @@ import torch
 from lightning.pytorch import Trainer
 from tiny_acr import ADAMW, tiny_acr, tiny_classifier
 
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.training.step_seed import StepSeed
 
@@ -21,6 +21,6 @@ def test_plain_is_acr_without_a_reconstructor(tmp_path, shapes):
             default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", devices=1, logger=False,
             enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, callbacks=[StepSeed()],
         )  # fmt: skip
-        trainer.fit(module, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+        trainer.fit(module, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0))
         states.append(module.classifier.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -4,7 +4,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
-from acr_lightning.data.datamodule import PseudoLabels
+from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.segment.inference import load_network
 from acr_lightning.segment.module import Segmenter
 
@@ -29,7 +29,7 @@ def test_the_checkpoint_of_the_segmenter_holds_the_average(tmp_path, shapes):
         callbacks=[recorder, EMAWeightAveraging(decay=0.5)],
     )  # fmt: skip
     segmenter = Segmenter(4, "tiny_resnet", output_stride=None, rates=(1, 2), lr=0.01)
-    trainer.fit(segmenter, PseudoLabels(shapes, "masks", crop=48, batch_size=4, num_workers=0))
+    trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     average = recorder.seen[0]
     for weights in recorder.seen[1:]:

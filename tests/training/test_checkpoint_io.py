@@ -106,7 +106,7 @@ def section(tmp_path, shapes, **trainer):
     return {
         "model": {"class_path": "acr_lightning.methods.acr.module.ACR", "init_args": {"backbone": "tiny_resnet"}},
         "data": {
-            "class_path": "acr_lightning.data.datamodule.TaggedImages",
+            "class_path": "acr_lightning.data.datamodule.TaggedCrops",
             "init_args": {"dataset": {"class_path": "acr_lightning.data.shapes.Shapes", "init_args": dataset}},
         },
         "trainer": {"logger": False, "accelerator": "cpu", "default_root_dir": str(tmp_path), **trainer},

@@ -1,10 +1,12 @@
 import copy
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from tiny_acr import tiny_acr
 
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops, UntaggedPhotos
+from acr_lightning.segment.inference import NetworkInference
 from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.speed import ChannelsLast, Compile
@@ -19,7 +21,7 @@ def fitted(tmp_path, shapes, *callbacks, **options):
         default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False,
         enable_model_summary=False, enable_checkpointing=False, callbacks=[StepSeed(), *callbacks], **options,
     )  # fmt: skip
-    trainer.fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+    trainer.fit(acr, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0))
     return acr, start
 
 
@@ -40,8 +42,25 @@ def test_memory_format_and_compiler_give_the_same_training(tmp_path, shapes):
     assert apart(compiled.state_dict(), plain.state_dict()) < 1e-4
 
 
+def test_any_stage_may_be_compiled(tmp_path, shapes, trained_run):
+    """Also a module that does not say what to compile: its results are the same."""
+    photos = UntaggedPhotos(shapes, ["val"], num_workers=0)
+    found = []
+    for callbacks in ([], [Compile(backend="aot_eager")]):
+        inference = NetworkInference(str(trained_run / "segment" / "last.ckpt"), scales=[1.0])
+        trainer = Trainer(
+            default_root_dir=tmp_path, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False,
+            enable_model_summary=False, enable_checkpointing=False, callbacks=callbacks,
+        )  # fmt: skip
+        found.append(dict(pair for batch in trainer.predict(inference, photos) for pair in batch))
+    assert inference.network._compiled_call_impl is not None
+    plain, compiled = found
+    assert plain.keys() == compiled.keys() == set(shapes.ids("val"))
+    assert np.mean([np.mean(plain[name] == compiled[name]) for name in plain]) > 0.999
+
+
 def test_a_long_epoch_is_saved_in_its_middle(tmp_path, shapes, monkeypatch):
     monkeypatch.setattr("acr_lightning.training.interval_checkpoint.ASK_EVERY", 3)
     fitted(tmp_path, shapes, IntervalCheckpoint(tmp_path / "middle.ckpt", minutes=0))
     state = torch.load(tmp_path / "middle.ckpt", weights_only=True)
-    assert state["TaggedImages"] == {"epoch": 0, "batches": 3}
+    assert state["TaggedCrops"] == {"epoch": 0, "batches": 3}

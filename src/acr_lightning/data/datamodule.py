@@ -11,14 +11,14 @@ from torch.utils.data import DataLoader
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size
-from acr_lightning.data.samples import PhotoGroups, TrainingSamples, WholeImages, groups_of_one_size
+from acr_lightning.data.samples import PhotoGroups, PhotoSamples, TrainingSamples, groups_of_one_size
 from acr_lightning.data.shard import of_shard
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.transforms import classification_transform, segmentation_transform
 from acr_lightning.errors import UserError
 
 
-class TrainingData(LightningDataModule, ABC):
+class TrainingBatches(LightningDataModule, ABC):
     """Shuffled, augmented batches of the `train` split; subclasses say what a sample is."""
 
     def __init__(self, dataset: TaggedDataset, batch_size: int, num_workers: int, seed: int) -> None:
@@ -66,7 +66,7 @@ class TrainingData(LightningDataModule, ABC):
         self.done = (state["epoch"], state["batches"])
 
 
-class TaggedImages(TrainingData):
+class TaggedCrops(TrainingBatches):
     """Random crops with their tags, for stage `fit`.
 
     Args:
@@ -94,7 +94,7 @@ class TaggedImages(TrainingData):
         return TrainingSamples(self.dataset, classification_transform(self.crop, self.long_side), self.seed)
 
 
-class PseudoLabels(TrainingData):
+class LabelledCrops(TrainingBatches):
     """Random crops with their pseudo-labels, for stage `segment`.
 
     Args:
@@ -163,7 +163,7 @@ class WholePhotos(LightningDataModule):
         # Lightning wants a group for each process; doing one twice is harmless, its files are written atomically.
         world = self.trainer.world_size if self.trainer else 1
         groups += groups[:1] * max(0, world - len(groups))
-        photos = WholeImages(self.dataset, self.left, self.with_tags)
+        photos = PhotoSamples(self.dataset, self.left, self.with_tags)
         return DataLoader(PhotoGroups(photos, groups), batch_size=None, num_workers=self.num_workers)
 
     def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
@@ -206,7 +206,7 @@ class TaggedPhotos(WholePhotos):
         super().__init__(dataset, splits, num_workers, shard, photos_per_pass)
 
 
-class TestPhotos(WholePhotos):
+class UntaggedPhotos(WholePhotos):
     """Whole photos without tags, for the network's test in stage `evaluate`.
 
     Args:

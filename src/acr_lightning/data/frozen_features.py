@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from acr_lightning.data.datamodule import TrainingData
+from acr_lightning.data.datamodule import TrainingBatches
 from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, make_cache
 from acr_lightning.data.samples import tag_vector, to_tensor
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
 
-class FrozenFeatures(TrainingData):
+class FrozenFeatures(TrainingBatches):
     """Whole photos, squashed to a square, with tags and the maps that a frozen backbone makes of them, for stage `fit`.
 
     The maps are computed once, by the classifier that is trained on them, and kept; runs with the same photos and the

@@ -72,7 +72,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return label
 
 
-class WholeImages(Dataset[dict[str, Any]]):
+class PhotoSamples(Dataset[dict[str, Any]]):
     """Whole photos for inference, in the data set's order.
 
     Args:
@@ -104,14 +104,14 @@ class PhotoGroups(Dataset[list[dict[str, Any]]]):
         groups: indices of photos that are read together.
     """
 
-    def __init__(self, photos: WholeImages, groups: list[list[int]]) -> None:
+    def __init__(self, photos: PhotoSamples, groups: list[list[int]]) -> None:
         self.photos, self.groups = photos, groups
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
-        """The samples of one group; see `WholeImages`."""
+        """The samples of one group; see `PhotoSamples`."""
         return [self.photos[at] for at in self.groups[index]]
 
 

@@ -17,8 +17,9 @@ class ChannelsLast(Callback):
 class Compile(Callback):
     """Compiles the networks in place (`torch.compile`), so checkpoints and manual optimisation stay as they are.
 
-    The module's `compiled_parts` names what is compiled. Which parameters are trained is part of what a compiled graph
-    is valid for: the first step of each phase compiles.
+    The module's `compiled_parts` names what is compiled; a module without it has all its networks compiled. Which
+    parameters are trained, and of what size images are, is part of what a compiled graph is valid for: the first step
+    of each phase compiles, and so do the first photos of new sizes.
 
     Args:
         backend: of `torch.compile`.
@@ -29,7 +30,7 @@ class Compile(Callback):
         self.backend, self.mode = backend, mode
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: D102
-        names: Any = pl_module.compiled_parts
+        names: Any = getattr(pl_module, "compiled_parts", [name for name, _ in pl_module.named_children()])
         for name, part in pl_module.named_modules():
             if name in names:
                 part.compile(backend=self.backend, mode=self.mode)

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch import Trainer
 from tiny_acr import tiny_acr
 
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights
 from acr_lightning.methods.acr.game import Balance, Game, equal_force, forces
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights
@@ -49,7 +49,7 @@ def test_a_fit_logs_forces_and_keeps_their_ratio(tmp_path, shapes):
         default_root_dir=tmp_path, max_epochs=2, accelerator="cpu", devices=1, logger=False,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
     )  # fmt: skip
-    trainer.fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+    trainer.fit(acr, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0))
     logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("force/")}
     assert set(logged) == {"force/classification", "force/target", "force/non_target"}
     assert logged["force/classification"] > 0

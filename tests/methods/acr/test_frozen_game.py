@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from tiny_acr import ADAMW, tiny_acr
 
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.data.frozen_features import FrozenFeatures
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CUWeights
@@ -80,7 +80,7 @@ def test_each_phase_has_its_schedule(tmp_path, shapes):
     rates = []
 
     acr.on_train_batch_start = lambda batch, index: rates.append([o.param_groups[0]["lr"] for o in acr.optimizers()])
-    fit(tmp_path, acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=4)
+    fit(tmp_path, acr, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=4)
     assert len(rates) == 16
     falls = [(1 - step / 4) ** 0.9 for step in range(4)]
     assert [one for one, _ in rates[:4]] == pytest.approx([1e-3 * fall for fall in falls])
@@ -98,7 +98,7 @@ def test_each_phase_begins_with_a_fresh_optimiser(tmp_path, shapes):
         steps.append(int(next(iter(state.values()))["step"]) if state else 0)
 
     acr.on_train_batch_start = counted
-    fit(tmp_path, acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=3)
+    fit(tmp_path, acr, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0), epochs=3)
     assert steps == [0, 1, 2, 3, 4, 4, 4, 4, 4, 1, 2, 3]
 
 

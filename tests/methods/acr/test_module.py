@@ -10,7 +10,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from tiny_acr import ADAMW, tiny_acr
 from torch.nn import functional as F
 
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CUWeights
 from acr_lightning.methods.acr.module import ACR
@@ -185,7 +185,7 @@ def trainer(path, epochs, **options):
 
 def test_fit_counts_both_optimisers_and_ends_its_schedules(tmp_path, shapes):
     acr = tiny_acr(freeze_batchnorm=False)
-    data = TaggedImages(shapes, crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
+    data = TaggedCrops(shapes, crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
     run = trainer(tmp_path, 2)
     run.fit(acr, data)
     assert run.fit_loop.total_batch_idx + 1 == 8
@@ -197,7 +197,7 @@ def test_fit_counts_both_optimisers_and_ends_its_schedules(tmp_path, shapes):
 
 def shapes_data(shapes, **options):
     settings = dict(crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
-    return TaggedImages(shapes, **{**settings, **options})
+    return TaggedCrops(shapes, **{**settings, **options})
 
 
 def four_classes(**options):

@@ -7,7 +7,7 @@ from PIL import Image
 from tiny_acr import tiny_acr
 
 from acr_lightning.cam.seed_scores import SeedScores
-from acr_lightning.data.datamodule import TaggedImages
+from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.acr.monitor import COLUMNS, ReconstructionMonitor, watch
 from acr_lightning.methods.acr.step_input import StepInput
 
@@ -51,7 +51,7 @@ def test_watching_changes_nothing(tmp_path, shapes, strategy):
             enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         )  # fmt: skip
         torch.manual_seed(1)
-        trainer.fit(acr, TaggedImages(shapes, 32, (32, 40), batch_size=4, num_workers=0))
+        trainer.fit(acr, TaggedCrops(shapes, 32, (32, 40), batch_size=4, num_workers=0))
         states.append(acr.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert 0 <= trainer.callback_metrics["uses_masks/seed_miou"] <= 100
