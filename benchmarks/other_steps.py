@@ -27,13 +27,12 @@ class PlainReconstructor(Reconstructor):
             sides = [torch.cat(sides, dim=1)]
         size = self.working_size(image)
         resized = [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides]
-        features: Any = resized[0] if len(resized) == 1 else torch.cat(resized, dim=1)
-        return Encoded(features, encoded.classified)
+        return Encoded([resized[0] if len(resized) == 1 else torch.cat(resized, dim=1)], encoded.classified)
 
     def decode(self, *fed: Any) -> tuple[Tensor, ...]:
         decoder: Any = self.decoder
         first, finish = decoder.down[0][0], decoder.after_first_convolution
-        return tuple(finish(first(features * mask)) for features, masks in fed for mask in masks)
+        return tuple(finish(first(features * mask)) for (features,), masks in fed for mask in masks)
 
 
 def upsample_then_convolve(layer: torch.nn.Conv2d, small: Tensor) -> Tensor:

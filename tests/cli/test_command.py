@@ -43,7 +43,7 @@ def acr(*words, cwd=None, env=None):
         (["run", "--config", "voc6.yaml", "--confg=x"], 2, "--confg: no such option. Did you mean 'config'?"),
         (["run", "--config", "voc6.yaml", "--trainer.devices=2"], 2, "Did you mean 'fit.trainer.devices'?"),
         (["run", "--config", "voc6.yaml", "--fit.model.sfr=4"], 2, "fit.model.sfr: no such key. Did you mean 'srf'?"),
-        (["run", "--config", "voc6.yaml", "--fit.model.optimizer=adam"], 2, "Did you mean 'adamw'?"),
+        (["run", "--config", "voc6.yaml", "--fit.model.optimizer=adam"], 2, "set fit.model.optimizer.name, "),
         (["segment", "--config", "voc6.yaml", "--model.lr=fast"], 2, "acr segment: segment.model.lr: "),
         (["fit", "--help"], 0, "--model.srf"),
         (["fit", "--help", "--config", "voc6.yaml", "--data.crop=96"], 0, "default: 96"),
@@ -103,7 +103,11 @@ def test_two_processes_train_as_one(config, tmp_path, stage):
     content = yaml.safe_load(config.read_text())
     model = content[stage]["model"]
     # Without what depends on which photos share a device: moving BatchNorm. SGD, since Adam blows up rounding.
-    model |= {"freeze_batchnorm": True, "optimizer": "sgd", "lr": 0.001}
+    if stage == "fit":
+        model["classifier"]["freeze_batchnorm"] = True
+        model["optimizer"] = {"name": "sgd", "lr": 0.001}
+    else:
+        model |= {"freeze_batchnorm": True, "optimizer": "sgd", "lr": 0.001}
     content["segment"]["data"]["labels"] = "masks"
     config.write_text(yaml.safe_dump(content))
     states = []

@@ -134,8 +134,8 @@ def check_values(values: Section, signature: Signature, where: str) -> Section:
             raise UserError(f"{where}.{key}: is missing")
         if key not in values:
             continue
-        if argument.group and isinstance(values[key], dict):
-            groups[key] = check_values(values[key], argument.group, f"{where}.{key}")
+        if argument.group and values[key] is not None:
+            groups[key] = _check_group(values[key], argument.group, f"{where}.{key}")
         elif _check_nodes(values[key], f"{where}.{key}", argument.called):
             groups[key] = values[key]
         else:
@@ -152,6 +152,14 @@ def check_values(values: Section, signature: Signature, where: str) -> Section:
         **parsed,
         **groups,
     }
+
+
+def _check_group(value: Any, group: Signature, where: str) -> Section:
+    if not isinstance(value, dict):
+        raise UserError(
+            f"{where}: is a group of values now; set {', '.join(f'{where}.{key}' for key in group.arguments)}"
+        )
+    return check_values(value, group, where)
 
 
 def check_node(node: Section, where: str, called: bool = False) -> Section:
