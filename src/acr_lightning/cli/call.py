@@ -5,6 +5,7 @@ A function with `**values` takes any other `--KEY=VALUE`: values of the experime
 """
 
 import inspect
+import json
 from argparse import SUPPRESS
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,9 @@ from jsonargparse import ArgumentError, ArgumentParser
 from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Signature, signature_of_function
 from acr_lightning.errors import UserError, nearest, shown
+
+# Types of options that may be given several times.
+LISTS = (list[str], list[str] | None)
 
 
 def call(function: Callable[..., int], command: str, words: list[str]) -> int:
@@ -69,10 +73,16 @@ def _split(
                 raise UserError(f"{key}: needs a value{'.' if hint else ''}{hint}")
             text = left.pop(0)
         if name in options:
-            own[name] = text
+            own[name] = _one_more(own.get(name), text) if options[name].type in LISTS else text
         else:
             values[name] = _yaml(key, text)
     return own, values, places
+
+
+def _one_more(before: str | None, text: str) -> str:
+    """A list as JSON with what is said once more: one item, or `[several, items]`."""
+    items = yaml.safe_load(text) if text.startswith("[") else [text]
+    return json.dumps([*json.loads(before or "[]"), *items])
 
 
 def _yaml(key: str, text: str) -> Any:
