@@ -187,7 +187,7 @@ def test_what_cannot_be_had_is_said(server, tmp_path, act, message):
 )
 def test_a_mirror_that_is_no_address(tmp_path, capsys, address):
     assert main(["data", "download", "voc2012", str(tmp_path / "new"), "--mirror", address]) == 2
-    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data: ")]
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data download: ")]
     assert address in line
 
 
@@ -204,7 +204,7 @@ def test_a_place_that_is_none(server, tmp_path, monkeypatch, capsys, below):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder" / "archives" / "voc.tar" / "mine").mkdir(parents=True)
     assert main(["data", "download", "voc2012", str(tmp_path / below)]) == 2
-    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data: ")]
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data download: ")]
     assert f"{tmp_path / below}/archives: cannot be written to (" in line
 
 

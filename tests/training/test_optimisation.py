@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from acr_lightning.training.optimisation import make_optimizer, parameter_groups, poly_schedule
+from acr_lightning.errors import UserError
+from acr_lightning.training.optimisation import Span, make_optimizer, parameter_groups, poly_schedule, poly_spans
 
 
 def rates(module, groups):
@@ -22,12 +23,12 @@ def test_rates_of_the_release_and_of_its_ancestors():
     )
     module["norm"].requires_grad_(False)
     old, none = module["old"], {"norm.weight": None, "norm.bias": None}
-    ancestors = parameter_groups(module, old, lr=0.5, weight_decay=0.25)
+    ancestors = parameter_groups(module, old.parameters(), lr=0.5, weight_decay=0.25)
     assert rates(module, ancestors) == {
         "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (5.0, 0.25), "new.bias": (10.0, 0),
         "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
     }  # fmt: skip
-    release = parameter_groups(module, old, 0.5, 0.25, new_layer_factor=1, transposed_factor=10)
+    release = parameter_groups(module, old.parameters(), 0.5, 0.25, new_layer_factor=1, transposed_factor=10)
     assert rates(module, release) == {
         "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (0.5, 0.25), "new.bias": (1.0, 0),
         "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
@@ -36,7 +37,9 @@ def test_rates_of_the_release_and_of_its_ancestors():
 
 def test_poly_by_hand_and_flat_after_its_end():
     layer = nn.Linear(1, 1)
-    optimizer = make_optimizer("sgd", parameter_groups(layer, layer, 2.0, 0.0, bias_factor=1), momentum=0.9)
+    optimizer = make_optimizer(
+        "sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), momentum=0.9
+    )
     schedule, seen = poly_schedule(optimizer, 4), []
     for _ in range(7):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -46,8 +49,29 @@ def test_poly_by_hand_and_flat_after_its_end():
     assert seen == pytest.approx([*wanted, *[wanted[-1]] * 3])
 
 
+def test_spans_begin_anew():
+    layer = nn.Linear(1, 1)
+    optimizer = make_optimizer("sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), 0.9)
+    # Eight steps in four epochs: one epoch, a rest of one, and two at half the rate.
+    schedule, seen = poly_spans(optimizer, [Span(0, 1), Span(2, None, 0.5)], total_steps=8, epochs=4), []
+    for _ in range(8):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    last = 2 * 0.5**0.9
+    assert seen == pytest.approx([2.0, last, last, last, 1.0, 0.75**0.9, 0.5**0.9, 0.25**0.9])
+
+
+def test_any_of_timms_optimisers_by_name():
+    layer = nn.Linear(1, 1)
+    groups = parameter_groups(layer, layer.parameters(), 1e-3, 0.5)
+    assert type(make_optimizer("lion", groups, 0.9)).__name__ == "Lion"
+    with pytest.raises(UserError, match="Did you mean 'adamw'"):
+        make_optimizer("adamww", groups, 0.9)
+
+
 def test_adamw_takes_the_groups():
     layer = nn.Linear(1, 1)
-    optimizer = make_optimizer("adamw", parameter_groups(layer, layer, 1e-3, 0.5), momentum=0.9)
+    optimizer = make_optimizer("adamw", parameter_groups(layer, layer.parameters(), 1e-3, 0.5), momentum=0.9)
     assert isinstance(optimizer, torch.optim.AdamW)
     assert sorted(group["weight_decay"] for group in optimizer.param_groups) == [0, 0.5]
