@@ -323,7 +323,7 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
         (["--label.crf=none"], r"label\.crf: it is `refiner` now"),
         (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
         (["--fit.model.classifier.weights=/nowhere.pth"], "no file /nowhere.pth"),
-        (["--fit.model.reconstructor.depth=7"], "not a multiple of 128; change crop"),
+        (["--fit.model.reconstructor.depth=7"], "48 is not a multiple of 256; change crop"),
         (["--fit.trainer.gradient_clip_val=1"], "clipping is not supported for manual optimization"),
         (["--fit.data.batch_size=5", "--fit.trainer.devices=2"], "5 photos cannot be shared evenly by 2 devices"),
         (["--dataset.class_path=Nothing"], "no class 'Nothing'"),

@@ -104,7 +104,16 @@ def section(tmp_path, shapes, **trainer):
     """Of a training."""
     dataset = {"root": str(shapes.root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
     return {
-        "model": {"class_path": "acr_lightning.methods.acr.module.ACR", "init_args": {"backbone": "tiny_resnet"}},
+        "seed": 0,
+        "model": {
+            "class_path": "acr_lightning.methods.plain.module.Plain",
+            "init_args": {
+                "classifier": {
+                    "class_path": "acr_lightning.nets.classifier.CamClassifier",
+                    "init_args": {"backbone": "tiny_resnet"},
+                }
+            },
+        },
         "data": {
             "class_path": "acr_lightning.data.datamodule.TaggedCrops",
             "init_args": {"dataset": {"class_path": "acr_lightning.data.shapes.Shapes", "init_args": dataset}},
