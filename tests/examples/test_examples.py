@@ -67,7 +67,7 @@ def test_own_dataset(example, shapes):
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shapes.image(image_id)).save(folder / f"{number}.jpg")
     config = ["--config", "own_dataset.yaml"]
-    assert "16 photos" in acr(example, "data", "check", *config, "--workers=1")
+    assert "0 problems" in acr(example, "data", "check", *config, "--workers=1")
     small = {"model.classifier.backbone": "tiny_resnet", "model.classifier.weights": "null",
              "model.classifier.output_stride": "null", "model.strategy": "baseline", "data.crop": 32,
              "data.long_side": [40, 48], "data.batch_size": 4, "data.num_workers": 0, "trainer.max_epochs": 1,
