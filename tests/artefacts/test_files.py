@@ -73,10 +73,17 @@ def test_a_coloured_mask_is_refused(tmp_path):
         read_mask(tmp_path / "m.png")
 
 
-def test_a_damaged_manifest_is_named(tmp_path):
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(UserError, match="not a manifest"):
+@pytest.mark.parametrize("content", [b"{", b"[]", b"[" * 100_000, b'{"caf\xe9": 1}'])
+def test_a_damaged_manifest_is_named(tmp_path, content):
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"manifest\.json: (damaged JSON|not a manifest|line 1 is not UTF-8)"):
         manifest.read(tmp_path)
+
+
+def test_a_damaged_list_of_other_runs_is_named(tmp_path):
+    (tmp_path / "from.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(UserError, match=r"from\.json: damaged JSON"):
+        manifest.stages_of(tmp_path)
 
 
 def test_a_refused_write_names_the_file_itself(tmp_path):

@@ -1,6 +1,5 @@
 """A stage's folder says what it holds, `manifest.json`; a run says which stages lie in other runs, `from.json`."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
+from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.errors import UserError
 
 NAME = "manifest.json"
@@ -19,15 +19,15 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The manifest of a stage's folder, or None where there is none.
 
     Raises:
-        UserError: the file is not JSON.
+        UserError: the file is damaged.
     """
     path = folder / NAME
     if not path.exists():
         return None
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not a manifest ({error}); remove the folder to make the stage again") from None
+    remedy = "remove the folder to make the stage again"
+    manifest = read_json(path, remedy)
+    if not isinstance(manifest, dict):
+        raise UserError(f"{path}: not a manifest; {remedy}")
     return manifest
 
 
@@ -52,7 +52,7 @@ def result(manifest: dict[str, Any]) -> str:
 def stages_of(run: Path) -> dict[str, Path]:
     """The folders of a run's stages that have a manifest, by name; those that `from.json` names lie in other runs."""
     path = run / FROM
-    others = json.loads(path.read_text()) if path.is_file() else {}
+    others = read_json(path) if path.is_file() else {}
     folders = {made.parent.name: made.parent for made in run.glob(f"*/{NAME}") if ".old-" not in made.parent.name}
     folders |= {stage: Path(os.path.normpath(run / other / stage)) for stage, other in others.items()}
     return {name: folder for name, folder in folders.items() if (folder / NAME).is_file()}
@@ -61,5 +61,5 @@ def stages_of(run: Path) -> dict[str, Path]:
 def write_from(run: Path, others: Mapping[str, Path]) -> None:
     """Write `from.json` where it says something else: for each stage the run that it is read from."""
     path, wanted = run / FROM, {stage: os.path.relpath(other, run) for stage, other in others.items()}
-    if wanted != (json.loads(path.read_text()) if path.is_file() else {}):
+    if wanted != (read_json(path) if path.is_file() else {}):
         write_json(path, wanted)
