@@ -1,6 +1,8 @@
 """A network comes back out of a checkpoint by what the checkpoint says of it, whatever trained it."""
 
 import copy
+import os
+import sys
 
 import pytest
 import torch
@@ -71,3 +73,29 @@ def test_wrong_files_are_named(tmp_path):
     path = saved(AffinityNet(tiny_backbone()), tmp_path / "affinity.ckpt")
     with pytest.raises(UserError, match="AffinityNet, not a checkpoint of `acr fit`"):
         load_network(path, Classifier, "acr fit")
+
+
+class Command:
+    """Pickled, a command that leaves a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_strangers_checkpoint_runs_nothing(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "stranger.py").write_text(f"from pathlib import Path\nPath({str(ran)!r}).touch()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    checkpoint = torch.load(saved(tiny_classifier(), tmp_path / "mine.ckpt"))
+    torch.save({**checkpoint, "more": Command(ran)}, tmp_path / "pickled.ckpt")
+    with pytest.raises(UserError, match=r"pickled\.ckpt"):
+        load_network(tmp_path / "pickled.ckpt", Classifier, "acr fit")
+    checkpoint["network"]["class_path"] = "stranger.Model"
+    torch.save(checkpoint, tmp_path / "class.ckpt")
+    with pytest.raises(UserError, match=r"class\.ckpt.*stranger"):
+        load_network(tmp_path / "class.ckpt", Classifier, "acr fit")
+    assert not ran.exists()
+    assert "stranger" not in sys.modules
