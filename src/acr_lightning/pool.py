@@ -1,10 +1,13 @@
 """Work on many files, in many processes."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
+
+from acr_lightning.child_process import die_with
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,5 +33,18 @@ def map_in_pool(
 
     console = Console(stderr=True)  # standard output is for results
     # Spawned, not forked: the result must not hang on which threads this process already has.
-    with ProcessPoolExecutor(workers or len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
-        yield from track(pool.map(work, items, chunksize=4), title, total=len(items), console=console)
+    workers = workers or len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(),)) as pool:
+        try:
+            yield from track(pool.map(work, items, chunksize=4), title, total=len(items), console=console)
+        except BaseException as stop:
+            if not isinstance(stop, Exception):  # a signal; the pool would end what it has begun, for minutes
+                for worker in active_children():
+                    worker.kill()
+            raise
+
+
+def _begin_worker(parent: int) -> None:
+    """Leave it to the parent to hear Ctrl-C, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with(parent)

@@ -42,7 +42,8 @@ def started():
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, 9)
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 @pytest.fixture

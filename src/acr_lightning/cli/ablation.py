@@ -8,7 +8,7 @@ from typing import Any
 
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment_file import find
-from acr_lightning.cli.run import spawn
+from acr_lightning.cli.processes import spawn
 from acr_lightning.errors import UserError, nearest
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")

@@ -7,6 +7,8 @@ import os
 import sys
 import warnings
 
+from acr_lightning.child_process import die_with
+from acr_lightning.cli.processes import Terminated, end_well_on_sigterm
 from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
@@ -65,19 +67,18 @@ def main(words: list[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes lie beside the experiment
     command, rest = _command(words)
+    end_well_on_sigterm()
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        die_with(os.getppid())  # the first process of a distributed job started this one
     try:
         return _dispatch(command, rest)
     except BrokenPipeError:  # `acr fit --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except SystemExit as stop:
-        if type(stop).__name__ != "SIGTERMException":
-            raise
-        print(f"acr {command}: stopped by SIGTERM; the same command continues", file=sys.stderr)
-        return 143
-    except KeyboardInterrupt:
-        print(f"acr {command}: interrupted; the same command continues", file=sys.stderr)
-        return 130
+    except (SystemExit, KeyboardInterrupt) as stop:
+        status, what = _stopped(stop)
+        print(f"acr {command}: {what}; the same command continues", file=sys.stderr)
+        return status
     except Exception as error:
         message = _wrapped(error)
         if message is None:
@@ -111,6 +112,21 @@ def _dispatch(command: str, rest: list[str]) -> int:
     handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
     # The stages share a function, which is told which one is meant.
     return call(functools.partial(handler, command) if function == "stage" else handler, command, rest)
+
+
+def _stopped(stop: BaseException) -> tuple[int, str]:
+    """Exit status and words for what ended a command from outside.
+
+    Raises:
+        SystemExit: nothing did; the command itself wants to exit.
+    """
+    # Lightning's exception for SIGTERM by name, since importing Lightning takes seconds.
+    if isinstance(stop, Terminated) or type(stop).__name__ == "SIGTERMException":
+        return 143, "stopped by SIGTERM"
+    # On SIGINT Lightning's Trainer exits.
+    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
+        return 130, "interrupted"
+    raise stop
 
 
 def _quieten() -> None:

@@ -1,6 +1,5 @@
 """`acr run` and one command for each stage."""
 
-import subprocess
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ from acr_lightning.chain import check as checks
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.cli.processes import spawn
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
@@ -122,11 +122,6 @@ def stage_experiment(name: str, config: str | None, values: dict[str, Any], shar
             raise UserError(f"--shard: goes with {', '.join(SHARD)}")
         own[f"{name}.{SHARD[name]}"] = shard
     return load(CHAIN, config, own)
-
-
-def spawn(command: str, words: list[str]) -> int:
-    """Run one command of `acr` in a new process; its exit status."""
-    return subprocess.run([sys.executable, "-m", "acr_lightning", command, *words]).returncode
 
 
 def _words(config: str | None, values: dict[str, Any]) -> list[str]:

@@ -1,0 +1,121 @@
+"""Signals, and processes that end together. Numbers of processes are looked up in /proc."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from acr_lightning.cli.main import main
+
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+PARENT = "import sys; from acr_lightning.cli.processes import run_child; run_child([sys.executable, '-c', sys.argv[1]])"
+POOL = """
+import sys, time
+from acr_lightning.pool import map_in_pool
+if __name__ == "__main__":
+    print("pool", flush=True)
+    list(map_in_pool(time.sleep, [600] * 8, "work", workers=2))
+"""
+
+
+def children(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.fixture
+def python():
+    """Start a script and wait for its first line."""
+    processes = []
+
+    def start(*words):
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout.readline()
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run(tiny_fit, started, tmp_path):
+    """`acr run` while its stage trains, and the number of that process."""
+    process = started(
+        "run", "--config", tiny_fit, "--stages=fit", until=(tmp_path / "run" / "fit" / "last.ckpt").exists
+    )
+    (stage,) = children(process.pid)
+    assert (tmp_path / "run" / ".fit.lock").read_text().startswith(f"{stage}\n")
+    return process, stage
+
+
+@pytest.mark.parametrize(
+    ("signum", "status", "said"),
+    [
+        (signal.SIGTERM, 143, "acr run: stopped by SIGTERM; the same command continues"),
+        (signal.SIGINT, 130, "acr run: interrupted; the same command continues"),
+    ],
+)
+def test_a_signal_for_the_run_ends_its_stage_well(run, tmp_path, signum, status, said):
+    process, stage = run
+    process.send_signal(signum)
+    errors = process.communicate()[1]
+    assert process.returncode == status, errors
+    assert is_gone(stage)
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-2:] == [said.replace("run", "fit"), said]
+    assert not (tmp_path / "run" / ".fit.lock").exists()
+
+
+def test_a_killed_run_takes_its_stage_along(run, tiny_fit):
+    process, stage = run
+    process.kill()
+    wait_until(lambda: is_gone(stage), seconds=20)
+    assert main(["fit", "--config", str(tiny_fit)]) == 0
+
+
+def test_a_second_signal_kills(python):
+    parent = python("-c", PARENT, DEAF)
+    (child,) = children(parent.pid)
+    parent.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert not is_gone(child)
+    parent.send_signal(signal.SIGTERM)
+    parent.communicate()
+    assert is_gone(child)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
+def test_a_pool_ends_with_its_process(python, tmp_path, signum):
+    script = tmp_path / "pool.py"
+    script.write_text(POOL)
+    process = python(script)
+
+    def workers():
+        return [pid for pid in children(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    wait_until(lambda: len(workers()) == 2)
+    found = workers()
+    time.sleep(1)  # until they work
+    os.kill(process.pid, signum)
+    process.wait(60)
+    wait_until(lambda: all(map(is_gone, found)), seconds=20)
