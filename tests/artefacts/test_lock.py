@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -38,16 +39,14 @@ def held(tmp_path):
 
 def test_a_second_command_is_told_who_works_there(tmp_path, held):
     first, host = held(), socket.gethostname()
-    message = (
-        f"{tmp_path}/fit is in use by process {first.pid} on {host}; wait for it or stop it \\(kill {first.pid}\\)"
-    )
+    message = f"{tmp_path}/fit is in use by process {first.pid} on {host}; wait for it or stop it"
     with pytest.raises(UserError, match=message), folder_lock(tmp_path / "fit"):
         pass
     with folder_lock(tmp_path / "cam"):  # another stage
         pass
     first.communicate()
     with folder_lock(tmp_path / "fit"):
-        assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n{host}\n")
+        assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n{host}")
     assert not list(tmp_path.iterdir())
 
 
@@ -60,10 +59,18 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path, held):
         assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n")
 
 
+def test_a_killed_process_whose_parent_has_not_heard_of_it_is_waited_for(tmp_path, held):
+    first = held()
+    first.kill()
+    threading.Timer(2, first.wait).start()
+    with folder_lock(tmp_path / "fit"):
+        assert first.returncode is not None
+
+
 def test_a_process_of_another_machine_is_left_to_a_person(tmp_path):
     lock = tmp_path / ".fit.lock"
     lock.write_text("7\nnode12\n")
-    message = rf"process 7 on node12; .* If it has ended without a word, delete {lock}"
+    message = rf"process 7 on node12; .* If no such process runs there, delete {lock}"
     with pytest.raises(UserError, match=message), folder_lock(tmp_path / "fit"):
         pass
     assert lock.read_text() == "7\nnode12\n"

@@ -5,7 +5,6 @@ it. What a dead process of this machine left is taken over. A process of another
 what that left has to be deleted by a person.
 """
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from filelock import SoftFileLock, Timeout
 
 from acr_lightning.errors import UserError
 
-# Taking over what a dead process left may take two attempts.
+# Seconds. Taking over what a dead process left may take two attempts.
 PATIENCE = 1.0
+PATIENCE_WITH_THE_DEAD = 10.0
 
 
 @contextmanager
@@ -46,22 +46,35 @@ def folder_lock(folder: Path, shard: str | None = None) -> Iterator[None]:
 
 def _taken(path: Path, folder: Path) -> SoftFileLock:
     lock = SoftFileLock(path)
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        raise UserError(f"{folder} is in use by {_holder(path)}") from None
-    return lock
+    for patience in (PATIENCE, PATIENCE_WITH_THE_DEAD):
+        try:
+            lock.acquire(timeout=patience)
+        except Timeout:
+            if not _is_ending(path):
+                break
+        else:
+            return lock
+    raise UserError(f"{folder} is in use by {_holder(path)}")
 
 
 def _holder(path: Path) -> str:
     """Who holds a lock, and what to do about it."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    if len(lines) < 2:
+    pid, host = _pid_and_host(path)
+    if not pid:
         return f"another process; wait for it, or delete {path} if there is none"
-    pid, host = lines[:2]
-    if host == socket.gethostname():
-        return f"process {pid} on {host}; wait for it or stop it (kill {pid}), then the same command goes on"
     return (
-        f"process {pid} on {host}; wait for it or stop it there, then the same command goes on. "
-        f"If it has ended without a word, delete {path}"
+        f"process {pid} on {host}; wait for it or stop it (kill {pid}), then the same command goes on. "
+        f"If no such process runs there, delete {path}"
     )
+
+
+def _is_ending(path: Path) -> bool:
+    """Whether the holder was killed, and its parent has yet to hear of it (Linux); it counts as living until then."""
+    stat = Path(f"/proc/{_pid_and_host(path)[0]}/stat")
+    return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+
+
+def _pid_and_host(path: Path) -> tuple[str, str]:
+    """What a lock says of its holder; empty where nothing can be read. A container's name has its number behind `?`."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return (lines[0], lines[1].partition("?")[0]) if len(lines) > 1 else ("", "")
