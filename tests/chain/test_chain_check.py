@@ -1,5 +1,6 @@
 """What is found before a stage starts, of the real stages."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -50,7 +51,7 @@ def test_names_values_and_sizes_without_torch(experiment, values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fit.model": {"class_path": "Shapes", "init_args": {}}}, r"fit\.model: .*Shapes is no LightningModule"),
+        ({"fit.model": {"class_path": "Shapes", "init_args": {}}}, r"fit\.model: '.*\.Shapes' is no LightningModule"),
         ({"fit.trainer.accelerator": "gpuu"}, r"fit\.trainer: .*gpuu"),
     ],
 )
@@ -69,7 +70,7 @@ def test_networks_are_built_before_a_run_that_would_come_to_them_in_hours(experi
 
 
 def test_a_data_set_of_another_kind(experiment):
-    with pytest.raises(UserError, match="dataset: PosixPath is no data set"):
+    with pytest.raises(UserError, match="dataset: 'pathlib.Path' is no TaggedDataset"):
         experiment(dataset={"class_path": "pathlib.Path", "init_args": {}}).dataset()
 
 
@@ -96,6 +97,11 @@ def test_a_users_own_class_keeps_the_wiring_that_it_takes(experiment, tmp_path, 
     assert "mine" not in sys.modules
 
 
+def made_by_a_class(default):
+    """Whether the source names a class, which is not imported to read it."""
+    return isinstance(default, type) or dataclasses.is_dataclass(default)
+
+
 @pytest.mark.parametrize("path", [*("ACR", "Segmenter", "AffinityWalk", "TaggedCrops"), "lightning.pytorch.Trainer"])
 def test_signatures_are_those_of_the_imported_classes(path):
     import inspect
@@ -106,6 +112,7 @@ def test_signatures_are_those_of_the_imported_classes(path):
     parameters = inspect.signature(import_class(path, "x", object)).parameters
     assert list(read) == list(parameters)
     for name, parameter in parameters.items():
-        assert read[name].default == parameter.default, name
+        if not made_by_a_class(parameter.default):
+            assert read[name].default == parameter.default, name
         assert "Any" in str(read[name].type) or read[name].type == parameter.annotation, name
         assert read[name].help, name

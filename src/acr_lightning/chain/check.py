@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from acr_lightning.artefacts.manifest import is_done
+from acr_lightning.artefacts.manifest import CHECKPOINT, is_done, read
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Argument, Signature, signature_of, signature_of_function
@@ -81,11 +81,17 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = ()) 
     stage = experiment.chain.stages[name]
     for needed in experiment.sources(name).values():
         folder = experiment.folder(needed)
-        if needed not in (*before, *stage.also_reads) and not is_done(folder):
+        if needed in (*before, *stage.also_reads) or is_done(folder):
+            continue
+        if (made := read(folder)) and made["status"] == "done":
             raise UserError(
-                f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
-                f"run `acr {needed}` with the same --config, or `acr run`"
+                f"{name}: {folder / CHECKPOINT} is not the one that the stage {needed} ended with; put that back, or "
+                f"run `acr {needed}` with the same --config to go on from what is there"
             )
+        raise UserError(
+            f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
+            f"run `acr {needed}` with the same --config, or `acr run`"
+        )
 
 
 def check_section(stage: Stage, section: Section) -> Section:

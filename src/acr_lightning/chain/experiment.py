@@ -162,7 +162,7 @@ class Experiment:
 
     def _share(self, section: Section, stage: Stage) -> None:
         """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
-        if stage.allows is not None and (packages := self.packages()):
+        if stage.allows is not None and _takes(section, stage.allows) and (packages := self.packages()):
             set_value(section, stage.allows.split("."), packages)
         dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
