@@ -277,7 +277,10 @@ def test_without_pydensecrf_labels_need_refiner_none(start, tmp_path):
         (("affinity_wlak.model.beta", 5), r"affinity_wlak\.model\.beta: no such key\. Did you mean 'affinity_walk'"),
         (("affinity.walk.model.beta", 5), r"affinity\.walk: no such key\. It is a section of its own: affinity_walk"),
         (("affinity_labels.refiner", "dense"), r"affinity_labels\.refiner: no refiner 'dense'"),
-        (("affinity_train.model.kind", "edges"), r"affinity_train\.model\.kind: Expected one of 'features', 'boundary'"),
+        (
+            ("affinity_train.model.kind", "edges"),
+            r"train\.model\.kind: Expected one of 'features', 'boundary'",
+        ),
     ],
 )
 def test_bad_values_are_named_before_anything_runs(start, override, message):

@@ -70,7 +70,7 @@ def test_networks_are_built_before_a_run_that_would_come_to_them_in_hours(experi
 
 
 def test_a_data_set_of_another_kind(experiment):
-    with pytest.raises(UserError, match="dataset: 'pathlib.Path' is no TaggedDataset"):
+    with pytest.raises(UserError, match=r"dataset: 'pathlib\.Path' is no TaggedDataset"):
         experiment(dataset={"class_path": "pathlib.Path", "init_args": {}}).dataset()
 
 

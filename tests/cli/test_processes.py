@@ -12,7 +12,9 @@ import pytest
 from acr_lightning.cli.main import main
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
-PARENT = "import sys; from acr_lightning.cli.processes import run_child; run_child([sys.executable, '-c', sys.argv[1]])"
+PARENT = (
+    "import sys; from acr_lightning.cli.processes import run_program; run_program([sys.executable, '-c', sys.argv[1]])"
+)
 POOL = """
 import sys, time
 from acr_lightning.pool import map_in_pool

@@ -35,7 +35,7 @@ def ablation(*, config: str, **values: Any) -> int:
             for seed in seeds:
                 run = _folder(folder, own, seed)
                 print(f"ablation: {variant}, seed {seed} → {run}", file=sys.stderr, flush=True)
-                if status := spawn("run", _words(plan, {**common, **own}, run, seed)):
+                if status := spawn(["run", *_words(plan, {**common, **own}, run, seed)]):
                     return status
     tables = {
         title: [read_row(variant, [_folder(folder, own, seed) for seed in seeds]) for variant, own in variants.items()]

@@ -8,8 +8,8 @@ import sys
 import warnings
 
 from acr_lightning.child_process import die_with
-from acr_lightning.cli.processes import Terminated, end_well_on_sigterm
-from acr_lightning.cli.system_errors import lost_peer, system_error
+from acr_lightning.cli.exit_status import exit_status
+from acr_lightning.cli.processes import end_well_on_sigterm
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.version import __version__
@@ -70,21 +70,7 @@ def main(words: list[str] | None = None) -> int:
     end_well_on_sigterm()
     if os.environ.get("LOCAL_RANK", "0") != "0":
         die_with(os.getppid())  # the first process of a distributed job started this one
-    try:
-        return _dispatch(command, rest)
-    except BrokenPipeError:  # `acr fit --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (SystemExit, KeyboardInterrupt) as stop:
-        status, what = _stopped(stop)
-        print(f"acr {command}: {what}; the same command continues", file=sys.stderr)
-        return status
-    except Exception as error:
-        message = _wrapped(error)
-        if message is None:
-            raise
-        print(f"acr {command}: {message}", file=sys.stderr)
-    return 2
+    return exit_status(command, functools.partial(_dispatch, command, rest))
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:
@@ -114,25 +100,9 @@ def _dispatch(command: str, rest: list[str]) -> int:
     return call(functools.partial(handler, command) if function == "stage" else handler, command, rest)
 
 
-def _stopped(stop: BaseException) -> tuple[int, str]:
-    """Exit status and words for what ended a command from outside.
-
-    Raises:
-        SystemExit: nothing did; the command itself wants to exit.
-    """
-    # Lightning's exception for SIGTERM by name, since importing Lightning takes seconds.
-    if isinstance(stop, Terminated) or type(stop).__name__ == "SIGTERMException":
-        return 143, "stopped by SIGTERM"
-    # On SIGINT Lightning's Trainer exits.
-    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
-        return 130, "interrupted"
-    raise stop
-
-
 def _quieten() -> None:
     """Show this package's log, and hide what other libraries say that no user of `acr` can act on."""
-    handler = logging.StreamHandler()
-    logging.getLogger("acr_lightning").addHandler(handler)
+    logging.getLogger("acr_lightning").handlers = [logging.StreamHandler()]
     logging.getLogger("acr_lightning").setLevel(logging.INFO)
     logging.getLogger("lightning.pytorch").addFilter(_no_advertising)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_advertising)
@@ -153,25 +123,6 @@ def _quieten() -> None:
 
 def _no_advertising(record: logging.LogRecord) -> bool:
     return "litlogger" not in record.getMessage()
-
-
-def _wrapped(error: BaseException | None) -> str | None:
-    """The one line for a person inside an error (jsonargparse and loader processes wrap what is raised)."""
-    marker = "acr_lightning.errors.UserError: "
-    caused = True
-    while error is not None:
-        # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
-        if marker in str(error):
-            return str(error).rpartition(marker)[2].strip()
-        # Lightning's own refusals are about values, too; by name, since importing Lightning takes seconds.
-        if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
-            return str(error)
-        line = system_error(error) if isinstance(error, OSError) else lost_peer(error)
-        if caused and line is not None:
-            return line
-        caused = error.__cause__ is not None  # a mistake made while a refusal is handled is a mistake
-        error = error.__cause__ or error.__context__
-    return None
 
 
 if __name__ == "__main__":

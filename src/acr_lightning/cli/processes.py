@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from acr_lightning.child_process import die_with
 
@@ -26,13 +26,67 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
         raise Terminated
 
 
-def spawn(command: str, words: list[str]) -> int:
-    """Run one command of `acr` in a new process; see `run_child`."""
-    return run_child([sys.executable, "-m", "acr_lightning", command, *words])
+class Child(Protocol):
+    """What of `subprocess.Popen` is used."""
+
+    def wait(self) -> int: ...  # noqa: D102
+    def send_signal(self, signum: int) -> None: ...  # noqa: D102
+    def kill(self) -> None: ...  # noqa: D102
 
 
-def run_child(words: list[str]) -> int:
-    """Run a program that ends when this process ends, and hears the first SIGTERM or SIGINT; a second one kills it.
+class Fork:
+    """A copy of this process that works and exits.
+
+    Args:
+        work: gives its exit status.
+    """
+
+    def __init__(self, work: Callable[[], int]) -> None:
+        sys.stdout.flush()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if not self.pid:
+            die_with(parent)
+            raise SystemExit(work())  # through whoever called, to the interpreter's own end
+
+    def wait(self) -> int:
+        """Its exit status; minus the signal's number if it was killed."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def send_signal(self, signum: int) -> None:  # noqa: D102
+        os.kill(self.pid, signum)
+
+    def kill(self) -> None:  # noqa: D102
+        self.send_signal(signal.SIGKILL)
+
+
+def spawn(words: list[str]) -> int:
+    """Run a command of `acr` in a new process; see `wait_for`."""
+    return run_program([sys.executable, "-m", "acr_lightning", *words])
+
+
+def run_program(words: list[str]) -> int:
+    """Run a program that ends when this process ends; see `wait_for`."""
+    return wait_for(subprocess.Popen(words, preexec_fn=partial(die_with, os.getpid())))
+
+
+def fork(words: list[str], work: Callable[[], int]) -> int:
+    """Run a command of `acr` in a copy of this process, which spares it the import of what is imported here.
+
+    Args:
+        words: of its command line, for those who start the same command on other devices.
+        work: gives its exit status.
+    """
+
+    def named() -> int:
+        sys.argv[1:] = words
+        return work()
+
+    return wait_for(Fork(named))
+
+
+def wait_for(child: Child) -> int:
+    """Wait for a process, which hears the first SIGTERM or SIGINT that comes here; a second one kills it.
 
     Returns:
         Its exit status; 128 and the signal's number if it was killed.
@@ -41,7 +95,6 @@ def run_child(words: list[str]) -> int:
         Terminated: SIGTERM came.
         KeyboardInterrupt: SIGINT came.
     """
-    child = subprocess.Popen(words, preexec_fn=partial(die_with, os.getpid()))
     received: list[int] = []
 
     def pass_on(signum: int, frame: FrameType | None) -> None:

@@ -1,0 +1,70 @@
+"""How a command ends: its exit status, and the one line that a person reads."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from acr_lightning.cli.processes import Terminated
+from acr_lightning.cli.system_errors import lost_peer, system_error
+from acr_lightning.errors import UserError
+
+
+def exit_status(command: str, work: Callable[[], int]) -> int:
+    """Do a command's work; what a person can act on becomes one line.
+
+    Args:
+        command: what the line begins with.
+        work: gives the exit status.
+
+    Returns:
+        0 done, 2 bad input, 130 or 143 interrupted.
+    """
+    try:
+        return work()
+    except BrokenPipeError:  # `acr fit --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (SystemExit, KeyboardInterrupt) as stop:
+        status, what = _stopped(stop)
+        print(f"acr {command}: {what}; the same command continues", file=sys.stderr)
+        return status
+    except Exception as error:
+        message = _wrapped(error)
+        if message is None:
+            raise
+        print(f"acr {command}: {message}", file=sys.stderr)
+    return 2
+
+
+def _stopped(stop: BaseException) -> tuple[int, str]:
+    """Exit status and words for what ended a command from outside.
+
+    Raises:
+        SystemExit: nothing did; the command itself wants to exit.
+    """
+    # Lightning's exception for SIGTERM by name, since importing Lightning takes seconds.
+    if isinstance(stop, Terminated) or type(stop).__name__ == "SIGTERMException":
+        return 143, "stopped by SIGTERM"
+    # On SIGINT Lightning's Trainer exits.
+    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
+        return 130, "interrupted"
+    raise stop
+
+
+def _wrapped(error: BaseException | None) -> str | None:
+    """The one line for a person inside an error (jsonargparse and loader processes wrap what is raised)."""
+    marker = "acr_lightning.errors.UserError: "
+    caused = True
+    while error is not None:
+        # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
+        if marker in str(error):
+            return str(error).rpartition(marker)[2].strip()
+        # Lightning's own refusals are about values, too; by name, since importing Lightning takes seconds.
+        if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
+            return str(error)
+        line = system_error(error) if isinstance(error, OSError) else lost_peer(error)
+        if caused and line is not None:
+            return line
+        caused = error.__cause__ is not None  # a mistake made while a refusal is handled is a mistake
+        error = error.__cause__ or error.__context__
+    return None
