@@ -61,11 +61,10 @@ def test_light_commands_load_nothing_heavy(words, status, text):
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture
-def config(tmp_path, shapes_root):
+def write_config(folder, shapes_root):
     """A tiny experiment on real files."""
     content = {
-        "run": str(tmp_path / "run"),
+        "run": str(folder / "run"),
         "seed": 1,
         "dataset": {
             "class_path": "Shapes",
@@ -93,9 +92,14 @@ def config(tmp_path, shapes_root):
             "model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}
         },
     }  # fmt: skip
-    path = tmp_path / "tiny.yaml"
+    path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@pytest.fixture
+def config(tmp_path, shapes_root):
+    return write_config(tmp_path, shapes_root)
 
 
 @pytest.mark.parametrize("stage", ["fit", "segment"])
@@ -125,11 +129,19 @@ def labels_of(run):
     return {path.name: path.read_bytes() for path in sorted((run / "label" / "labels").iterdir())}
 
 
-@pytest.fixture
-def whole(config, tmp_path):
-    """The pseudo-labels of a run that nothing interrupted."""
-    done = acr("run", "--config", config, "--run", tmp_path / "whole", "--stages", "fit,cam,label")
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, shapes_root):
+    """A run up to the pseudo-labels that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    done = acr("run", "--config", write_config(folder, shapes_root), "--stages", "fit,cam,label")
     assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture
+def whole(uninterrupted, tmp_path):
+    """Its pseudo-labels; a copy of the run is `tmp_path / "whole"`."""
+    shutil.copytree(uninterrupted, tmp_path / "whole")
     return labels_of(tmp_path / "whole")
 
 

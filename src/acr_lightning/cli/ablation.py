@@ -3,12 +3,14 @@
 import hashlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment_file import find
-from acr_lightning.cli.processes import spawn
+from acr_lightning.cli.run import run, words_of
+from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError, nearest
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")
@@ -29,13 +31,16 @@ def ablation(*, config: str, **values: Any) -> int:
 
     plan = {**_read(config), **{key: value for key, value in values.items() if key in KEYS}}
     common = {**plan.get("common", {}), **{key: value for key, value in values.items() if key not in KEYS}}
-    folder, seeds = Path(plan["run"]), plan["seeds"]
+    folder, seeds, start = Path(plan["run"]), plan["seeds"], way_to_start()
     for variants in plan["tables"].values():
         for variant, own in variants.items():
             for seed in seeds:
-                run = _folder(folder, own, seed)
-                print(f"ablation: {variant}, seed {seed} → {run}", file=sys.stderr, flush=True)
-                if status := spawn(["run", *_words(plan, {**common, **own}, run, seed)]):
+                place = _folder(folder, own, seed)
+                print(f"ablation: {variant}, seed {seed} → {place}", file=sys.stderr, flush=True)
+                of_this = {"run": str(place), "seed": seed, "stages": plan["stages"], **common, **own}
+                if status := start(
+                    ["run", *words_of(plan["base"], of_this)], partial(run, config=plan["base"], **of_this)
+                ):
                     return status
     tables = {
         title: [read_row(variant, [_folder(folder, own, seed) for seed in seeds]) for variant, own in variants.items()]
@@ -71,8 +76,3 @@ def _folder(folder: Path, values: dict[str, Any], seed: int) -> Path:
     if len(name) > 100:
         name = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     return folder / f"{name}-seed{seed}"
-
-
-def _words(plan: dict[str, Any], values: dict[str, Any], run: Path, seed: int) -> list[str]:
-    words = ["--config", plan["base"], f"--run={run}", f"--seed={seed}", f"--stages={','.join(plan['stages'])}"]
-    return words + [f"--{key}={json.dumps(value)}" for key, value in values.items()]

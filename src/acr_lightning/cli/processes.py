@@ -60,29 +60,9 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
-def spawn(words: list[str]) -> int:
-    """Run a command of `acr` in a new process; see `wait_for`."""
-    return run_program([sys.executable, "-m", "acr_lightning", *words])
-
-
 def run_program(words: list[str]) -> int:
     """Run a program that ends when this process ends; see `wait_for`."""
     return wait_for(subprocess.Popen(words, preexec_fn=partial(die_with, os.getpid())))
-
-
-def fork(words: list[str], work: Callable[[], int]) -> int:
-    """Run a command of `acr` in a copy of this process, which spares it the import of what is imported here.
-
-    Args:
-        words: of its command line, for those who start the same command on other devices.
-        work: gives its exit status.
-    """
-
-    def named() -> int:
-        sys.argv[1:] = words
-        return work()
-
-    return wait_for(Fork(named))
 
 
 def wait_for(child: Child) -> int:

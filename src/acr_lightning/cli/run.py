@@ -1,8 +1,6 @@
 """`acr run` and one command for each stage."""
 
-import importlib
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,16 +10,13 @@ from acr_lightning.chain import check as checks
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
-from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import fork, spawn
 from acr_lightning.cli.stage_help import print_help
+from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
 # `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
 SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
-# What most stages import, in many seconds; none of it touches a device.
-HEAVY = ("acr_lightning.chain.trainer_section", "acr_lightning.data.datamodule", "acr_lightning.nets.backbone")
 
 
 def run(
@@ -58,33 +53,20 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             print(f"{name}: done before", file=sys.stderr, flush=True)
             continue
         if start is None:
-            start = _way_to_start()
+            start = way_to_start()
             everything = partial(run, config=config, check=True, **values)
-            if status := start(["run", *_words(config, values), "--check"], everything):
+            if status := start(["run", *words_of(config, values), "--check"], everything):
                 return status
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value
             for key, value in values.items()
             if key != "stages" and (is_shared(CHAIN, key) or key.partition(".")[0] == name)
         }
-        words = [name, *_words(config, own), *(["--force"] if force else [])]
+        words = [name, *words_of(config, own), *(["--force"] if force else [])]
         if status := start(words, partial(stage, name, config=config, force=force, **own)):
             print(f"acr run: stage {name} failed (exit status {status}); the same command continues", file=sys.stderr)
             return status
     return 0
-
-
-def _way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
-    """A function from a command's words and its work to its exit status.
-
-    Where it can be, the libraries are imported once, here, and each stage is a copy of this process.
-    """
-    # Who has worked with torch may have threads that no copy has; on other systems than Linux a copy is not safe.
-    if "torch" in sys.modules or sys.platform != "linux":
-        return lambda words, work: spawn(words)
-    for module in HEAVY:
-        importlib.import_module(module)
-    return lambda words, work: fork(words, partial(exit_status, words[0], work))
 
 
 def stage(
@@ -144,7 +126,7 @@ def stage_experiment(name: str, config: str | None, values: dict[str, Any], shar
     return load(CHAIN, config, own)
 
 
-def _words(config: str | None, values: dict[str, Any]) -> list[str]:
+def words_of(config: str | None, values: dict[str, Any]) -> list[str]:
     """Values as words of a command line."""
     words = ["--config", config] if config else []
     for key, value in values.items():

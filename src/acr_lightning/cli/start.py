@@ -1,0 +1,36 @@
+"""Commands of `acr` that a command of `acr` starts, each in a process of its own."""
+
+import importlib
+import sys
+from collections.abc import Callable
+
+from acr_lightning.cli.exit_status import exit_status
+from acr_lightning.cli.processes import Fork, run_program, wait_for
+
+# What most stages import, in many seconds; none of it touches a device.
+HEAVY = ("acr_lightning.chain.trainer_section", "acr_lightning.data.datamodule", "acr_lightning.nets.backbone")
+
+_only_imported = False
+
+
+def way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
+    """A function from a command's words, and what they ask for, to its exit status (see `processes.wait_for`).
+
+    Where it can be, the libraries are imported once, here, and each command is a copy of this process.
+    """
+    global _only_imported
+    # Who has worked with torch may have threads that no copy has; on other systems than Linux a copy is not safe.
+    if not _only_imported and ("torch" in sys.modules or sys.platform != "linux"):
+        return lambda words, work: run_program([sys.executable, "-m", "acr_lightning", *words])
+    for module in HEAVY:
+        importlib.import_module(module)
+    _only_imported = True
+    return _fork
+
+
+def _fork(words: list[str], work: Callable[[], int]) -> int:
+    def command() -> int:
+        sys.argv[1:] = words  # Lightning starts the same command for each further device
+        return exit_status(words[0], work)
+
+    return wait_for(Fork(command))
