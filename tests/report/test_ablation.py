@@ -3,7 +3,7 @@ import json
 import pytest
 
 from acr_lightning.errors import UserError
-from acr_lightning.report.ablation import read_row, write_tables
+from acr_lightning.report.ablation import figures, read_row, write_tables
 
 
 def run_with(folder, miou):
@@ -29,6 +29,17 @@ def test_mean_and_deviation_by_hand(tmp_path):
     page = (tmp_path / "ablation.html").read_text()
     assert "plain &lt;CAM&gt;" in page
     assert "40.0 42.0 47.0" in page
+
+
+def test_gains_are_counted_seed_by_seed(tmp_path):
+    control = read_row("control", [run_with(tmp_path / f"c{miou}", miou) for miou in (40.0, 44.0)])
+    ours = read_row("With SRF", [run_with(tmp_path / f"o{miou}", miou) for miou in (47.0, 45.0)])
+    assert "With SRF above the control, seed by seed: +7.0, +1.0; mean 4.0 ± 4.2" in write_tables(
+        {"Game": [control, ours]}, tmp_path, ""
+    )
+    lines = [f"figure x.{line}" for line in ("control 42.0", "with_srf 46.0", "gain 4.0", "least_gain 1.0")]
+    assert figures({"Game": [control, ours]}, "x") == lines
+    assert figures({"Game": [ours]}, "x") == ["figure x.with_srf 46.0"]
 
 
 def test_a_run_without_scores_is_named(tmp_path):

@@ -27,7 +27,7 @@ def ablation(*, config: str, **values: Any) -> int:
         config: the plan; shipped: ablation/voc6.yaml.
         **values: keys of the plan or of the experiment.
     """
-    from acr_lightning.report.ablation import read_row, write_tables
+    from acr_lightning.report.ablation import figures, read_row, write_tables
 
     plan = {**_read(config), **{key: value for key, value in values.items() if key in KEYS}}
     common = {**plan.get("common", {}), **{key: value for key, value in values.items() if key not in KEYS}}
@@ -48,6 +48,7 @@ def ablation(*, config: str, **values: Any) -> int:
     }
     note = f"{plan['base']}, seeds {', '.join(map(str, seeds))}: CAMs at the best threshold for their masks, per cent."
     print(write_tables(tables, folder, note))
+    print("\n".join(figures(tables, Path(config).stem)))
     return 0
 
 

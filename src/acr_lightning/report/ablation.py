@@ -1,6 +1,7 @@
 """Tables of an ablation: mean and deviation over seeds, as Markdown and as one HTML page."""
 
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.errors import UserError
 
 MEASURES = ("miou", "precision", "recall")
+# A variant of this name trains as long as the others without what they try.
+CONTROL = "control"
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,16 @@ class Row:
 
     def cell(self, measure: str) -> str:
         """`mean ± sample deviation`, or the value alone where there is one seed."""
-        found = self.values[measure]
-        mean = f"{statistics.mean(found):.1f}"
-        return mean if len(found) == 1 else f"{mean} ± {statistics.stdev(found):.1f}"
+        return _mean_and_deviation(self.values[measure])
+
+    def gain(self, control: "Row") -> list[float]:
+        """The mIoU above the control's, seed by seed."""
+        return [ours - other for ours, other in zip(self.values["miou"], control.values["miou"], strict=True)]
+
+
+def _mean_and_deviation(values: Sequence[float]) -> str:
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
 
 
 def read_row(variant: str, runs: Sequence[Path]) -> Row:
@@ -63,9 +73,33 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path, note: str) -
     for title, rows in tables.items():
         lines += [f"**{title}**", "", "| | mIoU | precision | recall |", "|---|---|---|---|"]
         lines += [f"| {row.variant} | " + " | ".join(row.cell(name) for name in MEASURES) + " |" for row in rows] + [""]
+        for row, gain in gains(rows):
+            each = ", ".join(f"{value:+.1f}" for value in gain)
+            lines += [f"{row.variant} above the control, seed by seed: {each}; mean {_mean_and_deviation(gain)}", ""]
     text = "\n".join(lines)
     write_text(folder / "ablation.md", text)
     environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
     page = environment.get_template("ablation.html").render(tables=tables, measures=MEASURES, note=note)
     write_text(folder / "ablation.html", page)
     return text
+
+
+def gains(rows: Sequence[Row]) -> list[tuple[Row, list[float]]]:
+    """What each variant of a table gains over its control, seed by seed; nothing where it has none."""
+    control = next((row for row in rows if row.variant == CONTROL), None)
+    return [] if control is None else [(row, row.gain(control)) for row in rows if row is not control]
+
+
+def figures(tables: Mapping[str, Sequence[Row]], prefix: str) -> list[str]:
+    """`figure PREFIX.VARIANT VALUE`: the mean mIoU of each variant, and its gain where a table has a control."""
+    found = {_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
+    for rows in tables.values():
+        for row, gain in gains(rows):
+            alone = len(rows) == 2
+            found["gain" if alone else f"{_word(row.variant)}.gain"] = statistics.mean(gain)
+            found["least_gain" if alone else f"{_word(row.variant)}.least_gain"] = min(gain)
+    return [f"figure {prefix}.{name} {value:.1f}" for name, value in found.items()]
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\W+", "_", text.lower()).strip("_")

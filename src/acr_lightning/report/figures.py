@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prefix", help="of the figures' names")
     parser.add_argument("scores", nargs="+", help=f"NAME=RUN:WHAT, where WHAT is one of {', '.join(STAGES)}")
+    parser.add_argument("--gain", metavar="NAME-NAME", help="also the difference of two of them")
     parser.add_argument("--since", type=float, help="when it all began, seconds since 1970")
     options = parser.parse_args()
     found = {}
@@ -31,6 +32,9 @@ def main() -> None:
         print(f"| {name} | {score['split']} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
     for name, (score, _) in found.items():
         print(f"figure {options.prefix}.{name} {score['miou']:.1f}")
+    if options.gain:
+        ours, _, control = options.gain.partition("-")
+        print(f"figure {options.prefix}.gain {found[ours][0]['miou'] - found[control][0]['miou']:.1f}")
     if options.since:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
 
