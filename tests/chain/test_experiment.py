@@ -155,9 +155,11 @@ def test_a_file_changes_its_base(tmp_path):
         "b",
     )
     assert experiment.preset("affinity") is None
-    third = write(tmp_path / "d.yaml", f"base: {tmp_path / 'c.yaml'}")
-    with pytest.raises(UserError, match=r"c\.yaml: is the base of .*d\.yaml, so it may have none itself"):
-        load(third, [])
+    third = load(write(tmp_path / "d.yaml", f"base: {tmp_path / 'c.yaml'}\nseed: 5"), [])
+    assert (third.values["seed"], third.section("fit")["model"]["init_args"]["optimizer"]["lr"]) == (5, 0.2)
+    write(tmp_path / "base.yaml", f"base: {tmp_path / 'c.yaml'}")
+    with pytest.raises(UserError, match=r"c\.yaml: is its own base \(.*c\.yaml → .*base\.yaml → .*c\.yaml\)"):
+        load(str(tmp_path / "c.yaml"), [])
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ def test_every_section_parses(name, preset):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
-    assert ("affinity_walk" in load(name, []).stages) == (name in ("voc6.yaml", "voc6_frozen.yaml", "tag_folder.yaml"))
+    assert ("affinity_walk" in load(name, []).stages) == (
+        name in ("voc6.yaml", "voc6_frozen.yaml", "tag_folder.yaml", "tag_folder_small.yaml")
+    )
 
 
 ABLATIONS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("ablation").glob("*.yaml"))
@@ -102,7 +104,7 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         values |= {"fit.model.reconstructor.depth": 2, "fit.model.reconstructor.stride": 1}
         values |= {"fit.model.classifier.weights": None, "fit.data.long_side": [40, 48]}
         values |= {"fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}
-        if name == "voc6_frozen.yaml":  # no crop, but maps that are kept
+        if name in ("voc6_frozen.yaml", "tag_folder_small.yaml"):  # no crop, but maps that are kept
             del values["fit.data.crop"], values["fit.data.long_side"]
             values |= {"fit.data.size": 32, "fit.data.cache": str(tmp_path / "features")}
             values["fit.model.reconstructor.stride"] = 4

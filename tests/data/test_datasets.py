@@ -149,6 +149,9 @@ def folder(tmp_path):
 TAGS = {
     "lists.csv": "image,tags\n1.jpg,dog\n2.png,dog; cat\nbeach/3.jpg,cat\n",
     "columns.csv": "image,dog,cat\n1.jpg,1,0\n2.png,1,1\nbeach/3.jpg,0,1\n",
+    "semicolons.csv": "\ufeffFile;Labels\r\n1.jpg;dog\r\n2.png;dog|cat\r\nbeach/3.jpg;cat\r\n",
+    "tabs.tsv": "photo\tdog\tcat\n1.jpg\t1\t0\n2.png\t1\t1\nbeach/3.jpg\t0\t1\n",
+    "quoted.csv": 'filename,label\n1.jpg,dog\n2.png,"dog, cat"\n"beach/3.jpg",cat\n',
     "tags.json": json.dumps({"1.jpg": ["dog"], "2.png": ["dog", "cat"], "beach/3.jpg": ["cat"]}),
 }
 
@@ -163,6 +166,42 @@ def test_tag_folder_reads_every_form(folder, name):
     assert data.ids("val") == ["untagged"]
     assert data.mask_path("1") is None
     assert data.image("beach/3").shape == (5, 5, 3)
+
+
+def test_subfolders_as_tags(folder):
+    (folder / "pier" / "at night").mkdir(parents=True)
+    Image.new("RGB", (5, 5)).save(folder / "pier" / "at night" / "4.jpg")
+    data = TagFolder(str(folder), tags=None)
+    assert data.class_names == ("beach", "pier")
+    assert {i: data.tags(i).tolist() for i in data.ids("train")} == {"beach/3": [0], "pier/at night/4": [1]}
+    assert data.ids("val") == ["1", "2", "untagged"]
+    (folder / "beach" / "3.jpg").unlink()
+    (folder / "pier" / "at night" / "4.jpg").unlink()
+    with pytest.raises(UserError, match="no photo lies in a subfolder"):
+        TagFolder(str(folder), tags=None)
+
+
+def test_photos_of_none_of_the_classes(folder):
+    (folder / "tags.csv").write_text("image,tags\n1.jpg,dog\n2.png,\n")
+    with pytest.raises(UserError, match=r"'2\.png' has no tag; .* or set dataset\.negatives"):
+        TagFolder(str(folder))
+    data = TagFolder(str(folder), negatives=True)
+    assert data.ids("train") == ["1", "2"]
+    assert data.tags("2").tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ("dog;Background", "tag 'Background': every photo has a background"),
+        ("bird;Bird", "'Bird' and 'bird' differ in case"),
+        ("caf\u00e9;cafe\u0301", "differ in case or encoding alone"),
+    ],
+)
+def test_tags_that_cannot_be_meant(folder, tags, message):
+    (folder / "tags.csv").write_text(f"image,tags\n1.jpg,{tags}\n")
+    with pytest.raises(UserError, match=message):
+        TagFolder(str(folder))
 
 
 @pytest.mark.parametrize(

@@ -91,16 +91,20 @@ def _check_key(chain: Chain, top: str, key: str, where: str) -> None:
         raise UserError(f"{where}: {key}: no such key.{hint} Known: {', '.join(known)}")
 
 
-def _with_base(chain: Chain, config: str) -> dict[str, Any]:
-    """The values of an experiment file, over those of its base."""
+def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The values of an experiment file, over those of its base.
+
+    Raises:
+        UserError: a file is its own base, by way of others perhaps.
+    """
+    if config in above:
+        raise UserError(f"{config}: is its own base ({' → '.join((*above, config))}); take `{BASE}` out of one of them")
     values = _read(config)
-    if BASE not in values:
-        return values
-    base = values.pop(BASE)
-    if BASE in (merged := _read(base)):
-        raise UserError(f"{base}: is the base of {config}, so it may have none itself")
+    base = values.pop(BASE, None)
     _write_out_presets(chain, values)
-    _write_out_presets(chain, merged)
+    if base is None:
+        return values
+    merged = _with_base(chain, base, (*above, config))
     merge(merged, values, str(config))
     return merged
 

@@ -16,6 +16,7 @@ from acr_lightning.version import __version__
 
 # Each command's module in this folder, its function, and what it is for.
 COMMANDS = {
+    "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
     "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
     **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
     "affinity": ("run.affinity", "the three affinity stages, if chosen by --affinity=psa|irn|rib"),
@@ -26,6 +27,7 @@ COMMANDS = {
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights convert": ("weights.convert", "ResNet38d's ImageNet weights from MXNet's format"),
+    "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
 }
 # What other programs call them.

@@ -1,7 +1,8 @@
 """A folder of photos and one file of tags: the user's own data, no masks needed."""
 
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,18 +13,20 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.data.images import SUFFIXES
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.data.tags_file import TaggedPhoto, read_tags
+from acr_lightning.data.tags_file import TaggedPhoto, read_tags, tags_of_folders
 from acr_lightning.errors import UserError, nearest, shown
 
 
 class TagFolder(TaggedDataset):
-    """Photos in a folder, tags in a CSV or JSON file.
+    """Photos in a folder, tags in a CSV or JSON file, or in the names of subfolders.
 
     The tags file is one of:
 
-    * CSV `image,tags` with the tags separated by `;`: `beach/1.jpg,dog;person`
+    * CSV `image,tags` (or `file,labels`), several tags joined by `;`, `|` or a quoted comma: `beach/1.jpg,dog;person`
     * CSV with a column a class and 0 or 1 in it: `image,dog,person`
     * JSON: `{"beach/1.jpg": ["dog", "person"]}`
+
+    Fields are parted by commas, semicolons or tabs, whichever the header has most of.
 
     Photos are named by their path from `root`, or by an absolute one that leads into it. Every photo named in the file
     is trained on and gets a pseudo-label; the photos that the file does not name are what the segmentation network
@@ -31,25 +34,35 @@ class TagFolder(TaggedDataset):
 
     Args:
         root: the folder of photos (subfolders are fine).
-        tags: the tags file, relative to `root` or to the working folder.
+        tags: the tags file, relative to `root` or to the working folder; null: the subfolder that a photo lies in is
+            its tag (`dog/1.jpg`).
         classes: the classes, in the order of their labels; if null, all tags of the file in alphabetical order.
         masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored),
             used for scoring only; null: nothing is scored.
+        negatives: photos without a tag are trained on as well, as photos that show none of the classes.
 
     Raises:
-        UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a photo has no tag,
-            or a tag is not one of `classes`.
+        UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a photo has no tag
+            (see `negatives`), or a tag is not one of `classes`.
     """
 
     def __init__(
         self,
         root: str,
-        tags: str = "tags.csv",
+        tags: str | None = "tags.csv",
         classes: list[str] | None = None,
         masks: str | None = None,
+        negatives: bool = False,
     ) -> None:
-        for fault in self._faults(self._read(root, tags, classes, masks)):
+        for fault in self._faults(self._read(root, tags, classes, masks, negatives)):
             raise UserError(fault)
+
+    @classmethod
+    def unchecked(cls, root: str, tags: str | None) -> "TagFolder":
+        """What a folder and its tags say, whether they fit or not."""
+        made = cls.__new__(cls)
+        made._read(root, tags)
+        return made
 
     @classmethod
     def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
@@ -60,17 +73,26 @@ class TagFolder(TaggedDataset):
             return [str(error)]
 
     def _read(
-        self, root: str, tags: str = "tags.csv", classes: list[str] | None = None, masks: str | None = None
+        self,
+        root: str,
+        tags: str | None = "tags.csv",
+        classes: list[str] | None = None,
+        masks: str | None = None,
+        negatives: bool = False,
     ) -> list[TaggedPhoto]:
         """What is in the folder and in the file, whether it fits or not; gives the lines of the file."""
         self.root = Path(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
-        self.tags_file = self.root / tags if (self.root / tags).is_file() else Path(tags)
-        self.masks = Path(masks) if masks else None
+        self.masks, self.negatives = Path(masks) if masks else None, negatives
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
-        lines = [line._replace(photo=self._from_root(line.photo)) for line in read_tags(self.tags_file)]
+        if tags is None:
+            if not (lines := tags_of_folders(self._photos())):
+                raise UserError(f"{root}: no photo lies in a subfolder, whose name would be its tag; set dataset.tags")
+        else:
+            file = self.root / tags if (self.root / tags).is_file() else Path(tags)
+            lines = [line._replace(photo=self._from_root(line.photo)) for line in read_tags(file)]
         self.class_names = tuple(classes or sorted({name for line in lines for name in line.tags}))
         index = {name: number for number, name in enumerate(self.class_names)}
         self._paths = {_id(line.photo): self.root / line.photo for line in lines}
@@ -95,6 +117,7 @@ class TagFolder(TaggedDataset):
 
     def _faults(self, lines: list[TaggedPhoto]) -> Iterator[str]:
         """What is wrong with the tags file, line by line, and with the names of the other photos."""
+        yield from _class_faults(self.class_names)
         first: dict[str, str] = {}
         for line in lines:
             if fault := _name_fault(line.photo):
@@ -114,8 +137,8 @@ class TagFolder(TaggedDataset):
                 yield f"{self.root}: photo {shown(name)} {fault}; rename it"
 
     def _tag_faults(self, line: TaggedPhoto) -> Iterator[str]:
-        if not line.tags:
-            yield f"{line.where}: photo '{line.photo}' has no tag; tag it or take its line out"
+        if not line.tags and not self.negatives:
+            yield f"{line.where}: photo '{line.photo}' has no tag; tag it, take its line out, or set dataset.negatives"
         for name in line.tags:
             if name not in self.class_names:
                 yield (
@@ -157,11 +180,21 @@ def _id(photo: str) -> str:
     return str(path.with_suffix("")) if path.name else photo
 
 
+def _class_faults(class_names: Sequence[str]) -> Iterator[str]:
+    """Classes that cannot be meant."""
+    first: dict[str, str] = {}
+    for name in class_names:
+        if name.casefold() == "background":
+            yield f"tag {shown(name)}: every photo has a background, so it is no tag; take it out"
+        if (other := first.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)) != name:
+            yield f"tags {shown(other)} and {shown(name)} differ in case or encoding alone; write one of them"
+
+
 def _name_fault(photo: str) -> str | None:
     return id_fault(photo, suffix="") or id_fault(_id(photo))
 
 
 def _plain_name(photo: str) -> str:
     """What a name is on another system, or without its suffix."""
-    path = photo.replace("\\", "/")
+    path = unicodedata.normalize("NFKC", photo).replace("\\", "/")
     return (_id(path) if PurePosixPath(path).suffix.lower() in SUFFIXES else path).casefold()

@@ -1,0 +1,61 @@
+"""Looking for the tags of a folder of photos."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from acr_lightning.data.tag_folder import TagFolder
+from acr_lightning.errors import UserError
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+
+
+class TagSource(NamedTuple):
+    """Where the tags of a folder are.
+
+    Attributes:
+        tags: `TagFolder`'s argument: a file in the folder, or None for the names of subfolders.
+        photos: how many photos each class has, the most frequent class first.
+        untagged: how many photos have no tag.
+        faults: what is wrong, one line each.
+    """
+
+    tags: str | None
+    photos: dict[str, int]
+    untagged: int
+    faults: list[str]
+
+
+def find_tags(root: Path) -> TagSource:
+    """The tags file in a folder of photos that names most of them, else the subfolders that the photos lie in.
+
+    Raises:
+        UserError: there is no such folder, or neither of the two.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder of photos")
+    files = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = [source for name in (*files, None) if (source := _read(root, name))]
+    if not found:
+        raise UserError(
+            f"{root}: no tags found; put a file tags.csv there, whose header is `image,tags` and whose lines look like "
+            "`beach/1.jpg,dog;person`, or sort the photos into subfolders, one a class"
+        )
+    # A file that names one photo is worth more than subfolders, which may mean anything.
+    return max(found, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+
+
+def _read(root: Path, tags: str | None) -> TagSource | None:
+    """What a source says; None where it names no photo of the folder."""
+    try:
+        folder = TagFolder.unchecked(str(root), tags)
+    except UserError:
+        return None
+    here = [image_id for image_id in folder.ids("train") if folder.image_path(image_id).is_file()]
+    photos = Counter(folder.class_names[tag] for image_id in here for tag in folder.tags(image_id))
+    if not photos:
+        return None
+    others = folder.ids("val")
+    untagged = 0 if others == folder.ids("train") else len(others)
+    faults = TagFolder.setup_faults(root=str(root), tags=tags)
+    return TagSource(tags, dict(photos.most_common()), untagged, faults)
