@@ -1,5 +1,6 @@
 """What the training stages share: loggers, checkpoints, and going on after a kill."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def trainer_defaults(folder: Path) -> dict[str, Any]:
                     "save_dir": str(folder),
                     "project": "acr-lightning",
                     "name": f"{folder.parent.name}-{folder.name}",
+                    "group": folder.parent.name,
+                    "job_type": folder.name,
                     "offline": True,
                 },
             },
@@ -55,9 +58,19 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
         ),
     ]
     cli = TrainerCLI(job.section, callbacks)
-    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+    try:
+        cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+    finally:
+        _finish_wandb()
     cli.require_not_stopped()
     return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}
+
+
+def _finish_wandb() -> None:
+    """Close W&B's run, which would otherwise wait for the end of the process and take in what comes next."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
 
 
 def check_batch(name: str, values: Section, devices: int) -> None:

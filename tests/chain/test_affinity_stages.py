@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import commands
 import numpy as np
 import pytest
 import torch
@@ -181,8 +182,7 @@ def test_killed_in_any_stage_it_goes_on_to_the_same_cams(start, tmp_path):
     whole = contents(run / "affinity_walk" / "cams")
     for stage in CHAIN.chosen_by("affinity"):
         shutil.rmtree(run / stage)
-    words = [sys.executable, "-m", "acr_lightning", "affinity", "--config", str(tmp_path / "tiny.yaml")]
-    words += ["--affinity=psa"]
+    words = ["affinity", "--config", tmp_path / "tiny.yaml", "--affinity=psa"]
     signs = {
         "labels": lambda: len(list((run / "affinity_labels" / "labels").glob("*.png"))) >= 3,
         "train": lambda: (run / "affinity_train" / "last.ckpt").exists(),
@@ -190,7 +190,7 @@ def test_killed_in_any_stage_it_goes_on_to_the_same_cams(start, tmp_path):
     }
     killed = []
     for part, reached in signs.items():
-        process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = commands.start(*words)
         while process.poll() is None and not reached():
             time.sleep(0.005)
         if process.poll() is None:
@@ -198,7 +198,7 @@ def test_killed_in_any_stage_it_goes_on_to_the_same_cams(start, tmp_path):
             killed.append(part)
         process.wait()
     assert {"labels", "train"} <= set(killed)
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = commands.acr(*words)
     assert done.returncode == 0, done.stderr
     assert contents(run / "affinity_walk" / "cams") == whole
 
@@ -217,16 +217,7 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
             changes = [word.removeprefix("--").split("=") for word in words]
             walk(start(*[(key, yaml.safe_load(value)) for key, value in changes]))
         else:
-            command = [
-                sys.executable,
-                "-m",
-                "acr_lightning",
-                "affinity",
-                "--config",
-                str(tmp_path / "tiny.yaml"),
-                *words,
-            ]
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = commands.acr("affinity", "--config", tmp_path / "tiny.yaml", *words)
             assert done.returncode == 0, done.stderr
         weights = torch.load(run / "affinity_train" / "last.ckpt", weights_only=True)["state_dict"]
         found.append((weights, {path.name: read_cam(path) for path in (run / "affinity_walk" / "cams").glob("*.npz")}))

@@ -1,49 +1,31 @@
-"""`acr` as a user types it, in a process of its own, and a training small enough for it."""
+"""Commands that go on while a test does something else, and a training small enough for it."""
 
 import os
-import subprocess
-import sys
 import time
 
 import pytest
 import yaml
-
-ACR = [sys.executable, "-m", "acr_lightning"]
-
-
-@pytest.fixture
-def acr():
-    """Run a command; keywords go to `subprocess.run`."""
-
-    def run(*words, env=None, **options):
-        words = [*ACR, *map(str, words)]
-        return subprocess.run(words, env={**os.environ, **(env or {})}, capture_output=True, text=True, **options)
-
-    return run
+from commands import start
 
 
 @pytest.fixture
 def started():
     """Start a command and wait until something is there; what is left of its group is killed after the test."""
-    processes = []
+    commands = []
 
-    def start(*words, until, **options):
-        process = subprocess.Popen(
-            [*ACR, *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-            start_new_session=True, **options,
-        )  # fmt: skip
-        processes.append(process)
-        while process.poll() is None and not until():
+    def begin(*words, until):
+        command = start(*words)
+        commands.append(command)
+        while command.poll() is None and not until():
             time.sleep(0.005)
-        assert process.poll() is None, process.communicate()[1]
-        return process
+        assert command.poll() is None, command.communicate()[1]
+        return command
 
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, 9)
-        process.wait()
-        process.stderr.close()
+    yield begin
+    for command in commands:
+        if command.poll() is None:
+            os.killpg(command.pid, 9)
+        command.wait()
 
 
 @pytest.fixture

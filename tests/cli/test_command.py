@@ -12,16 +12,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from commands import acr, start
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.cli.main import main
-
-
-def acr(*words, cwd=None, env=None):
-    return subprocess.run(
-        [sys.executable, "-m", "acr_lightning", *map(str, words)],
-        cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True,
-    )  # fmt: skip
 
 
 def here(*words):
@@ -156,8 +150,7 @@ def whole(uninterrupted, tmp_path):
 @pytest.mark.timeout(600)
 def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path, whole):
     run = tmp_path / "killed"
-    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config), "--run", str(run)]
-    words += ["--stages", "fit,cam,label"]
+    words = ["run", "--config", config, "--run", run, "--stages", "fit,cam,label"]
     signs = {
         "fit": lambda: (run / "fit" / "last.ckpt").exists(),
         "cam": lambda: len(list((run / "cam" / "cams").glob("*.npz"))) >= 3,
@@ -165,7 +158,7 @@ def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path
     }
     killed = []
     for stage, reached in signs.items():
-        process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = start(*words)
         while process.poll() is None and not reached():
             time.sleep(0.01)
         if process.poll() is None:
@@ -174,15 +167,14 @@ def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path
         process.wait()
         assert not (run / stage / "manifest.json").read_text().count('"status": "done"') or stage not in killed
     assert "fit" in killed
-    final = subprocess.run(words, capture_output=True, text=True)
+    final = acr(*words)
     assert final.returncode == 0, final.stderr
     assert labels_of(run) == whole
 
 
 def test_a_training_that_gets_sigterm_is_not_done(config, tmp_path):
     run = tmp_path / "run"
-    words = [sys.executable, "-m", "acr_lightning", "fit", "--config", str(config), "--trainer.max_epochs=200"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = start("fit", "--config", config, "--trainer.max_epochs=200")
     while process.poll() is None and not (run / "fit" / "last.ckpt").exists():
         time.sleep(0.05)
     process.terminate()
@@ -276,7 +268,9 @@ def test_without_cams_the_network_alone_is_scored(config, tmp_path, capsys):
 
 
 def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
-    done = acr("run", "--config", config)
+    # Without the tests' zygote, as a user's shell starts it.
+    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
     page = (run / "report.html").read_text()

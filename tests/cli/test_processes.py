@@ -121,3 +121,16 @@ def test_a_pool_ends_with_its_process(python, tmp_path, signum):
     os.kill(process.pid, signum)
     process.wait(60)
     wait_until(lambda: all(map(is_gone, found)), seconds=20)
+
+
+FORKS = """
+import os, sys, tempfile
+from acr_lightning.cli.processes import Fork, wait_for
+mine = tempfile.TemporaryDirectory()
+print(wait_for(Fork(lambda: os.path.isdir(mine.name) and 5)), os.path.isdir(mine.name))
+"""
+
+
+def test_a_forked_command_leaves_what_its_parent_tidies_up_itself():
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
+    assert done.stdout == "5 True\n", done.stderr

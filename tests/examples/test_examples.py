@@ -3,10 +3,9 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
@@ -16,13 +15,10 @@ from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import read_mask
 
 ROOT = Path(__file__).parents[2]
-# The installed command: unlike `python -m`, it does not have the working folder on its path by itself.
-ACR = "import sys; from acr_lightning.cli.main import main; sys.path = [p for p in sys.path if p]; sys.exit(main())"
 
 
 def acr(folder, *words):
-    command = [sys.executable, "-P", "-c", ACR, *map(str, words)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = commands.acr(*words, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

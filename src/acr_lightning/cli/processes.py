@@ -1,5 +1,6 @@
 """Commands of `acr` in processes of their own, which hear the signals that this one gets."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from acr_lightning.child_process import die_with
 
@@ -35,29 +36,31 @@ class Child(Protocol):
 
 
 class Fork:
-    """A copy of this process that works and exits.
+    """A copy of this process that works and ends; what this one would tidy up at its own end stays.
 
     Args:
         work: gives its exit status.
     """
 
     def __init__(self, work: Callable[[], int]) -> None:
-        sys.stdout.flush()
-        parent = os.getpid()
-        self.pid = os.fork()
-        if not self.pid:
-            die_with(parent)
-            raise SystemExit(work())  # through whoever called, to the interpreter's own end
+        self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
+        self.process.start()
 
     def wait(self) -> int:
         """Its exit status; minus the signal's number if it was killed."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.process.join()
+        return cast(int, self.process.exitcode)
 
     def send_signal(self, signum: int) -> None:  # noqa: D102
-        os.kill(self.pid, signum)
+        os.kill(cast(int, self.process.pid), signum)
 
     def kill(self) -> None:  # noqa: D102
-        self.send_signal(signal.SIGKILL)
+        self.process.kill()
+
+
+def _work_beside(parent: int, work: Callable[[], int]) -> None:
+    die_with(parent)
+    sys.exit(work())
 
 
 def run_program(words: list[str]) -> int:
