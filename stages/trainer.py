@@ -55,6 +55,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
         ),
     ]
     cli = TrainerCLI(job.section, callbacks)
+    cli.require_same_batchnorm()
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     cli.require_not_stopped()
     return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}
