@@ -88,8 +88,8 @@ def _label_one(image_id: str, dataset: Any, cams: Path, labels: Path, strong: An
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.labels.confident_label import confident_label
 
-    cam = read_cam(item_path(cams, image_id, ".npz"))
     image = dataset.image(image_id)
+    cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, image.shape[:2])
     result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
     write_mask(item_path(labels, image_id, ".png"), result)
 

@@ -123,7 +123,8 @@ def _label_one(
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
     from acr_lightning.labels.pseudo_label import pseudo_label
 
-    cam = read_cam(item_path(cams, image_id, ".npz"))
+    image = dataset.image(image_id)
+    cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, image.shape[:2])
     background = cam.background if walked else None
     if walked and background is None:
         if len(cam.classes):
@@ -132,7 +133,6 @@ def _label_one(
                 "or affinity_walk.model.background_alpha"
             )
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
-    image = dataset.image(image_id)
     if margin is None:
         result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, refiner, background)
     else:

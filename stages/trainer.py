@@ -58,6 +58,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
         ),
     ]
     cli = TrainerCLI(job.section, callbacks)
+    cli.require_same_batchnorm()
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     finally:

@@ -8,6 +8,7 @@ from PIL import Image
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import atomic_write, naming
 from acr_lightning.artefacts.cam_file import is_whole, read_cam, write_cam
+from acr_lightning.artefacts.palette import is_whole as is_whole_mask
 from acr_lightning.artefacts.palette import read_mask, voc_palette, write_mask
 from acr_lightning.data.images import read_image
 from acr_lightning.errors import UserError
@@ -52,6 +53,51 @@ def test_a_cut_cam_file_is_not_whole(tmp_path, rng):
         read_cam(path)
 
 
+CLASSES, LEVELS = np.array([0, 3]), np.zeros((2, 4, 5), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "fault"),
+    [
+        ({"classes": CLASSES.astype(np.float32)}, "its arrays are of the types float32, uint8, uint8"),
+        ({"levels": LEVELS.astype(np.int64)}, "its arrays are of the types int64, int64, uint8"),
+        ({"levels": LEVELS[0]}, r"its arrays have the shapes \(2,\), \(4, 5\)"),
+        ({"classes": CLASSES[:1]}, r"its arrays have the shapes \(1,\), \(2, 4, 5\)"),
+        ({"background": LEVELS[0, 1:]}, r"its arrays have the shapes .*, \(3, 5\)"),
+        ({"levels": LEVELS[:, 1:]}, "it is of 5×3 pixels, its photo of 5×4"),
+        ({"classes": np.array([0, 4])}, "it has the class 4 of 4"),
+        ({"classes": np.array([-1, 4])}, "it has the class -1 of 4"),
+        ({"levels": np.array([print])}, "Object arrays cannot be loaded"),
+    ],
+)
+def test_what_is_no_cam_of_a_photo_is_refused(tmp_path, arrays, fault):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **{"classes": CLASSES, "levels": LEVELS, **arrays})
+    with pytest.raises(UserError, match=rf"a\.npz: damaged CAM file \({fault}.*\); delete it"):
+        read_cam(path, num_classes=4, size=(4, 5))
+
+
+@pytest.mark.parametrize("kind", ["cam", "label map"])
+def test_any_flipped_bit_is_noticed_or_changes_nothing(tmp_path, rng, kind):
+    path = tmp_path / "a.npz" if kind == "cam" else tmp_path / "a.png"
+    if kind == "cam":
+        write_cam(path, np.array([0, 3]), rng.random((2, 6, 7), dtype=np.float32))
+        whole, read = is_whole, lambda: repr(vars(read_cam(path)))
+    else:
+        write_mask(path, rng.integers(0, 5, (9, 8), dtype=np.uint8))
+        whole, read = is_whole_mask, lambda: read_mask(path).tobytes()
+    content, wanted, noticed = path.read_bytes(), read(), 0
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << rng.integers(8)
+        path.write_bytes(changed)
+        if whole(path):
+            assert read() == wanted, place
+        else:
+            noticed += 1
+    assert noticed > len(content) / 2
+
+
 def test_palette_png_as_voc_has_it(tmp_path):
     mask = np.array([[0, 1, 15], [20, 255, 2]], np.uint8)
     write_mask(tmp_path / "m.png", mask)
@@ -73,7 +119,9 @@ def test_a_coloured_mask_is_refused(tmp_path):
         read_mask(tmp_path / "m.png")
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"[" * 100_000, b'{"caf\xe9": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"[" * 100_000, b'{"caf\xe9": 1}', b'{"status": 1}', b'{"config": []}']
+)
 def test_a_damaged_manifest_is_named(tmp_path, content):
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(UserError, match=r"manifest\.json: (damaged JSON|not a manifest|line 1 is not UTF-8)"):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
-from acr_lightning.artefacts.manifest import read, result, stages_of, write_from
+from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.artefacts.manifest import is_done, read, result, stages_of, write_from
 from acr_lightning.chain import manifest
 
 SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
@@ -63,6 +64,20 @@ def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
     assert manifest.holds(folder, record().digest)
     checkpoint.unlink()
     assert not manifest.holds(folder, record().digest)
+
+
+def test_a_stage_is_done_with_all_of_its_results(tmp_path):
+    folder = tmp_path / "cam"
+    for place in ("cams/a.npz", "cams/beach/b.npz"):
+        write_text(folder / place, "")
+    manifest.start(folder, record(stage="cam"))
+    manifest.finish(folder, record(stage="cam"), {}, 1.0)
+    assert manifest.holds(folder, record().digest)
+    assert is_done(folder)
+    (folder / "cams" / "beach" / "b.npz").unlink()  # as a person was told to
+    assert not manifest.holds(folder, record().digest)
+    assert not is_done(folder)
+    assert manifest.start(folder, record(stage="cam")) is None  # goes on with what is there
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):

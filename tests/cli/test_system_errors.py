@@ -31,6 +31,17 @@ def test_what_the_system_refuses_gets_one_line(monkeypatch, capsys, number, advi
     assert re.match(f"acr run: runs/a/last.ckpt: {advice}", said), said
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_what_continues_after_force_is_the_command_without_it(monkeypatch, capsys, stop):
+    def refuse(**words):
+        raise stop
+
+    monkeypatch.setattr("acr_lightning.cli.run.run", refuse)
+    main(["run", "--force"])
+    [line] = capsys.readouterr().err.splitlines()
+    assert re.search("the same command without --force (continues|goes on from there)$", line)
+
+
 def write_elsewhere(item):
     Path(f"/nowhere/{item}").touch()
 

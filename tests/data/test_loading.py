@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.data.datamodule import LabelledCrops, TaggedCrops, TaggedPhotos
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.samples import groups_of_one_size
@@ -80,6 +81,14 @@ def test_wrong_labels_are_named(shapes, tmp_path):
     data = LabelledCrops(shapes, str(tmp_path), crop=48, batch_size=4, num_workers=0)
     with pytest.raises(UserError, match=r"train_\d+\.png: no such mask"):
         next(iter(data.train_dataloader()))
+    for label, reason in (
+        (np.full((64, 64), 5, np.uint8), "holds the label 5 of 4"),
+        (np.zeros((8, 9), np.uint8), "9×8"),
+    ):
+        for image_id in shapes.ids("train"):
+            write_mask(tmp_path / f"{image_id}.png", label)
+        with pytest.raises(UserError, match=rf"train_\d+\.png: .*{reason}"):
+            next(iter(data.train_dataloader()))
 
 
 def test_batch_larger_than_the_data_is_said(shapes):

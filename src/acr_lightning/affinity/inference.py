@@ -83,7 +83,7 @@ class AffinityWalk(LightningModule):
 
     def walked(self, sample: dict[str, Any]) -> WalkedCam:
         """One photo's CAM, walked."""
-        cam = read_cam(item_path(self.cams, sample["id"], ".npz"))
+        cam = read_cam(item_path(self.cams, sample["id"], ".npz"), size=tuple(sample["image"].shape[-2:]))
         classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
         if not len(classes):
             return WalkedCam(sample["id"], classes, scores, None)

@@ -1,7 +1,6 @@
 """One image's CAM on disk: the present classes only, 8 bits a score, compressed, no pickle."""
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from acr_lightning.errors import UserError, refusal
 
 # Scores are kept as multiples of 1/255, so a score is off by 1/510 at the most.
 LEVELS = 255
+# A label is a byte, and 255 says nothing.
+MOST_CLASSES = 254
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,26 @@ def _levels(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(scores, 0, 1) * LEVELS).astype(np.uint8)
 
 
-def read_levels(path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def read_levels(
+    path: str | Path, num_classes: int | None = None, size: tuple[int, ...] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Read the classes `[P]` and the stored levels `[P, H, W]` (0..255) of one image.
 
+    Args:
+        path: `<id>.npz`.
+        num_classes: that the data set has; None takes any.
+        size: height and width of the photo; None takes any.
+
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing, damaged, or of another photo or data set.
     """
-    arrays = _read(path)
+    arrays = _read(path, num_classes, size)
     return arrays["classes"], arrays["levels"]
 
 
-def read_cam(path: str | Path) -> CamFile:
-    """Read one image's CAM as scores in `[0, 1]` (see `read_levels` for the errors)."""
-    arrays = _read(path)
+def read_cam(path: str | Path, num_classes: int | None = None, size: tuple[int, ...] | None = None) -> CamFile:
+    """Read one image's CAM as scores in `[0, 1]` (see `read_levels`)."""
+    arrays = _read(path, num_classes, size)
     background = arrays.get("background")
     walked = None if background is None else _scores(background)
     return CamFile(arrays["classes"], _scores(arrays["levels"]), walked)
@@ -78,16 +86,38 @@ def _scores(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return levels.astype(np.float32) / np.float32(LEVELS)
 
 
-def _read(path: str | Path) -> dict[str, NDArray[Any]]:
+def _read(path: str | Path, num_classes: int | None, size: tuple[int, ...] | None) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = ["classes", "levels", *(["background"] if "background" in file else [])]
-            return {name: file[name] for name in names}
+            arrays = {name: file[name] for name in names}
+        fault = _fault(arrays, num_classes, size)
     except FileNotFoundError:
         raise UserError(f"{path}: no CAM; run `acr cam` first") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        damaged = UserError(f"{path}: damaged CAM file ({error}); delete it and run `acr cam` again")
-        raise refusal(path, error) or damaged from None
+    except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
+        if refused := refusal(path, error):
+            raise refused from None
+        fault = str(error).partition("\n")[0] or type(error).__name__
+    if fault:
+        raise UserError(f"{path}: damaged CAM file ({fault}); delete it, and the command that made it makes it again")
+    return arrays
+
+
+def _fault(arrays: dict[str, NDArray[Any]], num_classes: int | None, size: tuple[int, ...] | None) -> str | None:
+    """Why these arrays are no CAM of a photo of this size; None where they are."""
+    classes, levels = arrays["classes"], arrays["levels"]
+    background = arrays.get("background", np.zeros(levels.shape[1:], np.uint8))
+    types = [str(array.dtype) for array in (classes, levels, background)]
+    if types != ["int64", "uint8", "uint8"]:
+        return f"its arrays are of the types {', '.join(types)}"
+    if levels.ndim != 3 or classes.shape != levels.shape[:1] or background.shape != levels.shape[1:]:
+        return f"its arrays have the shapes {classes.shape}, {levels.shape}, {background.shape}"
+    if size is not None and levels.shape[1:] != size:
+        return f"it is of {levels.shape[2]}×{levels.shape[1]} pixels, its photo of {size[1]}×{size[0]}"
+    most = MOST_CLASSES if num_classes is None else num_classes
+    if len(classes) and not 0 <= classes.min() <= classes.max() < most:
+        return f"it has the class {classes.max() if classes.min() >= 0 else classes.min()} of {most}"
+    return None
 
 
 def is_whole(path: str | Path) -> bool:

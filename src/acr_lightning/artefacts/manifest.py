@@ -11,6 +11,10 @@ from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.errors import UserError
 
 NAME = "manifest.json"
+# What a manifest says, and of which kind it is.
+KINDS = {
+    "status": str, "digest": str, "config": dict, "counts": dict, "written": str, "seconds": float, "results": int,
+}  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"
 
@@ -26,15 +30,31 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     remedy = "remove the folder to make the stage again"
     manifest = read_json(path, remedy)
-    if not isinstance(manifest, dict):
+    if not isinstance(manifest, dict) or any(
+        not isinstance(manifest.get(key, kind()), kind) for key, kind in KINDS.items()
+    ):
         raise UserError(f"{path}: not a manifest; {remedy}")
     return manifest
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the folder holds a finished result, and still the checkpoint that it ended with."""
+    """Whether the folder holds a finished result, as it was when it was finished (see `is_intact`)."""
     manifest = read(folder)
-    return manifest is not None and manifest["status"] == "done" and not has_another_checkpoint(folder, manifest)
+    return manifest is not None and is_intact(folder, manifest)
+
+
+def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a stage is done, with the checkpoint that it ended with, and no CAM or label map is gone since."""
+    return (
+        manifest.get("status") == "done"
+        and not has_another_checkpoint(folder, manifest)
+        and count_results(folder) >= manifest.get("results", 0)
+    )
+
+
+def count_results(folder: Path) -> int:
+    """How many CAMs and label maps lie in a stage's folder."""
+    return sum(not path.name.startswith(".") for pattern in ("*.npz", "*.png") for path in folder.rglob(pattern))
 
 
 def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:
@@ -45,8 +65,15 @@ def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:
 
 def result(manifest: dict[str, Any]) -> str:
     """The digest of what a stage made: of its configuration, and of its checkpoint where it has one."""
-    digests = (manifest["digest"], manifest.get("checkpoint"))
-    return "+".join(digest for digest in digests if digest is not None)
+    digests = (manifest.get("digest"), manifest.get("checkpoint"))
+    return "+".join(str(digest) for digest in digests if digest is not None)
+
+
+def part(manifest: Any, *keys: str) -> dict[str, Any]:
+    """A mapping inside a manifest, at some keys below each other; empty where there is none."""
+    for key in keys:
+        manifest = manifest.get(key) if isinstance(manifest, dict) else None
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def stages_of(run: Path) -> dict[str, Path]:

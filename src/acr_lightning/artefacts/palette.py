@@ -119,6 +119,7 @@ def read_mask(path: str | Path) -> NDArray[np.uint8]:
 def is_whole(path: str | Path) -> bool:
     """Whether the PNG can be decoded to its end."""
     try:
+        check_to_the_end(path)
         read_mask(path)
     except UserError:
         return False

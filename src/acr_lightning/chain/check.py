@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from acr_lightning.artefacts.manifest import CHECKPOINT, is_done, read
+from acr_lightning.artefacts.manifest import CHECKPOINT, has_another_checkpoint, is_done, read
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Argument, Signature, signature_of, signature_of_function
@@ -83,7 +83,7 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = ()) 
         folder = experiment.folder(needed)
         if needed in (*before, *stage.also_reads) or is_done(folder):
             continue
-        if (made := read(folder)) and made["status"] == "done":
+        if (made := read(folder)) and made.get("status") == "done" and has_another_checkpoint(folder, made):
             raise UserError(
                 f"{name}: {folder / CHECKPOINT} is not the one that the stage {needed} ended with; put that back, or "
                 f"run `acr {needed}` with the same --config to go on from what is there"

@@ -17,7 +17,7 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import remove_leftovers, write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
-from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, has_another_checkpoint, read
+from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, count_results, is_intact, read
 from acr_lightning.chain.stage import Section
 from acr_lightning.version import __version__
 
@@ -73,11 +73,11 @@ def _without(node: Any, names: set[str]) -> Any:
 
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
-    """Whether the folder holds the result of this digest; if `done`, finished, with the checkpoint it ended with."""
+    """Whether the folder holds the result of this digest; if `done`, finished, as it was then."""
     made = read(folder)
-    if made is None or made["digest"] != wanted:
+    if made is None or made.get("digest") != wanted:
         return False
-    return not done or (made["status"] == "done" and not has_another_checkpoint(folder, made))
+    return not done or is_intact(folder, made)
 
 
 def put_back(folder: Path, wanted: str) -> Path | None:
@@ -125,8 +125,10 @@ def _free_name(folder: Path) -> Path:
 def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float) -> None:
     """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
     remove_leftovers(folder)
-    checkpoint = stored_digest(folder / CHECKPOINT)
-    _write(folder, record, status="done", counts=counts, seconds=seconds, checkpoint=checkpoint)
+    _write(
+        folder, record, status="done", counts=counts, seconds=seconds, checkpoint=stored_digest(folder / CHECKPOINT),
+        results=count_results(folder),
+    )  # fmt: skip
 
 
 def _write(folder: Path, record: Record, **more: Any) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
@@ -83,6 +84,22 @@ class TrainerCLI(LightningCLI):
             torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
             super().instantiate_classes()
 
+    def require_same_batchnorm(self) -> None:
+        """BatchNorm that learns has to see the photos of all devices, which torch does on GPUs alone.
+
+        Raises:
+            UserError: several processes would train one on CPUs.
+        """
+        processes = self.trainer.num_devices * self.trainer.num_nodes
+        if processes == 1 or self.trainer.strategy.root_device.type != "cpu":
+            return
+        self.model.train()
+        if any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules()):
+            raise UserError(
+                f"trainer.devices: {processes} processes on CPUs cannot learn BatchNorm together, so the result would "
+                "be another one; set trainer.devices: 1, or freeze_batchnorm: true for the network"
+            )
+
     def require_not_stopped(self) -> None:
         """Lightning returns from a run that a signal stopped as if it had ended; such a stage is not done.
 
@@ -94,8 +111,10 @@ class TrainerCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         trainer = super()._instantiate_trainer(dict(config), callbacks)
-        if config["strategy"] == "auto" and trainer.num_devices * trainer.num_nodes > 1:
-            trainer = super()._instantiate_trainer({**config, "strategy": DDP}, callbacks)
+        if trainer.num_devices * trainer.num_nodes > 1:
+            strategy = DDP if config["strategy"] == "auto" else config["strategy"]
+            together = {**config, "strategy": strategy, "sync_batchnorm": True}
+            trainer = super()._instantiate_trainer(together, callbacks)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
         return trainer

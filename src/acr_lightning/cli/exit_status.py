@@ -9,12 +9,13 @@ from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
 
 
-def exit_status(command: str, work: Callable[[], int]) -> int:
+def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> int:
     """Do a command's work; what a person can act on becomes one line.
 
     Args:
         command: what the line begins with.
         work: gives the exit status.
+        forced: it was to begin anew (`--force`), and would do so again.
 
     Returns:
         0 done, 2 bad input, 130 or 143 interrupted.
@@ -26,14 +27,19 @@ def exit_status(command: str, work: Callable[[], int]) -> int:
         return 0
     except (SystemExit, KeyboardInterrupt) as stop:
         status, what = _stopped(stop)
-        print(f"acr {command}: {what}; the same command continues", file=sys.stderr)
+        print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
         return status
     except Exception as error:
         message = _wrapped(error)
         if message is None:
             raise
-        print(f"acr {command}: {message}", file=sys.stderr)
+        print(f"acr {command}: {message.replace(same_command(), same_command(forced))}", file=sys.stderr)
     return 2
+
+
+def same_command(forced: bool = False) -> str:
+    """What goes on where a command ended, as it is called in messages."""
+    return "the same command without --force" if forced else "the same command"
 
 
 def _stopped(stop: BaseException) -> tuple[int, str]:

@@ -50,7 +50,7 @@ options of the chain's commands:
   --affinity NAME, --segment NAME
                     a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
-  --force           do a stage again; its old result is moved aside
+  --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run
 
 version {__version__}
@@ -72,7 +72,7 @@ def main(words: list[str] | None = None) -> int:
     end_well_on_sigterm()
     if os.environ.get("LOCAL_RANK", "0") != "0":
         die_with(os.getppid())  # the first process of a distributed job started this one
-    return exit_status(command, functools.partial(_dispatch, command, rest))
+    return exit_status(command, functools.partial(_dispatch, command, rest), "--force" in rest)
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:

@@ -11,6 +11,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.stage_help import print_help
+from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
@@ -64,7 +65,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         }
         words = [name, *words_of(config, own), *(["--force"] if force else [])]
         if status := start(words, partial(stage, name, config=config, force=force, **own)):
-            print(f"acr run: stage {name} failed (exit status {status}); the same command continues", file=sys.stderr)
+            again = same_command(force)
+            print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
     return 0
 

@@ -31,6 +31,6 @@ def way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
 def _fork(words: list[str], work: Callable[[], int]) -> int:
     def command() -> int:
         sys.argv[1:] = words  # Lightning starts the same command for each further device
-        return exit_status(words[0], work)
+        return exit_status(words[0], work, "--force" in words)
 
     return wait_for(Fork(command))

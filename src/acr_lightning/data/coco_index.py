@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -57,7 +56,7 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
     if (folder / NAME).is_file():
         try:
             return _load(folder)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
             log.warning("%s: damaged index (%s), made again", folder / NAME, error)
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
     content = read_annotations(annotations)

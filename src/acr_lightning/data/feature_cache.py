@@ -17,6 +17,7 @@ from torch import Tensor
 
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
 
 INDEX = "index.json"
 # Photos that go through the network together.
@@ -46,15 +47,37 @@ class FeatureCache:
 
     Args:
         folder: that `make_cache` has made.
+
+    Raises:
+        UserError: it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
-        index = json.loads((folder / INDEX).read_text())
-        self.deviations: list[list[float]] = index["deviations"]
-        self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
-        self.maps: list[NDArray[np.float16]] = [
-            np.load(folder / f"map_{at}.npy", mmap_mode="r") for at in range(len(self.deviations))
-        ]
+        try:
+            index = json.loads((folder / INDEX).read_text())
+            self.deviations: list[list[float]] = index["deviations"]
+            self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
+            self.maps: list[NDArray[np.float16]] = [
+                np.load(folder / f"map_{at}.npy", mmap_mode="r") for at in range(len(self.deviations))
+            ]
+            photos, size = len(index["ids"]), index["size"]
+            if (self.images.dtype, self.images.shape) != (np.uint8, (photos, size, size, 3)):
+                raise ValueError("photos of another number or size")
+            for one, deviations in zip(self.maps, self.deviations, strict=True):
+                if one.dtype != np.float16 or one.ndim != 5 or one.shape[:3] != (photos, 2, len(deviations)):
+                    raise ValueError("maps of another number or shape")
+        except Exception as error:  # JSON and NumPy's reader each raise their own
+            reason = str(error).partition("\n")[0]
+            raise UserError(f"{folder}: damaged cache of features ({reason}); remove the folder") from None
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a cache can be opened."""
+    try:
+        FeatureCache(folder)
+    except UserError:
+        return False
+    return True
 
 
 def cache_folder(root: Path, dataset: TaggedDataset, ids: Sequence[str], size: int, source: Mapping[str, Any]) -> Path:

@@ -1,5 +1,7 @@
 """Batches of kept maps instead of photos, for networks whose backbone does not learn."""
 
+import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,12 @@ import torch
 from torch.utils.data import Dataset
 
 from acr_lightning.data.datamodule import TrainingBatches
-from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, make_cache
+from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, is_whole, make_cache
 from acr_lightning.data.samples import tag_vector, to_tensor
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class FrozenFeatures(TrainingBatches):
@@ -55,6 +59,9 @@ class FrozenFeatures(TrainingBatches):
         """
         ids = self.dataset.ids("train")
         folder = cache_folder(self.cache, self.dataset, ids, self.size, source.source())
+        if make and folder.exists() and not is_whole(folder):
+            log.warning("%s: damaged cache of features, made again", folder)
+            shutil.rmtree(folder)
         if not (folder / INDEX).is_file():
             if not make:
                 return None

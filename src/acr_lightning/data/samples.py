@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 
@@ -69,6 +69,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         label = read_mask(path)
         if label.shape != tuple(size):
             raise UserError(f"{path}: the label is {label.shape[1]}×{label.shape[0]}, its photo {size[1]}×{size[0]}")
+        highest = int(label.max(initial=0, where=label != IGNORE))
+        if highest > self.dataset.num_classes:
+            raise UserError(f"{path}: holds the label {highest} of {self.dataset.num_classes}; make it again")
         return label
 
 

@@ -93,7 +93,7 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
             reason = "the connection was cut"
         except urllib.error.HTTPError as error:
             if error.code < 500:
-                raise NotThisOne(f"HTTP {error.code} {error.reason}") from None
+                raise NotThisOne(f"HTTP {error.code} {' '.join(error.reason.split())}") from None
             reason = f"HTTP {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             # Also of what a server says, which may have several lines.

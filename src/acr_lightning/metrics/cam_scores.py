@@ -54,7 +54,7 @@ def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdS
     """Count a folder of CAMs against the masks of these ids.
 
     Raises:
-        UserError: an id has no mask, or a CAM's size is not its mask's.
+        UserError: an id has no mask, or a CAM is missing, damaged, or not of its mask's size.
     """
     sweep = ThresholdSweep(dataset.num_classes + 1)
     for image_id in ids:
@@ -62,8 +62,6 @@ def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdS
         if mask is None:
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
         path = item_path(cams, image_id, ".npz")
-        classes, levels = read_levels(path)
-        if levels.shape[1:] != mask.shape:
-            raise UserError(f"{path}: CAM {levels.shape[1:]} and mask {mask.shape} differ in size")
+        classes, levels = read_levels(path, dataset.num_classes, mask.shape)
         sweep.update(mask, classes, levels)
     return sweep

@@ -1,6 +1,5 @@
 """Tables of an ablation: mean and deviation over seeds, as Markdown and as one HTML page."""
 
-import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.errors import UserError
+from acr_lightning.report.score_files import SCORES, read_scores
 
 MEASURES = ("miou", "precision", "recall")
 # A variant of this name trains as long as the others without what they try.
@@ -51,11 +51,11 @@ def read_row(variant: str, runs: Sequence[Path]) -> Row:
     """
     values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
     for run in runs:
-        path = run / "evaluate" / "scores.json"
-        records = json.loads(path.read_text()) if path.is_file() else []
-        record = next((record for record in records if record["what"] == "cam"), None)
+        record = next((record for record in read_scores(run) if record["what"] == "cam"), None)
         if record is None:
-            raise UserError(f"{path}: no CAM score; the data set needs masks, and the stage evaluate must be done")
+            raise UserError(
+                f"{run / SCORES}: no CAM score; the data set needs masks, and the stage evaluate must be done"
+            )
         for measure in MEASURES:
             values[measure].append(record[measure])
     return Row(variant, values)

@@ -2,38 +2,62 @@
 
 import csv
 import io
-import json
 from collections import defaultdict
 from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from acr_lightning.artefacts.text_file import read_text
+from acr_lightning.errors import UserError
 from acr_lightning.report.run_scores import SWEEPS
+from acr_lightning.report.score_files import read_sweep
 
 Series = dict[str, tuple[list[float], list[float]]]
 
 
-def loss_series(folder: Path) -> Series:
-    """Every logged value of a stage's folder by step, over all its attempts: a resumed run has a CSV for each."""
+def loss_series(folder: Path, notes: list[str]) -> Series:
+    """Every logged value of a stage's folder by step, over all its attempts: a resumed run has a CSV for each.
+
+    Args:
+        folder: of the stage.
+        notes: what cannot be read is added here; a kill may leave half a line.
+    """
     points: dict[str, dict[float, float]] = defaultdict(dict)
     attempts = sorted((folder / "csv").glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
     for path in attempts:
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                for name, value in row.items():
-                    if value and name not in ("step", "epoch"):
-                        points[name][float(row["step"])] = float(value)
+        try:
+            head, *lines = csv.reader(read_text(path).splitlines())
+        except (UserError, ValueError, csv.Error) as error:
+            notes.append(str(error) if isinstance(error, UserError) else f"{path}: damaged ({error})")
+            continue
+        rows = [row for line in lines if (row := _values(head, line))]
+        if len(rows) < len(lines):
+            notes.append(f"{path}: {len(lines) - len(rows)} of its lines are damaged")
+        for step, values in rows:
+            for name, value in values.items():
+                points[name][step] = value
     return {name: (sorted(values), [values[step] for step in sorted(values)]) for name, values in points.items()}
 
 
 def sweep_series(run: Path, by: str) -> Series:
-    """mIoU, precision and recall of the CAMs by background `threshold` or `alpha`; empty when nothing was scored."""
-    path = run / "evaluate" / SWEEPS["cam"]
-    if not path.is_file():
-        return {}
-    rows = json.loads(path.read_text())["exponents" if by == "alpha" else "thresholds"]
-    return {name: ([row[by] for row in rows], [row[name] for row in rows]) for name in ("miou", "precision", "recall")}
+    """mIoU, precision and recall of the CAMs by background `threshold` or `alpha`; empty when nothing was scored.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    rows = read_sweep(run / "evaluate" / SWEEPS["cam"], by)
+    names = ("miou", "precision", "recall") if rows else ()
+    return {name: ([row[by] for row in rows], [row[name] for row in rows]) for name in names}
+
+
+def _values(head: list[str], line: list[str]) -> tuple[float, dict[str, float]] | None:
+    """The step of a line of a log, and what was logged then; None for a damaged one."""
+    try:
+        row = {name: float(text) for name, text in zip(head, line, strict=True) if text}
+        return row.pop("step"), {name: value for name, value in row.items() if name != "epoch"}
+    except (ValueError, KeyError):
+        return None
 
 
 def plot(series: Series, x_label: str, y_label: str) -> Markup:

@@ -1,12 +1,12 @@
 """Scores of runs as a Markdown table and as `figure NAME VALUE` lines: the end of a make target that measures."""
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts import manifest
+from acr_lightning.report.score_files import SCORES, read_scores
 
 # The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
 AFFINITY = ("affinity_labels", "affinity_train", "affinity_walk")
@@ -45,11 +45,9 @@ def first_score(run: Path, what: str) -> dict[str, Any]:
     Raises:
         SystemExit: the run has no such score.
     """
-    path = run / "evaluate" / "scores.json"
-    records: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
-    found = next((record for record in records if record["what"] == what), None)
+    found = next((record for record in read_scores(run) if record["what"] == what), None)
     if found is None:
-        raise SystemExit(f"{path}: no score of '{what}'")
+        raise SystemExit(f"{run / SCORES}: no score of '{what}'")
     return found
 
 

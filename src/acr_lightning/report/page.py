@@ -1,7 +1,7 @@
 """The page: scores of each stage, curves, pictures, settings."""
 
-import json
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
-from acr_lightning.report.curves import loss_series, plot, sweep_series
+from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
+from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures
+from acr_lightning.report.score_files import read_scores
 from acr_lightning.version import __version__
 
 # The stages that say which data set a run is about; one of pure supervision has only the second.
@@ -40,21 +42,22 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
     for run in runs:
         if not set(TRAINED) & manifest.stages_of(run).keys():
             raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
-    dataset = _dataset(runs[0], allow)
+    dataset, notes = _dataset(runs[0], allow), Notes()
     shown = _shown(dataset, images) if dataset else []
-    scores = {run.name: _scores(run) for run in runs}
+    scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
     environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
     page = environment.get_template("page.html").render(
         version=__version__,
         title=" · ".join(run.name for run in runs),
         scores=scores,
         names=list(dict.fromkeys(name for rows in scores.values() for row in rows for name in row["classes"])),
-        curves=[curve for run in runs for curve in _curves(run)],
+        curves=[curve for run in runs for curve in _curves(run, notes)],
         legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
-        rows=[(image_id, pictures(image_id, dataset, runs)) for image_id in shown] if dataset else [],
+        rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in shown] if dataset else [],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         columns=COLUMNS,
         settings={run.name: _settings(run) for run in runs},
+        notes=notes,
     )
     write_text(output, page)
     return len(shown)
@@ -64,7 +67,7 @@ def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
     stages = manifest.stages_of(run)
     for stage in TRAINED:
         if stage in stages and (made := manifest.read(stages[stage])):
-            node = made.get("config", {}).get("data", {}).get("init_args", {}).get("dataset")
+            node = manifest.part(made, "config", "data", "init_args").get("dataset")
             where = f"{stages[stage] / manifest.NAME}: dataset"
             return build_foreign(node, where, TaggedDataset, allow) if node else None
     return None
@@ -76,17 +79,11 @@ def _shown(dataset: TaggedDataset, count: int) -> list[str]:
     return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
 
 
-def _scores(run: Path) -> list[dict[str, Any]]:
-    path = run / "evaluate" / "scores.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
-    return rows
-
-
-def _curves(run: Path) -> list[tuple[str, Any]]:
+def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
     """Titled SVGs of one run."""
     found, stages = [], manifest.stages_of(run)
     fit, affinity, segment = (
-        loss_series(stages[stage]) if stage in stages else {} for stage in ("fit", "affinity_train", "segment")
+        loss_series(stages[stage], notes) if stage in stages else {} for stage in ("fit", "affinity_train", "segment")
     )
     for prefix, title in (("cu", "classifier (CU)"), ("ru", "reconstructor (RU)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
@@ -99,7 +96,7 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
     if part := {name: xy for name, xy in segment.items() if "loss" in name}:
         found.append((f"{run.name}: segmentation network", plot(part, "batch", "cross entropy")))
     for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
-        if sweep := sweep_series(run, by):
+        if sweep := notes.without(partial(sweep_series, run, by), Series()):
             found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
     return found
 
@@ -107,5 +104,5 @@ def _curves(run: Path) -> list[tuple[str, Any]]:
 def _settings(run: Path) -> dict[str, str]:
     """The configuration of every stage's folder that has a manifest, in the order in which they were done."""
     made = {name: one for name, folder in manifest.stages_of(run).items() if (one := manifest.read(folder))}
-    ordered = sorted(made.items(), key=lambda item: item[1]["written"])
-    return {name: yaml.safe_dump(one["config"], sort_keys=False) for name, one in ordered}
+    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
+    return {name: yaml.safe_dump(one.get("config"), sort_keys=False) for name, one in ordered}

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,11 @@ from PIL import Image
 
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.manifest import read, stages_of
+from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
 
 WIDTH = 200
@@ -27,31 +30,48 @@ class Picture(NamedTuple):
     source: str
 
 
-def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path]) -> list[Picture]:
-    """All that there is to show of one photo, in the chain's order, run by run."""
-    image = dataset.image(image_id)
+def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
+    """All that there is to show of one photo, in the chain's order, run by run; `notes` says what cannot be read."""
+    image = notes.without(partial(dataset.image, image_id), None)
+    if image is None:
+        return []
     row = [Picture("photo", _jpeg(image))]
     for run in runs:
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
         for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
             if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
-                cam = read_cam(path)
-                for label, scores in zip(cam.classes, cam.scores, strict=True):
-                    row.append(Picture(f"{prefix}{name} {dataset.class_names[label]}", _jpeg(heat(image, scores))))
-                winners = _winners(cam, _threshold(stages))
-                row.append(Picture(f"{prefix}{name}, thresholded", _jpeg(overlay(image, winners))))
+                made = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
+                row += notes.without(made, [])
         for title, stage, folder in (
             ("pseudo-label", "label", "labels"),
             ("network", "evaluate", "predictions"),
         ):
             if (path := item_path(stages.get(stage, run) / folder, image_id, ".png")).is_file():
-                row.append(Picture(prefix + title, _jpeg(overlay(image, read_mask(path)))))
+                row += notes.without(partial(_label_picture, path, image, prefix + title), [])
     mask_path = dataset.mask_path(image_id)
     if mask_path is not None and mask_path.is_file():
-        mask = dataset.mask(image_id)
-        assert mask is not None
-        row.append(Picture("mask (scoring only)", _jpeg(overlay(image, mask))))
+        mask = notes.without(partial(dataset.mask, image_id), None)
+        if mask is not None:
+            row.append(Picture("mask (scoring only)", _jpeg(overlay(image, mask))))
     return row
+
+
+def _cam_pictures(
+    path: Path, dataset: TaggedDataset, image: NDArray[np.uint8], threshold: float, title: str
+) -> list[Picture]:
+    cam = read_cam(path, dataset.num_classes, image.shape[:2])
+    row = [
+        Picture(f"{title} {dataset.class_names[label]}", _jpeg(heat(image, scores)))
+        for label, scores in zip(cam.classes, cam.scores, strict=True)
+    ]
+    return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, _winners(cam, threshold))))]
+
+
+def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> list[Picture]:
+    labels = read_mask(path)
+    if labels.shape != image.shape[:2]:
+        raise UserError(f"{path}: not of the size of its photo; make it again")
+    return [Picture(title, _jpeg(overlay(image, labels)))]
 
 
 def last_monitor(run: Path) -> str | None:
@@ -89,8 +109,8 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
 
 def _threshold(stages: Stages) -> float:
     """What the labels were made with; half where no labels were made."""
-    counts = ((read(stages["label"]) if "label" in stages else None) or {}).get("counts", {})
-    return float(counts.get("threshold") or 0.5)
+    threshold = part(read(stages["label"]) if "label" in stages else None, "counts").get("threshold")
+    return float(threshold) if isinstance(threshold, int | float) else 0.5
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
@@ -122,7 +123,7 @@ def _made(stages: Stages, name: str) -> dict[str, Any]:
 
 def _source(label: dict[str, Any], without: str = "cam") -> str:
     """The stage whose CAMs the labels were made from, or `without` where there are no labels."""
-    return Path(label["config"]["cams"]).parent.name if label else without
+    return Path(str(part(label, "config").get("cams"))).parent.name if label else without
 
 
 def _cam_records(
@@ -137,20 +138,21 @@ def _cam_records(
         base |= {"what": "walked cam", **_affinity(stages)}
     records = [{**base, "chosen": ORACLE, **curves.best}]
     label = _made(stages, "label")
-    if label and _source(label) == name and label.get("counts", {}).get("threshold") is not None:
-        level = round(label["counts"]["threshold"] * LEVELS)
-        records.append({**base, "chosen": label["counts"]["chosen"], **curves.thresholds[level]})
+    counts = part(label, "counts")
+    if label and _source(label) == name and counts.get("threshold") is not None:
+        level = round(counts["threshold"] * LEVELS)
+        records.append({**base, "chosen": counts["chosen"], **curves.thresholds[level]})
     return records
 
 
 def _affinity(stages: Stages) -> dict[str, Any]:
     """The name of the recipe that the CAMs were walked by."""
-    return _kept(_made(stages, "affinity_walk").get("presets", {}), "affinity")
+    return _kept(part(_made(stages, "affinity_walk"), "presets"), "affinity")
 
 
 def _label_conditions(stages: Stages) -> dict[str, Any]:
     made = _made(stages, "label")
-    counts, config = made.get("counts", {}), made.get("config", {})
+    counts, config = part(made, "counts"), part(made, "config")
     return {
         "what": "label",
         "split": "seed",
@@ -164,8 +166,7 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
 
 def _trained(stages: Stages) -> str:
     """Network, initialisation, loss and labels: what its score cannot be compared without (docs/segment.md)."""
-    config = _made(stages, "segment").get("config", {})
-    made, data = (config.get(part, {}).get("init_args", {}) for part in ("model", "data"))
+    made, data = (part(_made(stages, "segment"), "config", key, "init_args") for key in ("model", "data"))
     labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"
     return (
         f"{made.get('head', 'v2')} on {made.get('backbone', 'resnet101')}, weights {made.get('weights')}, "
@@ -175,9 +176,7 @@ def _trained(stages: Stages) -> str:
 
 def _init_args(folder: Path) -> dict[str, Any]:
     """The arguments of the model that a stage's folder was made with."""
-    made = read_manifest(folder) or {}
-    found: dict[str, Any] = made.get("config", {}).get("model", {}).get("init_args", {})
-    return found
+    return part(read_manifest(folder), "config", "model", "init_args")
 
 
 def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acr_lightning.artefacts.manifest import read
+from acr_lightning.artefacts.manifest import part, read
 from acr_lightning.class_names import SHORT, full_path
 
 OWN = SHORT["NetworkInference"]
@@ -30,12 +30,12 @@ def recorded_test(folder: Path) -> RecordedTest:
     Args:
         folder: of a stage `evaluate`.
     """
-    config: dict[str, Any] = (read(folder) or {}).get("config", {})
-    model = config.get("model", {})
-    given = {key: value for key, value in model.get("init_args", {}).items() if key != "checkpoint"}
-    class_path = full_path(model.get("class_path", OWN))
+    config = part(read(folder), "config")
+    model = part(config, "model")
+    given = {key: value for key, value in part(model, "init_args").items() if key != "checkpoint"}
+    class_path = full_path(str(model.get("class_path", OWN)))
     settings = {**_defaults(), **given} if class_path == OWN else given
-    return RecordedTest(class_path, settings, str(config.get("trainer", {}).get("precision") or "32-true"))
+    return RecordedTest(class_path, settings, str(part(config, "trainer").get("precision") or "32-true"))
 
 
 def _defaults() -> dict[str, Any]:

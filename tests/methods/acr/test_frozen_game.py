@@ -66,6 +66,23 @@ def test_training_on_kept_maps(tmp_path, shapes, make):
     assert (folder / "map_0.npy").stat().st_mtime_ns == stamp  # another seed shares it
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("index.json", b""), ("index.json", b'{"ids": [], "size": 32, "deviations": []}'), ("index.json", None),
+     ("map_0.npy", b"\x93NUMPY"), ("images.npy", None)],
+)  # fmt: skip
+def test_damaged_maps_are_made_again(tmp_path, shapes, name, content):
+    classifier = FrozenClassifier(4, "tiny_resnet", taps=3).eval()
+    data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
+    data.prepare(classifier, torch.device("cpu"), make=True)
+    (folder,) = (tmp_path / "features").iterdir()
+    before = (folder / name).read_bytes()
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    again = data.prepare(classifier, torch.device("cpu"), make=True)
+    assert again.images.shape == (16, 32, 32, 3)
+    assert (folder / name).read_bytes() == before
+
+
 def test_kept_maps_want_a_frozen_backbone(tmp_path, shapes):
     data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
     with pytest.raises(UserError, match="FrozenClassifier has one"):

@@ -1,0 +1,51 @@
+"""The scores of a run as they lie on disk, which may be damaged or come from anyone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.artefacts.text_file import read_json
+from acr_lightning.errors import UserError
+
+SCORES = Path("evaluate", "scores.json")
+REMEDY = "run `acr evaluate --force` to make it again"
+
+
+def read_scores(run: Path) -> list[dict[str, Any]]:
+    """The records of a run's scores (see `run_scores.score_run`); none where nothing was scored.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return _rows(run / SCORES, read_json(run / SCORES, REMEDY)) if (run / SCORES).is_file() else []
+
+
+def read_sweep(path: Path, by: str) -> list[dict[str, float]]:
+    """The scores of CAMs by `threshold` or `alpha`; none where there is no such file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return []
+    found = read_json(path, REMEDY)
+    rows = found.get("exponents" if by == "alpha" else "thresholds") if isinstance(found, dict) else None
+    return _rows(path, rows, (by,))
+
+
+def _rows(path: Path, rows: Any, more: Sequence[str] = ()) -> list[dict[str, Any]]:
+    if not isinstance(rows, list) or not all(_is_row(row, more) for row in rows):
+        raise UserError(f"{path}: no scores; {REMEDY}")
+    return rows
+
+
+def _is_row(row: Any, more: Sequence[str]) -> bool:
+    """Whether what is read of a row everywhere is there, and of its kind."""
+    if not isinstance(row, dict):
+        return False
+    numbers = [row.get(key) for key in ("miou", "precision", "recall", *more)]
+    classes, threshold, scales = row.get("classes", {}), row.get("threshold"), row.get("scales", [])
+    if not isinstance(classes, dict) or not isinstance(scales, list):
+        return False
+    numbers += [one.get("iou") if isinstance(one, dict) else None for one in classes.values()]
+    return all(isinstance(number, int | float) for number in (*numbers, threshold or 0.0))
