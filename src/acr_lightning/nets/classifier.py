@@ -64,7 +64,7 @@ class Classifier(Described, ABC):
 
 
 class ConvolutionalClassifier(Classifier):
-    """One whose CAM logits are a 1×1 convolution, without bias, of what it knows of each cell; class logits: their mean.
+    """One whose CAM logits are a 1×1 convolution without bias of what it knows of each cell; class logits are their mean.
 
     Attributes:
         classify: that convolution.

@@ -18,7 +18,11 @@ class WrappedClassifier(Classifier):
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self.num_classes, self.channels, self.multiple = classifier.num_classes, classifier.channels, classifier.multiple
+        self.num_classes, self.channels, self.multiple = (
+            classifier.num_classes,
+            classifier.channels,
+            classifier.multiple,
+        )
 
     def forward(self, image: Any) -> ClassifierOutput:  # noqa: D102
         output: ClassifierOutput = self.classifier(image)
