@@ -22,6 +22,7 @@ SHORT = {
         "nets.frozen_classifier": ("FrozenClassifier",),
         "nets.reconstructor": ("Reconstructor",),
         "methods.acr.module": ("ACR",),
+        "methods.occse.module": ("OCCSE",),
         "methods.plain.module": ("Plain",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),

@@ -64,7 +64,7 @@ class Classifier(Described, ABC):
 
 
 class ConvolutionalClassifier(Classifier):
-    """One whose CAM logits are a 1×1 convolution without bias of what it knows of each cell; class logits are their mean.
+    """A 1×1 convolution without bias of what is known of each cell makes the CAM logits; their mean = class logits.
 
     Attributes:
         classify: that convolution.
