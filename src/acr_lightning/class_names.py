@@ -24,6 +24,7 @@ SHORT = {
         "methods.acr.module": ("ACR",),
         "methods.occse.module": ("OCCSE",),
         "methods.plain.module": ("Plain",),
+        "methods.recam.module": ("ReCAM",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),

@@ -1,4 +1,4 @@
-"""The photo without one class, and the tags that are left of it (OC-CSE, ICCV 2021, section 3)."""
+"""The photo without one class, and the tags that are left of it (OC-CSE, ICCV 2021)."""
 
 from dataclasses import dataclass
 from typing import Literal
