@@ -25,6 +25,7 @@ SHORT = {
         "methods.occse.module": ("OCCSE",),
         "methods.plain.module": ("Plain",),
         "methods.recam.module": ("ReCAM",),
+        "methods.seam.module": ("SEAM",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
