@@ -26,6 +26,8 @@ SHORT = {
         "methods.plain.module": ("Plain",),
         "methods.recam.module": ("ReCAM",),
         "methods.seam.module": ("SEAM",),
+        "methods.sipe.module": ("SIPE",),
+        "methods.sipe.inference": ("PrototypeInference",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
