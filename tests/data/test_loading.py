@@ -8,7 +8,7 @@ from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.data.datamodule import LabelledCrops, TaggedCrops, TaggedPhotos
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.samples import groups_of_one_size
-from acr_lightning.data.transforms import segmentation_transform
+from acr_lightning.data.transforms import MEAN_COLOUR, segmentation_transform
 from acr_lightning.errors import UserError
 
 
@@ -67,6 +67,20 @@ def test_padding_is_never_a_class():
     result = transform(image=np.zeros((64, 64, 3), np.uint8), mask=np.ones((64, 64), np.uint8))
     assert set(np.unique(result["mask"])) == {1, 255}
     assert (result["mask"] == 1).sum() == 32 * 32
+
+
+def test_valid_is_what_of_the_crop_is_photo(shapes):
+    samples = TaggedCrops(shapes, 96, (64, 64), batch_size=4, num_workers=0).samples()
+    for index in range(4):
+        sample = samples[0, index]
+        valid = sample["valid"]
+        rows, columns = valid.any(dim=1), valid.any(dim=0)
+        assert (int(rows.sum()), int(columns.sum())) == (64, 64)
+        assert torch.equal(valid, rows[:, None] & columns)
+        padding = (sample["image"][:, ~valid] * 255).round().int()
+        assert torch.equal(padding, torch.tensor(MEAN_COLOUR)[:, None].expand_as(padding).int())
+    whole = TaggedCrops(shapes, 32, (64, 64), batch_size=4, num_workers=0).samples()[0, 0]
+    assert whole["valid"].all()
 
 
 def test_photo_and_label_stay_together(shapes):

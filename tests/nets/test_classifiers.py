@@ -7,9 +7,12 @@ from acr_lightning.data.feature_cache import FeatureCache, cache_folder, make_ca
 from acr_lightning.nets.checkpoint import describe_in, load_network
 from acr_lightning.nets.classifier import CamClassifier, Classifier
 from acr_lightning.nets.frozen_classifier import FrozenClassifier
+from acr_lightning.nets.wrapped_classifier import WrappedClassifier
 
 CLASSIFIERS = {
     "cnn": lambda: CamClassifier(3, "tiny_resnet"),
+    "one convolution": lambda: CamClassifier(3, "tiny_resnet", width=None, taps=4),
+    "wrapped": lambda: WrappedClassifier(CamClassifier(3, "tiny_resnet")),
     "resnet38d": lambda: CamClassifier(3, "resnet38d"),
     "frozen": lambda: FrozenClassifier(3, "tiny_resnet", taps=3, width=16),
 }
@@ -52,6 +55,26 @@ def test_a_frozen_backbone_gets_no_gradient_and_is_shared():
     assert all(one.grad is None for one in classifier.backbone.parameters())
     assert classifier.classify.weight.grad is not None
     assert not classifier.backbone.training
+
+
+def test_a_frozen_backbone_passes_a_gradient_to_an_image_that_asks_for_it():
+    classifier, image = CLASSIFIERS["frozen"]().eval(), torch.rand(1, 3, 32, 32)
+    assert not classifier.maps(image)[0].requires_grad
+    image.requires_grad_(True)
+    classifier(image).class_logits.sum().backward()
+    assert image.grad.abs().sum() > 0
+    assert all(one.grad is None for one in classifier.backbone.parameters())
+
+
+@pytest.mark.parametrize("name", ["cnn", "one convolution", "frozen"])
+def test_the_cam_is_a_convolution_of_what_is_embedded(name):
+    classifier = CLASSIFIERS[name]().eval()
+    image = torch.rand(2, 3, 32, 32)
+    cells, features = classifier.embed(image)
+    output = classifier(image)
+    wanted = torch.einsum("kd,bdhw->bkhw", classifier.classify.weight[:, :, 0, 0], cells)
+    assert torch.allclose(output.cam_logits, wanted, atol=1e-5)
+    assert [one.shape for one in features] == [one.shape for one in output.features]
 
 
 def test_kept_maps_are_those_that_the_backbone_makes(shapes, tmp_path):

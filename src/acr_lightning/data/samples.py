@@ -46,18 +46,21 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return len(self.ids)
 
     def __getitem__(self, at: tuple[int, int]) -> dict[str, Any]:
-        """`image [3, h, w]` in `[0, 1]`, `tags [K]` of 0 and 1, `id`, and `label [h, w]` when there are labels."""
+        """`image [3, h, w]` in `[0, 1]`, `tags [K]` of 0 and 1, `id`, and `label [h, w]` when there are labels.
+
+        Without labels there is `valid [h, w]`, which is False where the crop was padded.
+        """
         epoch, index = at
         image_id = self.ids[index]
         arrays = {"image": self.dataset.image(image_id)}
-        if self.labels is not None:
-            arrays["mask"] = self._label(image_id, arrays["image"].shape[:2])
+        size = arrays["image"].shape[:2]
+        # The transform pads label maps with 255.
+        arrays["mask"] = np.zeros(size, np.uint8) if self.labels is None else self._label(image_id, size)
         self.transform.set_random_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
         arrays = self.transform(**arrays)
         sample = {"id": image_id, "image": to_tensor(arrays["image"]), "tags": tag_vector(self.dataset, image_id)}
-        if self.labels is not None:
-            sample["label"] = torch.from_numpy(arrays["mask"]).long()
-        return sample
+        label = torch.from_numpy(arrays["mask"])
+        return {**sample, "valid": label != IGNORE} if self.labels is None else {**sample, "label": label.long()}
 
     def _label(self, image_id: str, size: tuple[int, ...]) -> NDArray[np.uint8]:
         if self.labels == "masks":

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.backbone import TAPS, Backbone
 from acr_lightning.nets.described import Described
 
 
@@ -63,7 +63,29 @@ class Classifier(Described, ABC):
         return self(image).cam_logits
 
 
-class CamClassifier(Classifier):
+class ConvolutionalClassifier(Classifier):
+    """A 1×1 convolution without bias of what is known of each cell makes the CAM logits; their mean = class logits.
+
+    Attributes:
+        classify: that convolution.
+    """
+
+    classify: nn.Conv2d
+
+    @abstractmethod
+    def embed(self, image: Any) -> tuple[Tensor, Sequence[Tensor]]:
+        """What `forward` takes, to what `classify` takes, `[B, D, h, w]`, and to the features."""
+
+    def forward(self, image: Any) -> ClassifierOutput:  # noqa: D102
+        return self.classified(*self.embed(image))
+
+    def classified(self, cells: Tensor, features: Sequence[Tensor]) -> ClassifierOutput:
+        """What `forward` makes of `embed`'s result."""
+        cam_logits = self.classify(cells)
+        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), features)
+
+
+class CamClassifier(ConvolutionalClassifier):
     """Backbone → 1×1 convolution → ReLU → 1×1 convolution = CAM logits; their mean = class logits (ACR, section 3).
 
     Args:
@@ -72,7 +94,9 @@ class CamClassifier(Classifier):
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
-        width: channels between the two convolutions.
+        width: channels between the two convolutions; null leaves the first one and its ReLU out, as IRN, PSA and their
+            descendants do.
+        taps: how many of the backbone's maps are features, counted from the deepest.
     """
 
     def __init__(
@@ -82,15 +106,16 @@ class CamClassifier(Classifier):
         weights: str | None = None,
         output_stride: int | None = None,
         freeze_batchnorm: bool = True,
-        width: int = 256,
+        width: int | None = 256,
+        taps: int = TAPS,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.num_classes, self.taps = num_classes, taps
         self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True)
-        self.channels = self.backbone.channels
-        self.reduce = nn.Conv2d(self.channels[-1], width, 1, bias=False)
-        self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
-        for layer in (self.reduce, self.classify):
+        self.channels = self.backbone.map_channels[-taps:]
+        self.reduce = None if width is None else nn.Conv2d(self.channels[-1], width, 1, bias=False)
+        self.classify = nn.Conv2d(width or self.channels[-1], num_classes, 1, bias=False)
+        for layer in filter(None, (self.reduce, self.classify)):
             nn.init.xavier_uniform_(layer.weight)
 
     def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
@@ -99,7 +124,6 @@ class CamClassifier(Classifier):
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
         return self.backbone.parameters()
 
-    def forward(self, image: Tensor) -> ClassifierOutput:  # noqa: D102
-        features = self.backbone(image)
-        cam_logits = self.classify(F.relu(self.reduce(features[-1])))
-        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), features)
+    def embed(self, image: Tensor) -> tuple[Tensor, Sequence[Tensor]]:  # noqa: D102
+        features = self.backbone.maps(image)[-self.taps :]
+        return (features[-1] if self.reduce is None else F.relu(self.reduce(features[-1]))), features

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.classifier import Classifier, ClassifierOutput
+from acr_lightning.nets.classifier import ConvolutionalClassifier
 
 
-class FrozenClassifier(Classifier):
+class FrozenClassifier(ConvolutionalClassifier):
     """1×1 convolutions on several maps of a frozen backbone, summed on one grid → ReLU → two more = CAM logits.
 
     Images may be given as the maps that the frozen backbone makes of them (`maps`).
@@ -72,9 +72,11 @@ class FrozenClassifier(Classifier):
         """What the maps depend on."""
         return {name: self.arguments[name] for name in ("backbone", "weights", "output_stride", "taps")}
 
-    @torch.no_grad()
     def maps(self, image: Tensor) -> list[Tensor]:
-        """Normalised images `[B, 3, H, W]` to the maps that are used, finest first, `[B, channels[i], h_i, w_i]`."""
+        """Normalised images `[B, 3, H, W]` to the maps that are used, finest first, `[B, channels[i], h_i, w_i]`.
+
+        They have a gradient only where the images have one.
+        """
         return self.backbone.maps(image)[-self.taps :]
 
     def set_scales(self, deviations: Iterable[Sequence[float]]) -> None:
@@ -91,14 +93,12 @@ class FrozenClassifier(Classifier):
         maps = self.maps(image) if isinstance(image, Tensor) else image
         return [one / getattr(self, f"scale_{at}") for at, one in enumerate(maps)]
 
-    def forward(self, image: Tensor | list[Tensor]) -> ClassifierOutput:
-        """Normalised images `[B, 3, H, W]`, or their maps, to CAM logits, class logits and scaled maps."""
+    def embed(self, image: Tensor | list[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """Normalised images `[B, 3, H, W]`, or their maps, to what `classify` takes, and to scaled maps."""
         scaled = self.features(image)
         size = scaled[self.grid].shape[-2:]
         sides = [_resized(side(self.dropout(one)), size) for side, one in zip(self.sides, scaled, strict=True)]
-        mixed = F.relu(self.mix(self.dropout(F.relu(torch.stack(sides).sum(dim=0)))))
-        cam_logits = self.classify(mixed)
-        return ClassifierOutput(cam_logits, cam_logits.mean(dim=(2, 3)), scaled)
+        return F.relu(self.mix(self.dropout(F.relu(torch.stack(sides).sum(dim=0))))), scaled
 
 
 def _resized(maps: Tensor, size: torch.Size) -> Tensor:

@@ -6,6 +6,7 @@ from acr_lightning.data.frozen_features import FrozenFeatures
 from acr_lightning.errors import UserError
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.frozen_classifier import FrozenClassifier
+from acr_lightning.nets.wrapped_classifier import inside
 
 
 def attach_features(trainer: Trainer, classifier: Classifier) -> None:
@@ -21,6 +22,7 @@ def attach_features(trainer: Trainer, classifier: Classifier) -> None:
     data = getattr(trainer, "datamodule", None)
     if not isinstance(data, FrozenFeatures):
         return
+    classifier = inside(classifier)
     if not isinstance(classifier, FrozenClassifier):
         raise UserError(
             f"data: FrozenFeatures keeps the maps of a frozen backbone; model.classifier is a "

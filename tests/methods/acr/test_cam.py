@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acr_lightning.cam.normalise import normalise_cam
-from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
+from acr_lightning.methods.acr.target import target_segment, target_wins
+from acr_lightning.training.draw_target import draw_target
 
 
 def test_normalise_by_hand():

@@ -14,11 +14,12 @@ from acr_lightning.methods.acr.phases import Strategy, phase
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
-from acr_lightning.methods.acr.target import draw_target, target_segment, target_wins
+from acr_lightning.methods.acr.target import target_segment, target_wins
 from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.nets.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.draw_target import draw_target
 from acr_lightning.training.frozen_features import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings, Span
 from acr_lightning.training.step_seed import StepDraws

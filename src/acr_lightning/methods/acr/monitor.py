@@ -18,7 +18,8 @@ from acr_lightning.methods.acr.collapse import collapse
 from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
-from acr_lightning.methods.acr.target import draw_target, target_segment
+from acr_lightning.methods.acr.target import target_segment
+from acr_lightning.training.draw_target import draw_target
 
 log = logging.getLogger(__name__)
 # The columns of the picture that is written after every epoch.

@@ -1,24 +1,10 @@
-"""From CAM logits to the target segment S, of one class drawn per image."""
+"""From CAM logits to the target segment S, of one class per image."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.cam.normalise import normalise_cam
-
-
-def draw_target(tags: Tensor, uniform: Tensor) -> Tensor:
-    """One tagged class `t` per image, uniformly at random.
-
-    Args:
-        tags: `y`, `[B, K]` of 0 and 1; every image must have a tag.
-        uniform: random numbers in `[0, 1)`, `[B]`.
-
-    Returns:
-        `t`, `[B]`.
-    """
-    wanted = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
-    return ((tags.cumsum(dim=1) == wanted[:, None]) & (tags > 0)).int().argmax(dim=1)
 
 
 def target_segment(cam_logits: Tensor, tags: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:

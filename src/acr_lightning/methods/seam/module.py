@@ -1,0 +1,60 @@
+"""SEAM as a LightningModule."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.methods.seam.loss import agreement
+from acr_lightning.methods.seam.refined_cam import RefinedCam
+from acr_lightning.nets.classifier import Classifier
+from acr_lightning.training.alternating import Update
+from acr_lightning.training.classifier_training import ClassifierTraining
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+
+
+class SEAM(ClassifierTraining):
+    """The CAM of a photo is that of the smaller photo, and each is what spreading makes of the other (CVPR 2020).
+
+    `L = BCE of both sizes + L_ER + L_ECR + quiet`. The spread CAM has no gradient to the classifier, so the classifier
+    learns from the classification and `L_ER` alone, the layers that spread from the other two.
+
+    Args:
+        classifier: with at least three maps.
+        smaller: sides of the second photo, a share of those of the first.
+        optimizer: of both; the layers that spread are new ones.
+        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    classifier: RefinedCam
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        smaller: float = 0.3,
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: int = 1,
+        max_nonfinite: int = 10,
+    ) -> None:
+        super().__init__(RefinedCam(classifier), optimizer, micro_batches, max_nonfinite)
+        self.smaller = smaller
+
+    def losses(self, photos: Photos) -> Update:
+        """The classification of both sizes, and how far their CAMs agree."""
+        image = self.classifier.normalise(photos.image)
+        size = [int(side * self.smaller) for side in image.shape[-2:]]
+        small = F.interpolate(image, size, mode="bilinear", align_corners=True)
+        outputs = self.classifier(photos.seen_by(self.classifier)), self.classifier(small)
+        losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
+        classification = (losses[0] + losses[1]) / 2
+        views = list(zip((image, small), outputs, strict=True))
+        cams = [_enlarged(output.cam_logits, view) for view, output in views]
+        spread = [_enlarged(self.classifier.refined(view, output), view) for view, output in views]
+        terms = agreement((cams[0], cams[1]), (spread[0], spread[1]), photos.tags)
+        return Update(classification + sum(terms), {"classification": classification, **terms._asdict()})
+
+
+def _enlarged(maps: Tensor, image: Tensor) -> Tensor:
+    return F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)

@@ -1,0 +1,59 @@
+"""SIPE as a LightningModule."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
+from acr_lightning.methods.sipe.prototypes import EPSILON, prototype_maps, seeds, with_background
+from acr_lightning.nets.classifier import ConvolutionalClassifier
+from acr_lightning.training.alternating import Update
+from acr_lightning.training.classifier_training import ClassifierTraining
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+
+
+class SIPE(ClassifierTraining):
+    """A photo's CAM and the maps of its own prototypes are to agree (CVPR 2022).
+
+    `L = BCE(cls, y) + mean |N − I|`. The CAM `N` teaches the classifier, the prototypes' maps `I` the convolutions that
+    cells are compared by. Stage `cam` needs `PrototypeInference`, whose maps take a label threshold of 0.5.
+
+    Args:
+        classifier: its CAM is a convolution; the paper's has `taps: 4`.
+        optimizer: of both; the convolutions are new layers.
+        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    classifier: PrototypeCam
+
+    def __init__(
+        self,
+        classifier: ConvolutionalClassifier,
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: int = 1,
+        max_nonfinite: int = 10,
+    ) -> None:
+        super().__init__(PrototypeCam(classifier), optimizer, micro_batches, max_nonfinite)
+
+    def losses(self, photos: Photos) -> Update:
+        """The classification, and how far the CAM and the prototypes' maps agree."""
+        inner = self.classifier.classifier
+        cells, features = inner.embed(photos.seen_by(inner))
+        output = inner.classified(cells, features)
+        size = output.cam_logits.shape[-2:]
+        mask = F.pad(photos.tags, (1, 0), value=1.0)[:, :, None, None]
+        if photos.valid is not None:
+            mask = mask * F.interpolate(photos.valid[:, None].float(), size, mode="nearest")
+        maps, vectors = with_background(output.cam_logits, mask), self.classifier.vectors(features, size)
+        near = prototype_maps(seeds(maps, cells, mask), vectors)
+        classification = inner.classification_loss(output, photos.tags)
+        consistency = (maps - stretched(near)).abs().mean()
+        return Update(classification + consistency, {"classification": classification, "consistency": consistency})
+
+
+def stretched(maps: Tensor) -> Tensor:
+    """Each map `[B, C, h, w]` divided by its largest value."""
+    return maps / (maps.amax(dim=(2, 3), keepdim=True) + EPSILON)

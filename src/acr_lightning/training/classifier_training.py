@@ -1,0 +1,66 @@
+"""One classifier and what it minimises: what a method without an opponent needs around its losses."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.classifier import Classifier
+from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.frozen_features import attach_features
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+from acr_lightning.training.step_seed import StepDraws
+
+
+class ClassifierTraining(AlternatingModule):
+    """A classifier that is trained by one loss; subclasses say which.
+
+    Args:
+        classifier: whose CAM is wanted.
+        optimizer: of the classifier.
+        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    compiled_parts: tuple[str, ...] = ("classifier",)
+
+    def __init__(
+        self, classifier: Classifier, optimizer: OptimizerSettings, micro_batches: int, max_nonfinite: int
+    ) -> None:
+        super().__init__(optimizer, micro_batches, max_nonfinite)
+        self.classifier = classifier
+
+    @abstractmethod
+    def losses(self, photos: Photos) -> Update:
+        """What is minimised on some photos, the classifier being in train mode."""
+
+    def trained(self) -> nn.Module:
+        """What the optimiser trains: the classifier, and perhaps layers that its CAM does without."""
+        return self.classifier
+
+    def setup(self, stage: str) -> None:
+        """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
+        attach_features(self.trainer, self.classifier)
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        """One batch."""
+        image, tags = batch["image"], batch["tags"]
+        draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
+        drawn = draws.uniform(len(image)).to(image.device)
+        photos = Photos(image, tags, drawn, batch.get("valid"), batch.get("maps"))
+        self.trained().train()
+        self.update("classifier", "loss", photos.split(self.split_evenly(len(image))), self.losses)
+        self.step_schedules()
+
+    def players(self) -> Mapping[str, Player]:  # noqa: D102
+        pretrained = list(self.classifier.pretrained_parameters())
+        return {"classifier": Player(self.trained(), pretrained, self.optimizer_settings)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what it takes to build the classifier without this module."""
+        describe_in(checkpoint, self.classifier, "classifier")

@@ -1,0 +1,17 @@
+"""One of the tags of each image, by chance."""
+
+from torch import Tensor
+
+
+def draw_target(tags: Tensor, uniform: Tensor) -> Tensor:
+    """One tagged class `t` per image, uniformly at random.
+
+    Args:
+        tags: `y`, `[B, K]` of 0 and 1; every image must have a tag.
+        uniform: random numbers in `[0, 1)`, `[B]`.
+
+    Returns:
+        `t`, `[B]`.
+    """
+    wanted = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
+    return ((tags.cumsum(dim=1) == wanted[:, None]) & (tags > 0)).int().argmax(dim=1)
