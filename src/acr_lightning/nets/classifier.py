@@ -18,11 +18,13 @@ class ClassifierOutput(NamedTuple):
         cam_logits: `A`, `[B, K, h, w]`.
         class_logits: `[B, K]`; they need not be the mean of the CAM.
         features: maps that the CAM was made from, finest first, `[B, channels[i], h_i, w_i]`.
+        own: what the network's own `classification_loss` needs besides; nobody else looks at it.
     """
 
     cam_logits: Tensor
     class_logits: Tensor
     features: Sequence[Tensor]
+    own: Any = None
 
 
 class Classifier(Described, ABC):
@@ -31,7 +33,7 @@ class Classifier(Described, ABC):
     Attributes:
         num_classes: K, without background.
         channels: of the features, finest first.
-        multiple: sides of the images that it takes are multiples of this.
+        multiple: sides of the images that stage `cam` gives it are multiples of this.
     """
 
     num_classes: int
@@ -68,11 +70,13 @@ class CamClassifier(Classifier):
 
     Args:
         num_classes: K, without background (taken from the data set).
-        backbone: a timm CNN or `resnet38d`.
+        backbone: a timm CNN or ViT, or `resnet38d`.
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
         width: channels between the two convolutions.
+        blocks: of a ViT, whose patch tokens are its maps, counted from 1; the CAM is made from the last of them. Null
+            takes the last of each third.
     """
 
     def __init__(
@@ -83,11 +87,12 @@ class CamClassifier(Classifier):
         output_stride: int | None = None,
         freeze_batchnorm: bool = True,
         width: int = 256,
+        blocks: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True)
-        self.channels = self.backbone.channels
+        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True, blocks=blocks)
+        self.channels, self.multiple = self.backbone.channels, self.backbone.multiple
         self.reduce = nn.Conv2d(self.channels[-1], width, 1, bias=False)
         self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
         for layer in (self.reduce, self.classify):
