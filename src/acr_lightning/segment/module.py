@@ -32,8 +32,9 @@ class Segmenter(LightningModule):
         lr: of pretrained weights; biases get twice as much.
         new_layer_factor: times `lr` for the head.
         momentum: of SGD.
-        weight_decay: of weights; biases have none.
+        weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
         blocks: of a ViT, whose patch tokens are its maps, counted from 1; null is the last of each third.
+        layer_decay: times the rate of pretrained weights for every block between them and the end of a ViT.
     """
 
     compiled_parts = ("network",)
@@ -54,6 +55,7 @@ class Segmenter(LightningModule):
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         blocks: tuple[int, ...] | None = None,
+        layer_decay: float = 1.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -76,8 +78,9 @@ class Segmenter(LightningModule):
         """One optimiser; the poly schedule steps once a batch."""
         options = self.options
         groups = parameter_groups(
-            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay, options.new_layer_factor
-        )
+            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay,
+            options.new_layer_factor, layer_decay=options.layer_decay,
+        )  # fmt: skip
         optimizer = make_optimizer(options.optimizer, groups, options.momentum)
         schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
