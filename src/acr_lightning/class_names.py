@@ -20,6 +20,7 @@ SHORT = {
         "data.datamodule": ("TaggedCrops", "LabelledCrops", "TaggedPhotos", "UntaggedPhotos"),
         "nets.classifier": ("CamClassifier",),
         "nets.frozen_classifier": ("FrozenClassifier",),
+        "nets.vit.mctformer": ("MCTFormer",),
         "nets.reconstructor": ("Reconstructor",),
         "methods.acr.module": ("ACR",),
         "methods.occse.module": ("OCCSE",),

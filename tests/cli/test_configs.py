@@ -14,6 +14,7 @@ from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
+WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {
     "max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu", "devices": 1, "precision": "32-true",
@@ -33,7 +34,9 @@ def _nothing_kept():
 
 
 def test_there_are_configs():
-    assert {"coco.yaml", "coco_mini.yaml", "demo.yaml", "voc.yaml", "voc6.yaml", "tag_folder.yaml"} <= set(CONFIGS)
+    assert {*WITH_VIT, "coco.yaml", "coco_mini.yaml", "demo.yaml", "voc.yaml", "voc6.yaml", "tag_folder.yaml"} <= set(
+        CONFIGS
+    )
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -110,8 +113,11 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
             values["fit.model.reconstructor.stride"] = 4
         if name == "voc_release.yaml":  # its ResNet38d is that of voc.yaml, and takes half a minute
             values["fit.model.classifier.backbone"] = "tiny_resnet"
+        if name in WITH_VIT:
+            values |= {"fit.model.classifier.backbone": "test_vit", "fit.model.micro_batches": 1}
+            values |= {"fit.model.encoder.backbone": "tiny_resnet", "fit.model.encoder.weights": None}
     else:
-        if name == "voc_release.yaml":  # likewise
+        if name in ("voc_release.yaml", *WITH_VIT):  # likewise
             values["segment.model.backbone"] = "tiny_resnet"
         values |= {"segment.model.weights": None, "segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))

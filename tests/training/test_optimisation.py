@@ -1,9 +1,18 @@
 import pytest
 import torch
+from timm.optim import param_groups_layer_decay
 from torch import nn
 
 from acr_lightning.errors import UserError
-from acr_lightning.training.optimisation import Span, make_optimizer, parameter_groups, poly_schedule, poly_spans
+from acr_lightning.nets.vit.mctformer import MCTFormer
+from acr_lightning.training.optimisation import (
+    OptimizerSettings,
+    Span,
+    make_optimizer,
+    parameter_groups,
+    poly_schedule,
+    poly_spans,
+)
 
 
 def rates(module, groups):
@@ -33,6 +42,26 @@ def test_rates_of_the_release_and_of_its_ancestors():
         "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (0.5, 0.25), "new.bias": (1.0, 0),
         "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
     }  # fmt: skip
+
+
+def test_what_a_vit_decays_and_how_fast_its_blocks_learn():
+    """Against timm's own groups."""
+    net = MCTFormer(3, "test_vit")
+    settings = OptimizerSettings("adamw", 0.5, 2.0, weight_decay=0.25, bias_factor=1.0, layer_decay=0.5)
+    groups = settings.build(net, net.pretrained_parameters()).param_groups
+    found = rates(net, groups)
+    assert found["classify.weight"] == (1.0, 0.25)
+    assert found["classify.bias"] == (1.0, 0)
+    for name in ("class_tokens", "class_positions", "patch_positions", "vit.patch_embed.proj.bias"):
+        assert found[name] == (0.5 * 0.5**6, 0), name
+    assert found["vit.patch_embed.proj.weight"] == (0.5 * 0.5**6, 0.25)
+    assert found["vit.norm.weight"] == (0.5, 0)
+    timms = param_groups_layer_decay(net.vit, 0.25, layer_decay=0.5)
+    theirs = {id(p): (group["lr_scale"], group["weight_decay"]) for group in timms for p in group["params"]}
+    scale = theirs[id(net.vit.blocks[-1].attn.qkv.weight)][0]  # timm counts the head as one more
+    for name, one in net.vit.named_parameters():
+        if name.startswith("blocks"):
+            assert found[f"vit.{name}"] == pytest.approx((0.5 * theirs[id(one)][0] / scale, theirs[id(one)][1])), name
 
 
 def test_poly_by_hand_and_flat_after_its_end():

@@ -18,6 +18,7 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.nets.affinity_net import AffinityNetwork
 from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import load_network
+from acr_lightning.nets.sizes import scaled_size
 
 
 class WalkedCam(NamedTuple):
@@ -96,7 +97,7 @@ class AffinityWalk(LightningModule):
         views = self.network.backbone.normalise(image[None])
         if self.long_side is not None:
             factor = self.long_side / max(image.shape[-2:])
-            size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+            size = scaled_size(image.shape[-2:], factor, self.network.backbone.multiple)
             views = F.interpolate(views, size, mode="bilinear", align_corners=False, antialias=True)
         if not self.flip:
             return self.network(views)

@@ -44,7 +44,9 @@ class CamInference(LightningModule):
         """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
         classes = [sample["tags"].nonzero().flatten() for sample in samples]
         images = self.classifier.normalise(torch.stack([sample["image"] for sample in samples]))
-        cams = multiscale_cam(self.classifier.cam, images, classes, self.scales, self.flip, self.long_side)
+        cams = multiscale_cam(
+            self.classifier.cam, images, classes, self.scales, self.flip, self.long_side, self.classifier.multiple
+        )
         ids = [sample["id"] for sample in samples]
         return [(image_id, *made) for image_id, *made in zip(ids, classes, [cam.float() for cam in cams], strict=True)]
 

@@ -6,8 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.nets.sizes import scaled_size
 
-def scaled_views(images: Tensor, scales: Sequence[float], flip: bool, long_side: int | None) -> Iterator[Tensor]:
+
+def scaled_views(
+    images: Tensor, scales: Sequence[float], flip: bool, long_side: int | None, multiple: int = 1
+) -> Iterator[Tensor]:
     """The views of some images: every scale, with the mirror images in the same batch.
 
     Args:
@@ -15,6 +19,7 @@ def scaled_views(images: Tensor, scales: Sequence[float], flip: bool, long_side:
         scales: factors of the base size.
         flip: whether to add the mirror images.
         long_side: the base size's long side; None is the images' own.
+        multiple: the views' sides are multiples of it.
 
     Yields:
         `[B, 3, h, w]`, or `[2·B, 3, h, w]` whose second half is mirrored.
@@ -22,7 +27,7 @@ def scaled_views(images: Tensor, scales: Sequence[float], flip: bool, long_side:
     height, width = images.shape[-2:]
     base = 1.0 if long_side is None else long_side / max(height, width)
     for scale in scales:
-        size = (max(1, round(height * base * scale)), max(1, round(width * base * scale)))
+        size = scaled_size((height, width), base * scale, multiple)
         resized = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
         yield torch.cat([resized, resized.flip(-1)]) if flip else resized
 
@@ -35,6 +40,7 @@ def multiscale_sum(
     long_side: int | None = None,
     after: Callable[[Tensor], Tensor] | None = None,
     size: tuple[int, int] | None = None,
+    multiple: int = 1,
 ) -> Tensor:
     """The sum of a network's maps over scales and mirror images, at one size.
 
@@ -46,13 +52,14 @@ def multiscale_sum(
         long_side: the base size's long side; None is the images' own.
         after: what is done to the maps once they have that size, before they are summed.
         size: height and width of the sum; None is the images' own.
+        multiple: what the network's images have sides that are multiples of.
 
     Returns:
         `[B, C, H, W]`.
     """
     size = size or (images.shape[-2], images.shape[-1])
     total: Tensor | None = None
-    for views in scaled_views(images, scales, flip, long_side):
+    for views in scaled_views(images, scales, flip, long_side, multiple):
         maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
         if flip:
             maps = torch.cat([maps[: len(images)], maps[len(images) :].flip(-1)])
@@ -76,6 +83,7 @@ def multiscale_cam(
     scales: Sequence[float],
     flip: bool,
     long_side: int | None = None,
+    multiple: int = 1,
 ) -> list[Tensor]:
     """The CAMs of some images: upsampled, ReLU, summed, each tagged class stretched to 0..1.
 
@@ -86,6 +94,7 @@ def multiscale_cam(
         scales: factors of the base size; 0.5, 1, 1.5, 2 in the paper.
         flip: whether to add mirror images.
         long_side: the base size's long side; None is the images' own.
+        multiple: see `Classifier`.
 
     Returns:
         `[P, H, W]` in `[0, 1]` for each image.
@@ -94,7 +103,9 @@ def multiscale_cam(
     tagged = torch.cat(list(classes)).unique()
     if not len(tagged):
         return [images.new_zeros(0, *images.shape[-2:]) for _ in images]
-    total = multiscale_sum(lambda views: cam_logits(views)[:, tagged], images, scales, flip, long_side, F.relu)
+    total = multiscale_sum(
+        lambda views: cam_logits(views)[:, tagged], images, scales, flip, long_side, F.relu, multiple=multiple
+    )
     own = [maps[torch.searchsorted(tagged, present)] for maps, present in zip(total, classes, strict=True)]
     return [_stretched(maps) for maps in own]
 

@@ -53,6 +53,7 @@ class SeedScores(Callback):
                 (1.0,),
                 True,
                 self.long_side,
+                classifier.multiple,
             )
             levels = (scores.float() * LEVELS).round().byte().cpu().numpy()
             sweep.update(mask, classes.numpy(), levels)

@@ -54,9 +54,10 @@ class TrainerCLI(LightningCLI):
         name: str = "",
     ) -> None:
         self.parse_only = parse_only
-        # What asks for the number of classes: a method's classifier, or the module itself.
-        with_classifier = "classifier" in section["model"].get("init_args", {})
-        self.asks = "model.init_args.classifier.init_args" if with_classifier else "model.init_args"
+        # What asks for the number of classes: a method's networks, or the module itself.
+        arguments = section["model"].get("init_args", {})
+        networks = [name for name in ("classifier", "encoder") if arguments.get(name) is not None]
+        self.asks = [f"model.init_args.{name}.init_args" for name in networks] or ["model.init_args"]
         parts = {part: section[part] for part in ("model", "data", "trainer")}
         try:
             super().__init__(
@@ -77,7 +78,8 @@ class TrainerCLI(LightningCLI):
             raise UserError(f"{name}.{readable(error)}" if name else readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
-        parser.link_arguments("data.num_classes", f"{self.asks}.num_classes", apply_on="instantiate")
+        for asks in self.asks:
+            parser.link_arguments("data.num_classes", f"{asks}.num_classes", apply_on="instantiate")
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:

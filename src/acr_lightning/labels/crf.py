@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.errors import UserError
+from acr_lightning.nets.sizes import scaled_size
 
 
 class CrfSettings(NamedTuple):
@@ -62,7 +63,7 @@ def dense_crf(
     new_crf, unary_from_softmax = require_library()
     height, width = image.shape[:2]
     if scale != 1.0:
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = scaled_size((width, height), scale)
         image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         probabilities = _resize_maps(probabilities, small, cv2.INTER_AREA)
     if settings.certainty is not None:

@@ -1,16 +1,20 @@
 """A timm network as a backbone: three feature maps, frozen BatchNorm, its own normalisation."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import timm
 import torch
 from timm.models.efficientnet import EfficientNetFeatures
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import acr_lightning.nets.resnet38d
 import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError
 from acr_lightning.nets.described import Described
+from acr_lightning.nets.sizes import scaled_size
+from acr_lightning.nets.vit.patch_tokens import is_vit, patch_tokens
 from acr_lightning.nets.weights import pretrained_overlay
 
 TAPS = 3
@@ -25,7 +29,7 @@ class Taps(NamedTuple):
 
 
 class Backbone(Described):
-    """Any timm CNN, or ResNet38d, as a feature extractor.
+    """Any timm CNN or ViT, or ResNet38d, as a feature extractor.
 
     Images come in `[0, 1]`; `normalise` applies the mean and deviation that the network was trained with.
 
@@ -33,19 +37,23 @@ class Backbone(Described):
         channels: of the three taps.
         map_channels: of all feature maps.
         strides: of all feature maps.
+        multiple: images whose sides are no multiples of it are resized to the nearest ones; a ViT's patch.
 
     Args:
-        name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`.
+        name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`,
+            `vit_small_patch14_dinov2`.
         weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
             path of a `.safetensors` or `.pth` file, or null for random weights.
-        output_stride: 8, 16 or 32; null is the network's own.
+        output_stride: 8, 16 or 32; null is the network's own, the only one of a ViT.
         freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (always, for ACR with
             pretrained weights; a network trained from scratch needs false).
         conv_head: go on to the map that the network's own classifier pools, where it is not that of the last stage:
             EfficientNet and its kin have one more 1×1 convolution.
+        blocks: of a ViT, whose patch tokens are its maps, counted from 1; null is the last of each third, 4, 8 and 12.
 
     Raises:
-        UserError: no such timm model, an unusable output stride, or weights that are missing or do not fit.
+        UserError: no such timm model, an unusable output stride, no such blocks, or weights that are
+            missing or do not fit.
     """
 
     def __init__(
@@ -55,20 +63,18 @@ class Backbone(Described):
         output_stride: int | None = None,
         freeze_batchnorm: bool = True,
         conv_head: bool = False,
+        blocks: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
             raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
         overlay = pretrained_overlay(name, weights)
-        options: dict[str, Any] = {} if output_stride is None else {"output_stride": output_stride}
         source: dict[str, Any] = {"pretrained": overlay is not None, "pretrained_cfg_overlay": overlay}
-        try:
-            net: Any = timm.create_model(name, features_only=True, **source, **options)
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
+        net: Any = _extractor(name, source, output_stride, blocks)
         self.net = net
         self.map_channels: list[int] = net.feature_info.channels()
         self.strides: list[int] = net.feature_info.reduction()
+        self.multiple = self.strides[-1] if is_vit(name) else 1
         self.conv_head: nn.Sequential | None = None
         if conv_head and isinstance(net, EfficientNetFeatures):
             whole: Any = timm.create_model(name, **source)
@@ -101,9 +107,26 @@ class Backbone(Described):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
+        if (size := scaled_size(image.shape[-2:], 1, self.multiple)) != image.shape[-2:]:
+            image = F.interpolate(image, size, mode="bilinear", align_corners=False)
         *maps, last = self.net(image)
         return [*maps, last if self.conv_head is None else self.conv_head(last)]
 
     def forward(self, image: Tensor) -> Taps:
         """Normalised images `[B, 3, H, W]` to the three taps `[B, C_i, h_i, w_i]`."""
         return Taps(*self.maps(image)[-TAPS:])
+
+
+def _extractor(name: str, source: dict[str, Any], output_stride: int | None, blocks: Sequence[int] | None) -> Any:
+    """A network that makes all its feature maps, finest first."""
+    if not is_vit(name):
+        if blocks is not None:
+            raise UserError(f"blocks: {name} has none; only a ViT has")
+        options: dict[str, Any] = {} if output_stride is None else {"output_stride": output_stride}
+        try:
+            return timm.create_model(name, features_only=True, **source, **options)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
+    if output_stride is not None:
+        raise UserError(f"output_stride: {name} is a ViT, whose stride is its patch; set output_stride to null")
+    return patch_tokens(name, source, blocks)

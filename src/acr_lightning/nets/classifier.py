@@ -18,11 +18,13 @@ class ClassifierOutput(NamedTuple):
         cam_logits: `A`, `[B, K, h, w]`.
         class_logits: `[B, K]`; they need not be the mean of the CAM.
         features: maps that the CAM was made from, finest first, `[B, channels[i], h_i, w_i]`.
+        own: what the network's own `classification_loss` needs besides; nobody else looks at it.
     """
 
     cam_logits: Tensor
     class_logits: Tensor
     features: Sequence[Tensor]
+    own: Any = None
 
 
 class Classifier(Described, ABC):
@@ -31,7 +33,7 @@ class Classifier(Described, ABC):
     Attributes:
         num_classes: K, without background.
         channels: of the features, finest first.
-        multiple: sides of the images that it takes are multiples of this.
+        multiple: sides of the images that stage `cam` gives it are multiples of this.
     """
 
     num_classes: int
@@ -90,13 +92,15 @@ class CamClassifier(ConvolutionalClassifier):
 
     Args:
         num_classes: K, without background (taken from the data set).
-        backbone: a timm CNN or `resnet38d`.
+        backbone: a timm CNN or ViT, or `resnet38d`.
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
         width: channels between the two convolutions; null leaves the first one and its ReLU out, as IRN, PSA and their
             descendants do.
         taps: how many of the backbone's maps are features, counted from the deepest.
+        blocks: of a ViT, whose patch tokens are its maps, counted from 1; the CAM is made from the last of them. Null
+            takes the last of each third.
     """
 
     def __init__(
@@ -108,11 +112,12 @@ class CamClassifier(ConvolutionalClassifier):
         freeze_batchnorm: bool = True,
         width: int | None = 256,
         taps: int = TAPS,
+        blocks: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.num_classes, self.taps = num_classes, taps
-        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True)
-        self.channels = self.backbone.map_channels[-taps:]
+        self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm, conv_head=True, blocks=blocks)
+        self.channels, self.multiple = self.backbone.map_channels[-taps:], self.backbone.multiple
         self.reduce = None if width is None else nn.Conv2d(self.channels[-1], width, 1, bias=False)
         self.classify = nn.Conv2d(width or self.channels[-1], num_classes, 1, bias=False)
         for layer in filter(None, (self.reduce, self.classify)):

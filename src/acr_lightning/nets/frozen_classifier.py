@@ -18,7 +18,7 @@ class FrozenClassifier(ConvolutionalClassifier):
 
     Args:
         num_classes: K, without background (taken from the data set).
-        backbone: a timm CNN or `resnet38d`.
+        backbone: a timm CNN or ViT, or `resnet38d`.
         weights: its ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         taps: how many of the backbone's maps are used, counted from the deepest.
@@ -42,7 +42,7 @@ class FrozenClassifier(ConvolutionalClassifier):
         self.num_classes = num_classes
         self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm=True, conv_head=True)
         self.backbone.requires_grad_(False)
-        self.taps = taps
+        self.taps, self.multiple = taps, self.backbone.multiple
         self.channels = self.backbone.map_channels[-taps:]
         strides = self.backbone.strides[-taps:]
         self.grid = next((at for at, one in enumerate(strides) if one >= stride), len(strides) - 1)

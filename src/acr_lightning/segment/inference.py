@@ -16,6 +16,7 @@ from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
+from acr_lightning.nets.sizes import scaled_size
 from acr_lightning.segment.sliding_window import sliding_window
 
 # Long side at which the scores of larger photos are kept, unless they are read in windows: beyond it a network that
@@ -82,7 +83,10 @@ class NetworkInference(LightningModule):
         size = self._size(*images.shape[-2:])
         normalised = self.network.backbone.normalise(images)
         long_side = self.long_side or max(size)
-        total = multiscale_sum(self._one_view, normalised, self.scales, self.flip, long_side, size=size)
+        multiple = self.network.backbone.multiple
+        total = multiscale_sum(
+            self._one_view, normalised, self.scales, self.flip, long_side, size=size, multiple=multiple
+        )
         return total / total.sum(dim=1, keepdim=True)
 
     def labels(self, image: Tensor, probabilities: Tensor) -> NDArray[np.uint8]:
@@ -103,7 +107,7 @@ class NetworkInference(LightningModule):
     def _size(self, height: int, width: int) -> tuple[int, int]:
         """The size at which a photo's scores are kept."""
         factor = min(1.0, LARGEST / max(height, width)) if self.window is None else 1.0
-        return max(1, round(height * factor)), max(1, round(width * factor))
+        return scaled_size((height, width), factor)
 
     def _one_view(self, views: Tensor) -> Tensor:
         """Normalised images `[B, 3, h, w]` to label probabilities, `[B, K + 1, h, w]`, or at the network's stride."""

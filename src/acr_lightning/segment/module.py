@@ -20,7 +20,7 @@ class Segmenter(LightningModule):
 
     Args:
         num_classes: K, without background (taken from the data set).
-        backbone: a timm CNN or `resnet38d`.
+        backbone: a timm CNN or ViT, or `resnet38d`.
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
@@ -32,7 +32,9 @@ class Segmenter(LightningModule):
         lr: of pretrained weights; biases get twice as much.
         new_layer_factor: times `lr` for the head.
         momentum: of SGD.
-        weight_decay: of weights; biases have none.
+        weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
+        blocks: of a ViT, whose patch tokens are its maps, counted from 1; null is the last of each third.
+        layer_decay: times the rate of pretrained weights for every block between them and the end of a ViT.
     """
 
     compiled_parts = ("network",)
@@ -52,11 +54,13 @@ class Segmenter(LightningModule):
         new_layer_factor: float = 10.0,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
+        blocks: tuple[int, ...] | None = None,
+        layer_decay: float = 1.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
-        features = Backbone(backbone, weights, output_stride, freeze_batchnorm)
+        features = Backbone(backbone, weights, output_stride, freeze_batchnorm, blocks=blocks)
         self.network = DeepLab(features, num_classes + 1, head, rates)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
@@ -74,8 +78,9 @@ class Segmenter(LightningModule):
         """One optimiser; the poly schedule steps once a batch."""
         options = self.options
         groups = parameter_groups(
-            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay, options.new_layer_factor
-        )
+            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay,
+            options.new_layer_factor, layer_decay=options.layer_decay,
+        )  # fmt: skip
         optimizer = make_optimizer(options.optimizer, groups, options.momentum)
         schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

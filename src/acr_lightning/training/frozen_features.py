@@ -9,15 +9,16 @@ from acr_lightning.nets.frozen_classifier import FrozenClassifier
 from acr_lightning.nets.wrapped_classifier import inside
 
 
-def attach_features(trainer: Trainer, classifier: Classifier) -> None:
+def attach_features(trainer: Trainer, classifier: Classifier, other: Classifier | None = None) -> None:
     """Compute the maps that the data is to keep, or find them; nothing happens with any other data.
 
     Args:
         trainer: with its data module; one process of each machine does the work.
         classifier: whose backbone makes the maps.
+        other: that is to be fed by the same maps.
 
     Raises:
-        UserError: the data keeps maps, but the classifier's backbone is not frozen.
+        UserError: the data keeps maps, but the classifier's backbone is not frozen, or the other one's is not its.
     """
     data = getattr(trainer, "datamodule", None)
     if not isinstance(data, FrozenFeatures):
@@ -28,6 +29,8 @@ def attach_features(trainer: Trainer, classifier: Classifier) -> None:
             f"data: FrozenFeatures keeps the maps of a frozen backbone; model.classifier is a "
             f"{type(classifier).__name__}, FrozenClassifier has one"
         )
+    if other is not None and getattr(other, "backbone", None) is not classifier.backbone:
+        raise UserError("data: FrozenFeatures keeps the maps of model.classifier's backbone; set model.encoder to null")
     device = trainer.strategy.root_device
     classifier.backbone.to(device).eval()
     kept = data.prepare(classifier, device, make=trainer.local_rank == 0)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.training.layer_decay import layer_factors
 
 OptimizerName = Literal["sgd", "adamw"]
 
@@ -22,6 +23,7 @@ def parameter_groups(
     new_layer_factor: float = 10.0,
     bias_factor: float = 2.0,
     transposed_factor: float | None = None,
+    layer_decay: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Trainable parameters by learning rate and weight decay, as this field sets them (docs/method.md).
 
@@ -29,24 +31,27 @@ def parameter_groups(
         module: whose parameters are trained.
         pretrained: those that start from pretrained weights.
         lr: of pretrained weights.
-        weight_decay: of weights; biases have none.
+        weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
         new_layer_factor: times `lr` for those that are not `pretrained`.
         bias_factor: times that for biases.
         transposed_factor: the same for transposed convolutions; None treats them as other new layers.
+        layer_decay: times the rate of pretrained weights for every block between them and the end of a transformer.
 
     Returns:
         Optimiser groups.
     """
-    old = {id(parameter) for parameter in pretrained}
+    layers = layer_factors(module, layer_decay)
+    old = {id(parameter): layers.get(id(parameter), 1.0) for parameter in pretrained}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for part in module.modules():
         for name, parameter in part.named_parameters(recurse=False):
             if not parameter.requires_grad:
                 continue
-            factor = 1.0 if id(parameter) in old else new_layer_factor
+            factor = old.get(id(parameter), new_layer_factor)
             if transposed_factor is not None and isinstance(part, nn.ConvTranspose2d):
                 factor = transposed_factor
-            rate, decay = (lr * factor * bias_factor, 0.0) if name == "bias" else (lr * factor, weight_decay)
+            rate = lr * factor * (bias_factor if name == "bias" else 1.0)
+            decay = weight_decay if name == "weight" and not isinstance(part, nn.LayerNorm) else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
 
@@ -115,13 +120,15 @@ class OptimizerSettings:
 
     Args:
         name: `sgd`, `adamw`, or any optimiser that `timm.optim.list_optimizers()` knows.
-        lr: of pretrained weights; biases get twice as much.
+        lr: of pretrained weights.
         new_layer_factor: times `lr` for layers that start from random weights.
         transposed_factor: the same for transposed convolutions; null treats them as other new layers.
         schedule_epochs: length of the poly schedule, after which the rate stays at its last value; null: the whole run.
         momentum: of SGD.
-        weight_decay: of weights; biases have none.
+        weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
         gradient_clip_val: largest gradient norm of each network; null leaves gradients alone.
+        bias_factor: times the rate for biases; 1 for transformers.
+        layer_decay: times the rate of pretrained weights for every block between them and the end of a transformer.
     """
 
     name: str = "sgd"
@@ -132,6 +139,8 @@ class OptimizerSettings:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     gradient_clip_val: float | None = None
+    bias_factor: float = 2.0
+    layer_decay: float = 1.0
 
     def build(self, module: nn.Module, pretrained: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser of a network; `pretrained` are its parameters that start from pretrained weights.
@@ -140,7 +149,7 @@ class OptimizerSettings:
             UserError: there is no such optimiser.
         """
         groups = parameter_groups(
-            module, pretrained, self.lr, self.weight_decay, self.new_layer_factor,
-            transposed_factor=self.transposed_factor,
+            module, pretrained, self.lr, self.weight_decay, self.new_layer_factor, self.bias_factor,
+            self.transposed_factor, self.layer_decay,
         )  # fmt: skip
         return make_optimizer(self.name, groups, self.momentum)

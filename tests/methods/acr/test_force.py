@@ -6,6 +6,7 @@ from lightning.pytorch import Trainer
 from tiny_acr import tiny_acr
 
 from acr_lightning.data.datamodule import TaggedCrops
+from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights
 from acr_lightning.methods.acr.game import Balance, Game, equal_force, forces
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights
@@ -39,6 +40,16 @@ def test_balance_finds_the_ratio_and_stays():
     untouched = Balance(None)
     untouched.observe({"classification": torch.tensor(5.0), "target": torch.tensor(1.0)})
     assert float(untouched.factor) == 1.0
+
+
+def test_there_is_nothing_to_balance_where_the_class_logits_are_not_made_from_the_cam():
+    cam = torch.tensor([[1.0, -2.0]], requires_grad=True)
+    token = torch.tensor(3.0, requires_grad=True)
+    found = forces(CULoss(token**2, -cam.sum(), cam.sum()), CUWeights(target=0.5, non_target=2.0), cam)
+    assert {name: float(value) for name, value in found.items()} == {"target": 1.0, "non_target": 4.0}
+    Balance(None).observe(found)
+    with pytest.raises(UserError, match=r"model\.game\.balance: .* set it to null"):
+        Balance(1.0).observe(found)
 
 
 def test_a_fit_logs_forces_and_keeps_their_ratio(tmp_path, shapes):

@@ -89,6 +89,12 @@ def test_kept_maps_want_a_frozen_backbone(tmp_path, shapes):
         fit(tmp_path, tiny_acr(), data)
 
 
+def test_kept_maps_are_no_food_for_another_encoder(tmp_path, shapes):
+    data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
+    with pytest.raises(UserError, match=r"set model\.encoder to null"):
+        fit(tmp_path, frozen_acr(encoder=FrozenClassifier(4, "tiny_resnet", taps=3, width=16)), data)
+
+
 def test_each_phase_has_its_schedule(tmp_path, shapes):
     acr = tiny_acr(
         depth=2, classifier_epochs=1, reconstructor_epochs=1, game=Game(lr_factor=3.0),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights
 
 # The paper's weights are those of a cross entropy that is a mean over VOC's 20 classes.
@@ -43,12 +44,16 @@ def forces(terms: CULoss, weights: CUWeights, cam_logits: Tensor) -> dict[str, T
         terms: of CU, with their graph.
         weights: of the terms.
         cam_logits: `A`, that the terms were made from.
+
+    Returns:
+        By the term's name; without the classification where the class logits are not made from `A`.
     """
     found = {}
     for name, weight in (("classification", 1.0), ("target", weights.target), ("non_target", weights.non_target)):
         term = weight * getattr(terms, name)
         (gradient,) = torch.autograd.grad(term, cam_logits, retain_graph=True, allow_unused=True)
-        found[name] = cam_logits.new_zeros(()) if gradient is None else gradient.abs().sum()
+        if gradient is not None:
+            found[name] = gradient.abs().sum()
     return found
 
 
@@ -67,7 +72,16 @@ class Balance(nn.Module):
         self.register_buffer("factor", torch.ones(()))
 
     def observe(self, measured: dict[str, Tensor]) -> None:
-        """Take new forces into the moving average; those of the terms without this factor."""
+        """Take new forces into the moving average; those of the terms without this factor.
+
+        Raises:
+            UserError: the classification does not pull at the CAM.
+        """
         if self.ratio is not None:
+            if "classification" not in measured:
+                raise UserError(
+                    "model.game.balance: this classifier's class logits are not made from its CAM, so there is nothing "
+                    "to balance; set it to null"
+                )
             wanted = self.ratio * measured["classification"] / measured["target"].clamp(min=1e-12)
             self.factor.lerp_(wanted.clamp(0.01, 100.0), 1 - DECAY)

@@ -30,7 +30,8 @@ class ACR(AlternatingModule):
 
     Args:
         classifier: C, whose CAM is wanted.
-        reconstructor: R; it is given a classifier of its own as its encoder, of the same kind as C.
+        reconstructor: R; it is given its encoder, a classifier of its own.
+        encoder: of R; null is another one of C's kind.
         strategy: `adversarial` (the paper's), `pretrained` (three phases) or `baseline` (no reconstructor).
         classifier_epochs: epochs in which the classifier trains alone, first.
         reconstructor_epochs: epochs in which the reconstructor trains alone, after those.
@@ -57,6 +58,7 @@ class ACR(AlternatingModule):
         self,
         classifier: Classifier,
         reconstructor: Callable[[Classifier], Reconstructor] = Reconstructor,
+        encoder: Classifier | None = None,
         strategy: Strategy = "adversarial",
         classifier_epochs: int = 0,
         reconstructor_epochs: int = 0,
@@ -81,11 +83,12 @@ class ACR(AlternatingModule):
         self.classifier = classifier
         if initial is not None:
             load_weights(classifier, initial)
-        self.reconstructor = None if strategy == "baseline" else reconstructor(classifier.again())
+        self.reconstructor = None if strategy == "baseline" else reconstructor(encoder or classifier.again())
 
     def setup(self, stage: str) -> None:
         """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
-        attach_features(self.trainer, self.classifier)
+        encoder = None if self.reconstructor is None else self.reconstructor.encoder
+        attach_features(self.trainer, self.classifier, encoder)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: RU, then CU, as the epoch's phase has it."""

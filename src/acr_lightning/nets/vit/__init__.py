@@ -1,0 +1,1 @@
+"""Vision transformers: patch tokens as feature maps, and a classifier that reads its own attention."""
