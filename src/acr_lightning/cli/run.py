@@ -10,8 +10,8 @@ from acr_lightning.chain import check as checks
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
-from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.exit_status import same_command
+from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
