@@ -276,7 +276,7 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
     assert "mIoU" in page
-    assert page.count("<figcaption>mask (scoring only)") == 6
+    assert page.count("<figcaption>mask (scoring only)") == 12
     times = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     again = acr("run", "--config", config)
     assert again.returncode == 0

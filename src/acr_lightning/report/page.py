@@ -1,4 +1,4 @@
-"""The page: scores of each stage, curves, pictures, settings."""
+"""The page: what the network makes of photos, then labels and CAMs, scores, curves, settings."""
 
 from collections.abc import Collection
 from functools import partial
@@ -15,13 +15,17 @@ from acr_lightning.errors import UserError
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
+from acr_lightning.report.held_out import held_out, spread
 from acr_lightning.report.notes import Notes
-from acr_lightning.report.pictures import colour, last_monitor, pictures
+from acr_lightning.report.pictures import colour, last_monitor, pictures, predicted
 from acr_lightning.report.score_files import read_scores
+from acr_lightning.report.summary import class_table, next_step, sentence
 from acr_lightning.version import __version__
 
 # The stages that say which data set a run is about; one of pure supervision has only the second.
 TRAINED = ("fit", "segment")
+# How many of the network's predictions the page begins with.
+HELD_OUT = 8
 
 
 def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collection[str] = ()) -> int:
@@ -43,14 +47,17 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
         if not set(TRAINED) & manifest.stages_of(run).keys():
             raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
     dataset, notes = _dataset(runs[0], allow), Notes()
-    shown = _shown(dataset, images) if dataset else []
+    shown = spread(dataset.ids("seed"), images) if dataset else []
+    tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
     environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
     page = environment.get_template("page.html").render(
         version=__version__,
         title=" · ".join(run.name for run in runs),
+        summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
+        tested=[(words, predicted(image_id, dataset, runs, notes)) for image_id, words in tested] if dataset else [],
         scores=scores,
-        names=list(dict.fromkeys(name for rows in scores.values() for row in rows for name in row["classes"])),
+        classes=class_table(dataset, [row for rows in scores.values() for row in rows]) if dataset else [],
         curves=[curve for run in runs for curve in _curves(run, notes)],
         legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
         rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in shown] if dataset else [],
@@ -73,19 +80,13 @@ def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
     return None
 
 
-def _shown(dataset: TaggedDataset, count: int) -> list[str]:
-    """Photos spread over the scored split."""
-    ids = dataset.ids("seed")
-    return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
-
-
 def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
     """Titled SVGs of one run."""
     found, stages = [], manifest.stages_of(run)
     fit, affinity, segment = (
         loss_series(stages[stage], notes) if stage in stages else {} for stage in ("fit", "affinity_train", "segment")
     )
-    for prefix, title in (("cu", "classifier (CU)"), ("ru", "reconstructor (RU)")):
+    for prefix, title in (("cu", "loss of the classifier (CU)"), ("ru", "loss of the reconstructor (RU)")):
         if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
             found.append((f"{run.name}: {title}", plot(part, "batch", "loss")))
     for prefix, title in (("monitor", "CAM and reconstruction"), ("uses_masks", "CAM while it trains (uses masks)")):

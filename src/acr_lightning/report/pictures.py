@@ -1,6 +1,7 @@
 """A row of pictures for each photo: CAM overlays, pseudo-label, prediction, mask."""
 
 import base64
+import colorsys
 import io
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,15 @@ from PIL import Image
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part, read, stages_of
-from acr_lightning.artefacts.palette import IGNORE, read_mask, voc_palette
+from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
 
 WIDTH = 200
+# The golden angle, in turns: hues of any number of classes stay apart.
+STEP_OF_HUE = 0.381966
 
 
 class Picture(NamedTuple):
@@ -30,12 +33,26 @@ class Picture(NamedTuple):
     source: str
 
 
+def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
+    """A photo, what each run's network says of it, and its mask if it has one."""
+    image = notes.without(partial(dataset.image, image_id), None)
+    if image is None:
+        return []
+    row = [Picture(f"photo {image_id}", _jpeg(image))]
+    for run in runs:
+        path = item_path(stages_of(run).get("evaluate", run / "evaluate") / "predictions", image_id, ".png")
+        if path.is_file():
+            title = f"{run.name}: network" if len(runs) > 1 else "network"
+            row += notes.without(partial(_label_picture, path, image, title), [])
+    return row + _mask_picture(image_id, dataset, image, notes)
+
+
 def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
     """All that there is to show of one photo, in the chain's order, run by run; `notes` says what cannot be read."""
     image = notes.without(partial(dataset.image, image_id), None)
     if image is None:
         return []
-    row = [Picture("photo", _jpeg(image))]
+    row = [Picture(f"photo {image_id}", _jpeg(image))]
     for run in runs:
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
         for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
@@ -48,12 +65,14 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Not
         ):
             if (path := item_path(stages.get(stage, run) / folder, image_id, ".png")).is_file():
                 row += notes.without(partial(_label_picture, path, image, prefix + title), [])
-    mask_path = dataset.mask_path(image_id)
-    if mask_path is not None and mask_path.is_file():
-        mask = notes.without(partial(dataset.mask, image_id), None)
-        if mask is not None:
-            row.append(Picture("mask (scoring only)", _jpeg(overlay(image, mask))))
-    return row
+    return row + _mask_picture(image_id, dataset, image, notes)
+
+
+def _mask_picture(image_id: str, dataset: TaggedDataset, image: NDArray[np.uint8], notes: Notes) -> list[Picture]:
+    """The mask, if there is one."""
+    path = dataset.mask_path(image_id)
+    mask = None if path is None or not path.is_file() else notes.without(partial(dataset.mask, image_id), None)
+    return [] if mask is None else [Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
 
 
 def _cam_pictures(
@@ -88,15 +107,22 @@ def heat(image: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.ui
 
 def overlay(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A label map `[H, W]` in class colours over its photo; 255 is white, background stays as it is."""
-    colours = voc_palette()
-    colours[IGNORE] = 255
     share = np.where(labels == 0, 0.0, 0.65)[..., None]
-    return ((1 - share) * image + share * colours[labels]).astype(np.uint8)
+    return ((1 - share) * image + share * class_colours()[labels]).astype(np.uint8)
+
+
+def class_colours() -> NDArray[np.uint8]:
+    """Bright colours for the eye, `[256, 3]`: unlike the palette of label files they never come near grey or black."""
+    turns = (np.arange(256) * STEP_OF_HUE) % 1.0
+    colours = [colorsys.hsv_to_rgb(hue, 0.95 - 0.35 * (at % 3 == 2), 1.0) for at, hue in enumerate(turns)]
+    made = np.rint(np.array(colours) * 255).astype(np.uint8)
+    made[IGNORE] = 255
+    return made
 
 
 def colour(label: int) -> str:
     """The colour of a label, `#rrggbb`."""
-    return "#" + voc_palette()[label].tobytes().hex()
+    return "#" + class_colours()[label].tobytes().hex()
 
 
 def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:

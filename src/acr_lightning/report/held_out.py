@@ -1,0 +1,62 @@
+"""Which of the network's predictions the page shows first: photos that no pseudo-label was made for."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.manifest import stages_of
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
+from acr_lightning.metrics.confusion import confusion, miou
+from acr_lightning.report.notes import Notes
+
+
+def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> list[tuple[str, str]]:
+    """Photos with a prediction, and what is said of each.
+
+    Args:
+        run: whose predictions are shown.
+        dataset: with masks: the best and the worst predictions by their mIoU; without: photos spread over the split.
+        count: at most so many.
+        notes: says what cannot be read.
+
+    Returns:
+        Ids, each with a few words; empty where the network has predicted on none.
+    """
+    folder = stages_of(run).get("evaluate", run / "evaluate") / "predictions"
+    ids = [image_id for image_id in dataset.ids("val") if item_path(folder, image_id, ".png").is_file()]
+    if not ids or not _has_mask(dataset, ids[0]):
+        return [(image_id, "") for image_id in spread(ids, count)]
+    scored = {image_id: notes.without(partial(_score, folder, dataset, image_id), None) for image_id in ids}
+    order = sorted(
+        (image_id for image_id in ids if scored[image_id] is not None), key=lambda image_id: -(scored[image_id] or 0)
+    )
+    if len(order) > count:
+        order = order[: count - count // 2] + order[-(count // 2) :]
+    best = len(order) - len(order) // 2
+    return [
+        (image_id, f"{'best' if at < best else 'worst'}: mIoU {scored[image_id] or 0:.0f}")
+        for at, image_id in enumerate(order)
+    ]
+
+
+def spread(ids: list[str], count: int) -> list[str]:
+    """So many of the ids, at even distances."""
+    return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
+
+
+def _has_mask(dataset: TaggedDataset, image_id: str) -> bool:
+    path = dataset.mask_path(image_id)
+    return path is not None and path.is_file()
+
+
+def _score(folder: Path, dataset: TaggedDataset, image_id: str) -> float:
+    """The mIoU of one photo, per cent, over the labels that it or its prediction has."""
+    path = item_path(folder, image_id, ".png")
+    mask, prediction = dataset.mask(image_id), read_mask(path)
+    if mask is None or mask.shape != prediction.shape or prediction.max() > dataset.num_classes:
+        raise UserError(f"{path}: not a prediction for its mask; make it again")
+    return miou(confusion(mask, prediction.astype(np.uint8), dataset.num_classes + 1))

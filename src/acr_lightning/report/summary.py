@@ -1,0 +1,64 @@
+"""What a run was, in a sentence and a table of classes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.data.tagged import TaggedDataset
+
+
+class ClassRow(NamedTuple):
+    """One class of the table.
+
+    Attributes:
+        name: of the class.
+        photos: how many training photos have its tag.
+        scores: its IoU in each score of the run, per cent; None where it does not occur.
+    """
+
+    name: str
+    photos: int
+    scores: list[float | None]
+
+
+def sentence(run: Path, dataset: TaggedDataset | None) -> str:
+    """Photos, classes, stages with their durations, and when it ended."""
+    made = {name: one for name, folder in stages_of(run).items() if (one := read(folder))}
+    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
+    text = ""
+    if dataset is not None:
+        names = list(dataset.class_names)
+        listed = ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:10])} and {len(names) - 10} more"
+        text = f"{len(dataset.ids('train'))} training photos, {len(names)} classes ({listed}). "
+    stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in ordered if "seconds" in one)
+    ended = str(ordered[-1][1].get("written", ""))[:10] if ordered else ""
+    return f"{text}Stages: {stages or 'none is done'}; {ended}."
+
+
+def next_step(run: Path) -> str:
+    """What to do with the run now."""
+    stages = stages_of(run)
+    if (stages.get("segment", run / "segment") / "last.ckpt").is_file():
+        return f"acr predict --run {run} --images PHOTO|FOLDER --output masks"
+    return "acr run with the same --config"
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `12 min` or `3 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[ClassRow]:
+    """A row for background and each class; `records` are the run's scores, in the order of the columns."""
+    counted = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
+    photos = {"background": len(dataset.ids("train"))}
+    photos |= {name: counted[index] for index, name in enumerate(dataset.class_names)}
+    return [
+        ClassRow(name, count, [part(record, "classes", name).get("iou") for record in records])
+        for name, count in photos.items()
+    ]

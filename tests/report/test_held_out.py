@@ -1,0 +1,65 @@
+"""Which predictions a page begins with, and what it says of a run."""
+
+import json
+
+import numpy as np
+
+from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.report.held_out import held_out, spread
+from acr_lightning.report.notes import Notes
+from acr_lightning.report.pictures import class_colours
+from acr_lightning.report.summary import class_table, duration, sentence
+
+
+def test_the_best_and_the_worst_come_first(tmp_path, shapes):
+    """A prediction is the mask with so many of its rows emptied: the fewer, the better."""
+    ids = shapes.ids("val")
+    for rows, image_id in zip((64, 0, 32, 8, 63, 16), ids, strict=True):
+        prediction = shapes.mask(image_id).copy()
+        prediction[:rows] = 0
+        write_mask(tmp_path / "evaluate" / "predictions" / f"{image_id}.png", prediction)
+    notes = Notes()
+    found = held_out(tmp_path, shapes, 4, notes)
+    assert found[0] == (ids[1], "best: mIoU 100")
+    assert [words.partition(":")[0] for _, words in found] == ["best", "best", "worst", "worst"]
+    scores = [int(words.rpartition(" ")[2]) for _, words in found]
+    assert scores == sorted(scores, reverse=True)
+    assert found[-1][0] in (ids[0], ids[4])
+    (tmp_path / "evaluate" / "predictions" / f"{ids[1]}.png").write_bytes(b"no PNG")
+    assert ids[1] not in dict(held_out(tmp_path, shapes, 4, notes))
+    assert ids[1] in notes[0]
+
+
+def test_without_masks_they_are_spread(tmp_path, shapes, monkeypatch):
+    monkeypatch.setattr(type(shapes), "mask_path", lambda self, image_id: None)
+    ids = shapes.ids("val")
+    for image_id in ids:
+        write_mask(tmp_path / "evaluate" / "predictions" / f"{image_id}.png", np.zeros((64, 64), np.uint8))
+    assert held_out(tmp_path, shapes, 3, Notes()) == [(ids[0], ""), (ids[2], ""), (ids[4], "")]
+    assert spread(ids, 9) == ids
+
+
+def test_a_run_in_a_sentence(tmp_path, shapes):
+    for number, (stage, seconds) in enumerate((("cam", 48.2), ("fit", 7300.0))):
+        (tmp_path / stage).mkdir()
+        made = {"seconds": seconds, "written": f"2026-11-0{2 - number}T10:00:00"}
+        (tmp_path / stage / "manifest.json").write_text(json.dumps(made))
+    assert sentence(tmp_path, shapes) == (
+        "16 training photos, 4 classes (cross, ring, triangle, bars). Stages: fit 2 h 02 min, cam 48 s; 2026-11-02."
+    )
+    assert [duration(seconds) for seconds in (99.4, 100, 5900, 6000)] == ["99 s", "2 min", "98 min", "1 h 40 min"]
+
+
+def test_a_row_for_each_class(shapes):
+    rows = class_table(shapes, [{"classes": {"ring": {"iou": 40.0}}}, {"classes": {}}])
+    assert [row.name for row in rows] == ["background", "cross", "ring", "triangle", "bars"]
+    assert rows[2].scores == [40.0, None]
+    assert rows[0].photos == 16
+    assert rows[2].photos == sum(1 in shapes.tags(image_id) for image_id in shapes.ids("train"))
+
+
+def test_colours_can_be_told_apart_and_seen_on_grey():
+    colours = class_colours()[1:21].astype(int)
+    apart = np.abs(colours[:, None] - colours[None]).max(axis=2) + 255 * np.eye(20, dtype=int)
+    assert apart.min() >= 30
+    assert (colours.max(axis=1) - colours.min(axis=1)).min() >= 120  # far from every grey
