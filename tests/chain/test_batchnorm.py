@@ -1,10 +1,11 @@
 """BatchNorm that learns sees the photos of all devices, or is refused."""
 
 import pytest
-from torch.nn import BatchNorm2d, SyncBatchNorm
+from torch.nn import SyncBatchNorm
 
-from acr_lightning.chain.trainer_section import TrainerCLI
+from acr_lightning.chain.trainer_section import TrainerCLI, for_several_processes
 from acr_lightning.errors import UserError
+from acr_lightning.segment.module import Segmenter
 
 
 def section(root, folder, frozen, devices):
@@ -33,12 +34,15 @@ def test_cpus_do_not_learn_batchnorm_together(shapes_root, shapes, tmp_path):
         made.require_same_batchnorm()
 
 
-@pytest.mark.parametrize(("devices", "kind"), [(1, BatchNorm2d), (2, SyncBatchNorm)])
-def test_several_devices_synchronise_it_when_they_train(shapes_root, shapes, tmp_path, devices, kind):
-    made = TrainerCLI(section(shapes_root, tmp_path, frozen=True, devices=devices))
-    sync = getattr(made.trainer.strategy, "_layer_sync", None)
-    model = sync.apply(made.model) if sync else made.model
-    norms = [module for module in model.modules() if "BatchNorm" in type(module).__name__]
+def test_gpus_learn_it_together():
+    assert for_several_processes({"strategy": "auto"}, "cuda")["sync_batchnorm"]
+    assert not for_several_processes({"strategy": "auto"}, "cpu")["sync_batchnorm"]
+    assert for_several_processes({"strategy": "fsdp"}, "cuda")["strategy"] == "fsdp"
+
+
+def test_what_rests_goes_on_resting_when_it_is_synchronised():
+    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=True, rates=(1, 2))
+    made = SyncBatchNorm.convert_sync_batchnorm(segmenter).train()
+    norms = [module for module in made.modules() if isinstance(module, SyncBatchNorm)]
     assert norms
-    assert {type(norm) for norm in norms} == {kind}
     assert not any(norm.training for norm in norms)

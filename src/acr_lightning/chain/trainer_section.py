@@ -114,12 +114,18 @@ class TrainerCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         trainer = super()._instantiate_trainer(dict(config), callbacks)
         if trainer.num_devices * trainer.num_nodes > 1:
-            strategy = DDP if config["strategy"] == "auto" else config["strategy"]
-            together = {**config, "strategy": strategy, "sync_batchnorm": True}
+            together = for_several_processes(config, trainer.strategy.root_device.type)
             trainer = super()._instantiate_trainer(together, callbacks)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
         return trainer
+
+
+def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]:
+    """A trainer's options where it is one of several processes on this type of device (`cuda`, `cpu`)."""
+    strategy = DDP if config["strategy"] == "auto" else config["strategy"]
+    # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
+    return {**config, "strategy": strategy, "sync_batchnorm": device != "cpu"}
 
 
 def check_kinds(section: Section, name: str) -> None:
