@@ -15,6 +15,7 @@ import yaml
 from commands import acr, start
 
 from acr_lightning.artefacts.cam_file import read_cam
+from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.cli.main import main
 
 
@@ -304,20 +305,23 @@ def another_split_and_the_pack(config, run, tmp_path, capsys):
 
 
 def test_photos_and_tags_without_masks(config, shapes, tmp_path):
+    """One of the photos shows none of the classes."""
     photos = tmp_path / "photos"
     photos.mkdir()
     lines = ["image,tags"]
     for image_id in shapes.ids("train"):
         (photos / f"{image_id}.jpg").write_bytes(shapes.image_path(image_id).read_bytes())
         lines.append(f"{image_id}.jpg,{';'.join(shapes.class_names[tag] for tag in shapes.tags(image_id))}")
+    lines[1] = lines[1].partition(",")[0] + ","
     (photos / "tags.csv").write_text("\n".join(lines))
     content = yaml.safe_load(config.read_text())
-    content["dataset"] = {"class_path": "TagFolder", "init_args": {"root": str(photos)}}
+    content["dataset"] = {"class_path": "TagFolder", "init_args": {"root": str(photos), "negatives": True}}
     config.write_text(yaml.safe_dump(content))
     for stage in ("fit", "cam", "label", "segment", "evaluate", "report"):
         assert here(stage, "--config", config) == 0
     run = tmp_path / "run"
     assert "nothing was scored" in (run / "report.html").read_text()
+    assert not read_mask(run / "label" / "labels" / f"{shapes.ids('train')[0]}.png").any()
     assert (run / "evaluate" / "scores.md").read_text() == "No masks, so nothing was scored.\n"
     assert (run / "segment" / "last.ckpt").is_file()
     assert len(list((run / "evaluate" / "predictions").glob("*.png"))) == 16
