@@ -10,7 +10,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,13 @@ voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segme
 
 bench-labels: install  ## How fast labels are made, against straightforward ways; writes runs/bench-labels.md
 	$(BIN)/python -m benchmarks.labels $(ARGS)
+
+docs: $(VENV)/docs  ## The documentation as a site, build/docs/index.html; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/pip install -e '.[docs]'
+	touch $@
 
 test: install  ## The tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
