@@ -29,7 +29,7 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 	$(ACR) run --config demo.yaml --run runs/demo/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
 	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
 	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
-	    label=runs/demo/acr:label network=runs/demo/acr:network
+	    label=runs/demo/acr:label network=runs/demo/acr:network --gain acr_cam-baseline_cam
 
 voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
@@ -38,7 +38,7 @@ voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2
 	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
 	$(FIGURES) voc6 --since $$since baseline_cam=runs/voc6/baseline:cam acr_cam=runs/voc6/acr:cam \
-	    label=runs/voc6/acr:label network=runs/voc6/acr:network
+	    label=runs/voc6/acr:label network=runs/voc6/acr:network --gain acr_cam-baseline_cam
 
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	@since=$$(date +%s); set -e; \
