@@ -38,6 +38,10 @@ def experiment(shapes_root, tmp_path):
         ({"fit.trainer.precision": "16-mixd"}, r"fit\.trainer\.precision: .* Did you mean '16-mixed'"),
         ({"fit.trainer.callbacks": [{"class_path": "ChanelsLast"}]}, r"callbacks\[0\]: no class 'ChanelsLast'"),
         ({"fit.seed_everything": 3}, r"fit\.seed_everything: no such key\. Known: seed, model, data, trainer"),
+        ({"fit.data.batch_size": -4}, r"fit\.data\.batch_size: -4 is less than 1"),
+        ({"fit.data.num_workers": -1}, r"fit\.data\.num_workers: -1 is less than 0"),
+        ({"cam.data.photos_per_pass": 0}, r"cam\.data\.photos_per_pass: 0 is less than 1"),
+        ({"label.workers": 0}, r"label\.workers: 0 is less than 1"),
         ({"dataset.rot": "x"}, r"dataset\.rot: no such key\. Did you mean 'root'"),
     ],
 )

@@ -17,6 +17,8 @@ KINDS = {
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"
+# The stages that say which data set a run is about; one of pure supervision has only the second.
+TRAINED = ("fit", "segment")
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -83,6 +85,27 @@ def stages_of(run: Path) -> dict[str, Path]:
     folders = {made.parent.name: made.parent for made in run.glob(f"*/{NAME}") if ".old-" not in made.parent.name}
     folders |= {stage: Path(os.path.normpath(run / other / stage)) for stage, other in others.items()}
     return {name: folder for name, folder in folders.items() if (folder / NAME).is_file()}
+
+
+def require_trained(run: Path) -> None:
+    """Check that a folder is a run.
+
+    Raises:
+        UserError: it is none, or nothing in it was trained.
+    """
+    if not set(TRAINED) & stages_of(run).keys():
+        raise UserError(f"{run}: not a run (no fit/{NAME}); give the folder that `acr run` wrote")
+
+
+def require_network(run: Path) -> None:
+    """Check that a run has a trained network.
+
+    Raises:
+        UserError: it has none.
+    """
+    path = run / "segment" / CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint; run `acr segment` first")
 
 
 def write_from(run: Path, others: Mapping[str, Path]) -> None:

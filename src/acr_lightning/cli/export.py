@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from acr_lightning.artefacts.manifest import require_network
+
 
 def export(
     *,
@@ -24,6 +26,7 @@ def export(
         height: that the file takes, pixels.
         width: that the file takes, pixels.
     """
+    require_network(Path(run))
     from acr_lightning.segment.export import export as write
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.manifest import require_network
 from acr_lightning.errors import UserError
 
 # What the names of a picture's results end in: label map, overlay, probabilities.
@@ -24,7 +25,7 @@ def predict(
     window: int | None = None,
     overlay: bool = True,
     soft: bool = False,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> int:
     """Masks for any pictures, those that the run's own test would give them; exit status 1 when one cannot be read.
 
@@ -39,8 +40,11 @@ def predict(
         window: read pictures larger than this in overlapping windows of this side, pixels.
         overlay: also write the mask over the picture.
         soft: also write `<name>.npz` with `probabilities` `[K + 1, h, w]` before the refiner, 8 bits each (0..255).
-        device: `cpu`, `cuda` or `cuda:1`.
+        device: `cpu`, `cuda` or `cuda:1`; `auto` is the first GPU if there is one.
     """
+    require_network(Path(run))
+    pictures = find_pictures([images] if isinstance(images, str) else images)
+    refuse_to_replace(pictures, output)
     import io
 
     import numpy as np
@@ -54,8 +58,6 @@ def predict(
     from acr_lightning.report.pictures import overlay as draw_overlay
     from acr_lightning.segment.predictor import Predictor
 
-    pictures = find_pictures([images] if isinstance(images, str) else images)
-    refuse_to_replace(pictures, output)
     predictor = Predictor(run, device, scales, flip, long_side, refiner, window)
     refused = 0
     for name, path in track(pictures.items(), "predict"):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.manifest import require_trained
 from acr_lightning.cli import run as chain_commands
 from acr_lightning.errors import UserError
 
@@ -27,6 +28,8 @@ def report(
         return chain_commands.stage("report", config=config, **own)
     if values:
         raise UserError(f"--{next(iter(values))}: goes with --config")
+    for run in runs:
+        require_trained(Path(run))
     from acr_lightning.report.page import write_report
 
     page = Path(output or Path(runs[0]) / "report.html")

@@ -11,7 +11,6 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.errors import UserError
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
@@ -22,8 +21,6 @@ from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.summary import class_table, next_step, sentence
 from acr_lightning.version import __version__
 
-# The stages that say which data set a run is about; one of pure supervision has only the second.
-TRAINED = ("fit", "segment")
 # How many of the network's predictions the page begins with.
 HELD_OUT = 8
 
@@ -44,8 +41,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
         UserError: a folder is no run, or names a data set that is not allowed or cannot be made.
     """
     for run in runs:
-        if not set(TRAINED) & manifest.stages_of(run).keys():
-            raise UserError(f"{run}: not a run (no fit/{manifest.NAME}); give the folder that `acr run` wrote")
+        manifest.require_trained(run)
     dataset, notes = _dataset(runs[0], allow), Notes()
     shown = spread(dataset.ids("seed"), images) if dataset else []
     tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
@@ -72,7 +68,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
 
 def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
     stages = manifest.stages_of(run)
-    for stage in TRAINED:
+    for stage in manifest.TRAINED:
         if stage in stages and (made := manifest.read(stages[stage])):
             node = manifest.part(made, "config", "data", "init_args").get("dataset")
             where = f"{stages[stage] / manifest.NAME}: dataset"

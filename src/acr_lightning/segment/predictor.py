@@ -44,7 +44,7 @@ class Predictor:
 
     Args:
         run: folder of a run whose stage `segment` is done.
-        device: where it computes.
+        device: where it computes; `auto` is the first GPU if there is one.
         scales: factors of the base size; more are slower and better.
         flip: whether mirror images are added.
         long_side: pictures are resized to this long side first, pixels.
@@ -75,7 +75,7 @@ class Predictor:
         asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
         self.settings = settings_of(Path(run), asked)
         self.mixed = MIXED.get(recorded_test(Path(run) / "evaluate").precision)
-        self.inference = NetworkInference(str(checkpoint), **self.settings).to(device).eval()
+        self.inference = NetworkInference(str(checkpoint), **self.settings).to(_device(device)).eval()
 
     def __call__(self, image: Picture) -> NDArray[np.uint8]:
         """The label map of a picture; see `predict`."""
@@ -124,3 +124,10 @@ def _pixels(image: Picture) -> NDArray[np.uint8]:
     if isinstance(image, str | Path):
         return read_image(image)
     return np.array(image.convert("RGB")) if isinstance(image, Image.Image) else image
+
+
+def _device(name: str) -> str:
+    """`auto` as what there is."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
