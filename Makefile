@@ -10,7 +10,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ docs: $(VENV)/docs  ## The documentation as a site, build/docs/index.html; a bro
 $(VENV)/docs: $(VENV)/installed
 	$(BIN)/pip install -e '.[docs]'
 	touch $@
+
+torture: install  ## Kills, damaged and hostile input for the real commands; an hour on one core: make torture ARGS="--seed 1"
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m torture $(ARGS)
 
 test: install  ## The tests
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)

@@ -33,7 +33,7 @@ def test_what_the_system_refuses_gets_one_line(monkeypatch, capsys, number, advi
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
 def test_what_continues_after_force_is_the_command_without_it(monkeypatch, capsys, stop):
-    def refuse(**words):
+    def refuse(*, force: bool = False):
         raise stop
 
     monkeypatch.setattr("acr_lightning.cli.run.run", refuse)
@@ -67,9 +67,18 @@ def after_a_lost_peer():
     raise RuntimeError("[pair.cc:561] Connection closed by peer [127.0.0.1]:23261. This is typically caused by a crash")
 
 
+def die(item):
+    os.kill(os.getpid(), 9)
+
+
+def killed_in_pool():
+    return list(map_in_pool(die, ["0"], "work", workers=1))
+
+
 @pytest.mark.parametrize(
     ("work", "line"),
     [
+        (killed_in_pool, "acr run: a process of this command was killed (is there too little memory?); the same"),
         (in_loader_process, "acr run: /nowhere/0: No such file or directory; what was finished"),
         (in_pool, "acr run: /nowhere/0: No such file or directory; what was finished"),
         (after_a_lost_peer, "acr run: another process of this job has ended; its own message says why"),

@@ -36,4 +36,6 @@ def lost_peer(error: BaseException) -> str | None:
     """One line for a process of a distributed job that another one left alone; None for any other error."""
     if isinstance(error, RuntimeError) and re.search("Connection (closed|reset) by peer", str(error)):
         return "another process of this job has ended; its own message says why"
+    if type(error).__name__ == "BrokenProcessPool":  # by name, since most commands have no pool
+        return "a process of this command was killed (is there too little memory?); the same command continues"
     return None

@@ -44,7 +44,7 @@ def load_network(path: str | Path, kind: type[Network], made_by: str, packages: 
     network = _made(checkpoint[NETWORK], f"{path}: {NETWORK}", packages)
     if not isinstance(network, kind):
         raise UserError(f"{path}: holds a {type(network).__name__}, not a checkpoint of `{made_by}`")
-    load_part(network, checkpoint, checkpoint[PART])
+    _load(network, checkpoint, path)
     return network.eval()
 
 
@@ -64,7 +64,15 @@ def load_weights(network: Described, source: str | Path) -> None:
         raise UserError(
             f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
         )
-    load_part(network, checkpoint, checkpoint[PART])
+    _load(network, checkpoint, path)
+
+
+def _load(network: torch.nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
+    try:
+        load_part(network, checkpoint, checkpoint[PART])
+    except Exception as error:  # torch says RuntimeError of tensors that lack or do not fit, and more of other types
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: its weights do not fit its network ({reason})") from None
 
 
 def _short(node: dict[str, Any]) -> str:

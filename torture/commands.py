@@ -1,0 +1,144 @@
+"""Commands of `acr`, each in a copy of this process, which has imported everything once and computed nothing."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from acr_lightning.cli.main import main
+from acr_lightning.cli.start import way_to_start
+
+# What further commands need; imported once, here.
+MORE = ("acr_lightning.report.page", "acr_lightning.segment.predictor", "acr_lightning.labels.crf")
+# Done, done with findings, bad input, and what a shell says of SIGINT, SIGKILL and SIGTERM.
+GOOD = (0, 1, 2, 130, 137, 143)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Attributes:
+        status: as a shell says it.
+        said: all that it printed.
+    """
+
+    status: int
+    said: str
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether there is no traceback, and bad input has its one line."""
+        told = any(line.startswith("acr ") for line in self.said.splitlines()[-1:])
+        return "Traceback" not in self.said and self.status in GOOD and (self.status != 2 or told)
+
+
+class Command:
+    """A command that runs in a group of processes of its own.
+
+    Args:
+        words: after `acr`.
+        log: the file for what it prints.
+        folder: where it runs.
+    """
+
+    def __init__(self, words: list[str], log: Path, folder: Path) -> None:
+        self.log = log
+        self.pid = fork(lambda: _as_typed(words, folder), log)
+        self.status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status, once it has ended."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+                self.status = code if code >= 0 else 128 - code
+        return self.status
+
+    def wait(self, seconds: float = 120) -> Outcome:
+        """Wait for its end; what takes longer is killed, and has the status -1."""
+        end = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < end:
+            time.sleep(0.005)
+        if self.poll() is None:
+            self.kill_group()
+            os.waitpid(self.pid, 0)
+            self.status = -1
+        assert self.status is not None
+        return Outcome(self.status, self.log.read_text(errors="replace"))
+
+    def send(self, signum: int) -> None:
+        """Send a signal to the command alone, as `kill` does."""
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill_group(self) -> None:
+        """Kill it with all processes that it started."""
+        os.killpg(self.pid, signal.SIGKILL)
+
+
+def call(words: list[str], log: Path, folder: Path, seconds: float = 120) -> Outcome:
+    """Run a command to its end."""
+    return Command([str(word) for word in words], log, folder).wait(seconds)
+
+
+def import_once() -> None:
+    """Import what the commands need, before the first one is started."""
+    for name in MORE:
+        __import__(name)
+
+
+def prepare() -> None:
+    """Let commands be copies of this process; nothing may have computed with torch before."""
+    os.environ.update(WANDB_MODE="disabled", WANDB_SILENT="true", NO_ALBUMENTATIONS_UPDATE="1")
+    way_to_start()
+    import_once()
+
+
+def fork(work: Callable[[], int], log: Path | None = None) -> int:
+    """Do some work in a copy of this process, with a group of its own; its number."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        os.setsid()
+        if log is not None:
+            target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(target, 1)
+            os.dup2(target, 2)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        status = work()
+    except SystemExit as stop:  # also of each process that a command starts by copying itself
+        status = stop.code if isinstance(stop.code, int) else 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def in_copy(work: Callable[[], int], log: Path) -> Outcome:
+    """Do some work that uses torch; what it gives is its exit status."""
+    _, status = os.waitpid(fork(work, log), 0)
+    return Outcome(os.waitstatus_to_exitcode(status), log.read_text(errors="replace"))
+
+
+def _as_typed(words: list[str], folder: Path) -> int:
+    os.chdir(folder)
+    sys.argv[1:] = words
+    return main(words)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, whatever a trial has made of it."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,142 @@
+"""Kills at random times, in every stage: the same command goes on, and ends as if nothing had happened."""
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from torture.chain import STAGES, Baseline
+from torture.commands import Command, Outcome, call, remove
+from torture.tally import Tally
+
+SHARDED = ("cam", "label", "evaluate")
+
+
+def group(command: Command, rng: random.Random) -> None:
+    """SIGKILL for all of its processes, as when a machine goes down."""
+    command.kill_group()
+
+
+def terminate(command: Command, rng: random.Random) -> None:
+    """SIGTERM for the command that was typed, as a cluster sends it."""
+    command.send(signal.SIGTERM)
+
+
+def interrupt(command: Command, rng: random.Random) -> None:
+    """SIGINT for it, Ctrl-C."""
+    command.send(signal.SIGINT)
+
+
+def twice(command: Command, rng: random.Random) -> None:
+    """Two signals from somebody who is in a hurry."""
+    command.send(rng.choice([signal.SIGTERM, signal.SIGINT]))
+    time.sleep(rng.uniform(0, 0.5))
+    command.send(rng.choice([signal.SIGTERM, signal.SIGINT]))
+
+
+def orphan(command: Command, rng: random.Random) -> None:
+    """SIGKILL for the command that was typed alone: the next one starts beside what it leaves."""
+    command.send(signal.SIGKILL)
+
+
+KINDS: tuple[Callable[[Command, random.Random], None], ...] = (group, terminate, interrupt, twice, orphan)
+
+
+def kill_trial(made: Baseline, seed: str, tally: Tally) -> None:
+    """One stage, one or two kills of a random kind at random times, and then the same command once more."""
+    rng = random.Random(seed)
+    stage, run = rng.choice(STAGES), Path()
+    run = made.begun(stage, seed)
+    words = made.words(stage, run, by_run=rng.random() < 0.5)
+    landed, clear = [], True
+    for number in range(rng.choice([1, 1, 2])):
+        kind = rng.choice(KINDS)
+        command = Command(words, run.parent / f"killed-{number}.log", made.folder)
+        time.sleep(rng.uniform(0, made.seconds[stage]))
+        if command.poll() is not None:
+            break
+        kind(command, rng)
+        landed.append(kind.__name__)
+        clear &= command.wait().is_clear if kind is not orphan else command.wait(5).status == 137
+    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], landed, clear, seed, tally)
+
+
+def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
+    """Two shards of a stage at once, of which one is killed; then each once more."""
+    rng = random.Random(seed)
+    stage = rng.choice(SHARDED)
+    run = made.begun(stage, seed)
+    words = [[*made.words(stage, run), f"--shard={part}/2"] for part in (1, 2)]
+    both = [Command(one, run.parent / f"shard-{part}.log", made.folder) for part, one in enumerate(words)]
+    victim, kind = rng.choice(both), rng.choice([group, terminate, interrupt])
+    time.sleep(rng.uniform(0, made.seconds[stage]))
+    landed = [f"{kind.__name__} of a shard"] if victim.poll() is None else []
+    if landed:
+        kind(victim, rng)
+    clear = all([command.wait().is_clear for command in both])
+    again = [call(one, run.parent / f"again-{part}.log", made.folder) for part, one in enumerate(words)]
+    _end(made, stage, run, again, landed, clear, seed, tally)
+
+
+def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
+    """Two commands for one stage at once: one of them does it, the other is refused in one line or finds it done."""
+    rng = random.Random(seed)
+    stage = rng.choice(STAGES[:-1])
+    run = made.begun(stage, seed)
+    words = made.words(stage, run)
+    both = [Command(words, run.parent / "first.log", made.folder)]
+    time.sleep(rng.uniform(0, made.seconds[stage]))
+    both.append(Command(words, run.parent / "second.log", made.folder))
+    outcomes = [command.wait() for command in both]
+    for outcome in outcomes:
+        tally.answered(outcome, f"{seed}: two commands on {stage}")
+    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], [], True, seed, tally)
+
+
+def disk_trial(made: Baseline, seed: str, tally: Tally) -> None:
+    """A full disk under one stage after another, space again, and the same command."""
+    rng = random.Random(seed)
+    stage = rng.choice(STAGES[:-1])
+    disk = made.folder / f"disk-{seed}"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        tally.say(f"{seed}: no disk may be mounted here")
+        return
+    try:
+        run = made.begun(stage, f"{disk.name}/trial")
+        (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - rng.randrange(4096, 200_000)))
+        full = call(made.words(stage, run), made.folder / f"{seed}.log", made.folder)
+        tally.answered(full, f"{seed}: full disk under {stage}")
+        (disk / "ballast").unlink()
+        _end(
+            made,
+            stage,
+            run,
+            [call(made.words(stage, run), run.parent / "again.log", made.folder)],
+            [],
+            True,
+            seed,
+            tally,
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def _end(
+    made: Baseline, stage: str, run: Path, again: list[Outcome], landed: list[str], clear: bool, seed: str, tally: Tally
+) -> None:
+    """Count a trial, and keep its folder where something is wrong."""
+    difference = made.difference([stage], run)
+    failed = [outcome for outcome in again if outcome.status or not outcome.is_clear]
+    what = f"{seed}: {stage}, {', '.join(landed) or 'nothing landed'}"
+    if failed:
+        difference = f"the same command failed: {failed[0].said[-300:]} {difference}"
+    elif not clear:
+        difference = f"not a clear end; see {run.parent}"
+    tally.trial(len(landed), what, difference)
+    if not difference:
+        remove(run.parent)
