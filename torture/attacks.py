@@ -83,7 +83,8 @@ def attack(made: Baseline, count: int, tally: Tally) -> None:
             outcome = in_copy(lambda one=one, folder=folder: one.work(folder), outside.with_suffix(".log"))  # type: ignore[misc]
         else:
             outcome = call([*one.words], outside.with_suffix(".log"), folder)
-        executed = any(path.name.startswith(RAN) for path in (*outside.rglob("*"), *made.folder.glob("*")))
+        places = (outside.rglob("*"), made.folder.glob("*"), Path("/").glob("*"), Path("/tmp").glob("*"))
+        executed = any(path.name.startswith(RAN) for place in places for path in place)
         scripted = any(SCRIPT in page.read_text() for page in folder.glob("run/*.html"))
         tally.attack(executed or scripted or before != _outside(outside), outcome, one.name)
         if outcome.is_clear:
@@ -228,7 +229,8 @@ def archives() -> Iterator[Attack]:
     """Archives whose members lead out of their folder."""
     members: dict[str, dict[str, Any]] = {
         "../ran": {}, "/tmp/ran-of-torture": {}, "top/../../ran": {},
-        "top/a": {"type": tarfile.SYMTYPE, "linkname": "/etc"}, "top/b": {"type": tarfile.LNKTYPE, "linkname": "../ran"},
+        "top/a": {"type": tarfile.SYMTYPE, "linkname": "/etc"},
+        "top/b": {"type": tarfile.LNKTYPE, "linkname": "../ran"},
         "top/c": {"type": tarfile.CHRTYPE},
     }  # fmt: skip
     for name, fields in members.items():

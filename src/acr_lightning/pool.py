@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
@@ -39,9 +40,17 @@ def map_in_pool(
             yield from track(pool.map(work, items, chunksize=4), title, total=len(items), console=console)
         except BaseException as stop:
             if not isinstance(stop, Exception):  # a signal; the pool would end what it has begun, for minutes
-                for worker in active_children():
-                    worker.kill()
+                _kill_workers(pool)
             raise
+
+
+def _kill_workers(pool: ProcessPoolExecutor) -> None:
+    """End a pool at once; its own thread then fails over the work that was cancelled, which is nothing to read."""
+    hook, threading.excepthook = threading.excepthook, lambda failure: None
+    for worker in active_children():
+        worker.kill()
+    pool.shutdown()
+    threading.excepthook = hook
 
 
 def _begin_worker(parent: int) -> None:
