@@ -55,7 +55,7 @@ def kill_trial(made: Baseline, seed: str, tally: Tally) -> None:
     for number in range(rng.choice([1, 1, 2])):
         kind = rng.choice(KINDS)
         command = Command(words, run.parent / f"killed-{number}.log", made.folder)
-        time.sleep(rng.uniform(0, made.seconds[stage]))
+        time.sleep(rng.uniform(0.1, made.seconds[stage]))
         if command.poll() is not None:
             break
         kind(command, rng)
@@ -72,7 +72,7 @@ def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
     words = [[*made.words(stage, run), f"--shard={part}/2"] for part in (1, 2)]
     both = [Command(one, run.parent / f"shard-{part}.log", made.folder) for part, one in enumerate(words)]
     victim, kind = rng.choice(both), rng.choice([group, terminate, interrupt])
-    time.sleep(rng.uniform(0, made.seconds[stage]))
+    time.sleep(rng.uniform(0.1, made.seconds[stage]))
     landed = [f"{kind.__name__} of a shard"] if victim.poll() is None else []
     if landed:
         kind(victim, rng)
@@ -88,7 +88,7 @@ def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
     run = made.begun(stage, seed)
     words = made.words(stage, run)
     both = [Command(words, run.parent / "first.log", made.folder)]
-    time.sleep(rng.uniform(0, made.seconds[stage]))
+    time.sleep(rng.uniform(0.1, made.seconds[stage]))
     both.append(Command(words, run.parent / "second.log", made.folder))
     outcomes = [command.wait() for command in both]
     for outcome in outcomes:

@@ -135,3 +135,17 @@ print(wait_for(Fork(lambda: os.path.isdir(mine.name) and 5)), os.path.isdir(mine
 def test_a_forked_command_leaves_what_its_parent_tidies_up_itself():
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
     assert done.stdout == "5 True\n", done.stderr
+
+
+def test_a_signal_that_comes_while_a_process_forks_is_heard(python):
+    """Python runs the hooks of other modules then, and ignores what they raise."""
+    script = (
+        "import os, signal, sys\n"
+        "from acr_lightning.cli.processes import Fork\n"
+        "os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "print('ready', flush=True)\n"
+        "Fork(lambda: 0).wait()\n"
+    )
+    process = python("-c", script)
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGINT

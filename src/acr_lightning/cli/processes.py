@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 
 from acr_lightning.child_process import die_with
 
+HEARD = (signal.SIGINT, signal.SIGTERM)
+
 
 class Terminated(SystemExit):
     """SIGTERM came; what is open is closed on the way out."""
@@ -44,7 +46,11 @@ class Fork:
 
     def __init__(self, work: Callable[[], int]) -> None:
         self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
-        self.process.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)  # what came while Python forks would be ignored
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
 
     def wait(self) -> int:
         """Its exit status; minus the signal's number if it was killed."""
@@ -59,6 +65,7 @@ class Fork:
 
 
 def _work_beside(parent: int, work: Callable[[], int]) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
     die_with(parent)
     sys.exit(work())
 
@@ -87,7 +94,7 @@ def wait_for(child: Child) -> int:
         elif signum == signal.SIGTERM or not _has_terminal():
             child.send_signal(signum)
 
-    before = _handle((signal.SIGINT, signal.SIGTERM), pass_on)
+    before = _handle(HEARD, pass_on)
     try:
         status = child.wait()
     finally:
