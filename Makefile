@@ -80,7 +80,7 @@ $(VENV)/docs: $(VENV)/installed
 	$(BIN)/pip install -e '.[docs]'
 	touch $@
 
-torture: install  ## Kills, damaged and hostile input for the real commands; an hour on one core: make torture ARGS="--seed 1"
+torture: install  ## Kills, damaged and hostile files for the real commands; an hour on one core
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m torture $(ARGS)
 
 test: install  ## The tests

@@ -75,6 +75,17 @@ def test_wrong_files_are_named(tmp_path):
         load_network(path, Classifier, "acr fit")
 
 
+def test_weights_that_do_not_fit_are_named(tmp_path):
+    path = saved(tiny_classifier(), tmp_path / "last.ckpt")
+    content = torch.load(path, weights_only=True)
+    lacks = {key: value for key, value in content["state_dict"].items() if "reduce" not in key}
+    odd = {key: value[:1] for key, value in content["state_dict"].items() if value.ndim}
+    for state in (lacks, odd, {}, []):
+        torch.save({**content, "state_dict": state}, path)
+        with pytest.raises(UserError, match=r"last\.ckpt: its weights do not fit its network"):
+            load_network(path, Classifier, "acr fit")
+
+
 class Command:
     """Pickled, a command that leaves a file."""
 
