@@ -1,6 +1,8 @@
 """Commands of `acr`, each in a copy of this process, which has imported everything once and computed nothing."""
 
+import importlib
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -10,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import acr_lightning
 from acr_lightning.cli.main import main
 from acr_lightning.cli.start import way_to_start
 
-# What further commands need; imported once, here.
-MORE = ("acr_lightning.report.page", "acr_lightning.segment.predictor", "acr_lightning.labels.crf")
 # Done, done with findings, bad input, and what a shell says of SIGINT, SIGKILL and SIGTERM.
 GOOD = (0, 1, 2, 130, 137, 143)
 
@@ -89,9 +90,10 @@ def call(words: list[str], log: Path, folder: Path, seconds: float = 120) -> Out
 
 
 def import_once() -> None:
-    """Import what the commands need, before the first one is started."""
-    for name in MORE:
-        __import__(name)
+    """Import the whole package, and with it what the commands need, before the first one is started."""
+    for module in pkgutil.walk_packages(acr_lightning.__path__, "acr_lightning."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 def prepare() -> None:

@@ -65,7 +65,7 @@ def import_class(class_path: str, where: str, base: type) -> Any:
     module, _, name = full_path(class_path).rpartition(".")
     try:
         made = getattr(importlib.import_module(module), name)
-    except (ImportError, ValueError, AttributeError):
+    except (ImportError, ValueError, AttributeError, TypeError):  # TypeError of a relative name
         if name in RENAMED:
             raise UserError(f"{where}: {class_path!r} is called {RENAMED[name]} now") from None
         raise UserError(

@@ -128,3 +128,12 @@ def test_a_folder_of_cams(config, shapes, tmp_path, capsys, rng):
     assert row["miou"] == pytest.approx(miou(counts), abs=1e-9)
     assert main([*words, "--pack", "x.tgz"]) == 2
     assert "--pack does not go with --cams" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [{"root": {}}, {"tags": ["a"]}, {"masks": 5}, {"num_train": "many"}])
+def test_a_value_of_the_data_set_that_does_not_fit_is_named(tmp_path, capsys, values):
+    kind = "Shapes" if "num_train" in values else "TagFolder"
+    content = {"dataset": {"class_path": kind, "init_args": {"root": str(tmp_path), **values}}}
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(content))
+    assert main(["evaluate", "--pred", str(tmp_path), "--config", str(tmp_path / "odd.yaml")]) == 2
+    assert f"acr evaluate: dataset.{next(iter(values))}: " in capsys.readouterr().err

@@ -307,3 +307,11 @@ def test_shapes_below_a_file(tmp_path):
 
 def test_shapes_masks_are_palette_pngs(shapes):
     assert read_mask(shapes.mask_path("val_00000")).max() <= 4
+
+
+def test_a_mask_of_more_classes_than_there_are_is_named(tmp_path):
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg")
+    (tmp_path / "tags.csv").write_text("image,tags\na.jpg,dog\n")
+    write_mask(tmp_path / "masks" / "a.png", np.array([[0, 1, 255, 2]] * 3, np.uint8))
+    with pytest.raises(UserError, match=r"a\.png: the mask holds the label 2, but there are 1 classes"):
+        TagFolder(str(tmp_path), masks=str(tmp_path / "masks")).mask("a")

@@ -18,6 +18,7 @@ from typing import Any
 
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.shape import check_shape
 from acr_lightning.chain.stage import Chain
 from acr_lightning.chain.values import merge, set_value
 from acr_lightning.data.id_list import shipped
@@ -72,6 +73,8 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
                 moved = f"{key}_{part}"
                 hint = f" It is a section of its own: {moved}" if moved in stages else nearest(moved, stages)
                 raise UserError(f"{where}: {key}.{part}: no such key.{hint}")
+    sections = [name for name, stage in chain.stages.items() if stage.function is None]
+    check_shape(values, sections, where)
     for name in values.get("from") or {}:
         if name not in chain.stages:
             raise UserError(f"{where}: from.{name}: no such stage.{nearest(name, chain.stages)}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.chain.check import check_node
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_first_process, run_stage
@@ -84,7 +85,9 @@ def _dataset(config: str | None, values: dict[str, Any], missing: str) -> Tagged
     """The experiment's data set; `missing` is what to say where there is no experiment."""
     if config is None:
         raise UserError(missing)
-    return load(CHAIN, config, values).dataset()
+    experiment = load(CHAIN, config, values)
+    check_node(experiment.dataset_node(), "dataset")
+    return experiment.dataset()
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.images import image_size, read_image
 from acr_lightning.errors import UserError
 
@@ -94,7 +94,11 @@ class TaggedDataset(ABC):
                 f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]} but its photo is {width}×{height}; "
                 "make the mask again at the photo's size"
             )
-        return self.relabel(mask)
+        labels = self.relabel(mask)
+        highest = int(labels.max(initial=0, where=labels != IGNORE))
+        if highest > self.num_classes:
+            raise UserError(f"{path}: the mask holds the label {highest}, but there are {self.num_classes} classes")
+        return labels
 
     def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Map the values stored in a mask to 0 (background), 1..K and 255."""

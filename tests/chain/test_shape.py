@@ -1,0 +1,37 @@
+"""An experiment whose values are of another kind gets one line that names the key."""
+
+import pytest
+
+from acr_lightning.chain.experiment_file import load
+from acr_lightning.errors import UserError
+from acr_lightning.stages.chain import CHAIN
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("run", 5, r"run: expected a folder, got '5'"),
+        ("dataset", "Shapes", r"dataset: expected class_path and init_args, got 'Shapes'"),
+        ("from", [1], r"from: expected stages with their runs"),
+        ("from.fit", 5, r"from: expected stages with their runs"),
+        ("stages", [["fit"]], r"stages: expected names of stages"),
+        ("fit.data", 5, r"fit\.data: expected a mapping, got '5'"),
+        ("cam.trainer", [], r"cam\.trainer: expected a mapping"),
+        (
+            "fit.model.classifier",
+            {"class_path": 5},
+            r"fit\.model\.classifier\.class_path: expected the name",
+        ),
+        ("fit.model.srf", {"class_path": "../.."}, r"fit\.model\.srf\.class_path: '\.\./\.\.' is no name of a class"),
+        ("fit.model", {"class_path": "ACR", "init_args": []}, r"fit\.model\.init_args: expected arguments by name"),
+        (
+            "fit.trainer",
+            {"callbacks": [{"class_path": None}]},
+            r"fit\.trainer\.callbacks\.0\.class_path: expected",
+        ),
+        ("label.refiner", {"class_path": ""}, r"label\.refiner\.class_path: '' is no name of a class"),
+    ],
+)
+def test_a_value_of_another_kind_is_named(key, value, said):
+    with pytest.raises(UserError, match=f"^command line: {said}"):
+        load(CHAIN, None, {key: value})
