@@ -115,7 +115,9 @@ def _compare(whole: Path, run: Path, stages: list[str]) -> int:
     import torch
 
     from acr_lightning.artefacts import checkpoint_file
+    from acr_lightning.artefacts.lock import folder_lock
     from acr_lightning.artefacts.manifest import CHECKPOINT, is_done
+    from acr_lightning.errors import UserError
 
     found = []
     for stage in stages:
@@ -135,6 +137,10 @@ def _compare(whole: Path, run: Path, stages: list[str]) -> int:
         if not is_done(two):
             found.append(f"{two}: not done")
         found += [f"{path}: left over" for path in two.rglob(".*.tmp")]
-    found += [f"{path}: left over" for path in run.glob(".*.lock")]
+        try:
+            with folder_lock(two):  # what a killed process left is taken over
+                pass
+        except UserError as error:
+            found.append(str(error))
     print("\n".join(found))
     return 1 if found else 0

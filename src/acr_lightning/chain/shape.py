@@ -51,7 +51,7 @@ def _check_nodes(value: Any, where: str, key: str = "") -> None:
         kinds, words = KINDS.get(str(name), ((object,), ""))
         if not isinstance(one, kinds):
             raise UserError(f"{where}: {place}: expected {words}, got {shown(str(one))}")
-        if name == "class_path" and not all(part.isidentifier() for part in one.split(".")):
-            raise UserError(f"{where}: {place}: {shown(one)} is no name of a class")
+        if name == "class_path" and not all(part.isidentifier() for part in str(one).split(".")):
+            raise UserError(f"{where}: {place}: {shown(str(one))} is no name of a class")
         if isinstance(one, dict | list):
             _check_nodes(one, where, place)
