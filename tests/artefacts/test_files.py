@@ -128,9 +128,16 @@ def test_a_damaged_manifest_is_named(tmp_path, content):
         manifest.read(tmp_path)
 
 
-def test_a_damaged_list_of_other_runs_is_named(tmp_path):
-    (tmp_path / "from.json").write_bytes(b"[" * 100_000)
-    with pytest.raises(UserError, match=r"from\.json: damaged JSON"):
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"[" * 100_000, "damaged JSON"), (b"[]", "no runs by stage"), (b'{"fit": 5}', "no runs by stage"),
+        (b'{"fit": null}', "no runs by stage"),
+    ],
+)  # fmt: skip
+def test_a_damaged_list_of_other_runs_is_named(tmp_path, content, fault):
+    (tmp_path / "from.json").write_bytes(content)
+    with pytest.raises(UserError, match=rf"from\.json: {fault}"):
         manifest.stages_of(tmp_path)
 
 

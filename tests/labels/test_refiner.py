@@ -96,3 +96,10 @@ def test_records_say_what_it_was():
     node = {"class_path": "DenseCrf", "init_args": {"preset": "hard_label", "scale": 0.5}}
     assert describe(node) == "DenseCrf(preset=hard_label, scale=0.5)"
     assert describe({"class_path": "own.Sharpen"}) == "Sharpen"
+
+
+@pytest.mark.parametrize(
+    "node", [5, [], {"init_args": {}}, {"class_path": "DenseCrf", "init_args": 5}, {"class_path": 5}]
+)
+def test_whatever_a_run_says_of_its_refiner_is_given_as_it_is(node):
+    assert describe(node) in (str(node), "5")

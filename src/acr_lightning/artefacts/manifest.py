@@ -80,8 +80,7 @@ def part(manifest: Any, *keys: str) -> dict[str, Any]:
 
 def stages_of(run: Path) -> dict[str, Path]:
     """The folders of a run's stages that have a manifest, by name; those that `from.json` names lie in other runs."""
-    path = run / FROM
-    others = read_json(path) if path.is_file() else {}
+    others = _others(run)
     folders = {made.parent.name: made.parent for made in run.glob(f"*/{NAME}") if ".old-" not in made.parent.name}
     folders |= {stage: Path(os.path.normpath(run / other / stage)) for stage, other in others.items()}
     return {name: folder for name, folder in folders.items() if (folder / NAME).is_file()}
@@ -110,6 +109,19 @@ def require_network(run: Path) -> None:
 
 def write_from(run: Path, others: Mapping[str, Path]) -> None:
     """Write `from.json` where it says something else: for each stage the run that it is read from."""
-    path, wanted = run / FROM, {stage: os.path.relpath(other, run) for stage, other in others.items()}
-    if wanted != (read_json(path) if path.is_file() else {}):
-        write_json(path, wanted)
+    wanted = {stage: os.path.relpath(other, run) for stage, other in others.items()}
+    if wanted != _others(run):
+        write_json(run / FROM, wanted)
+
+
+def _others(run: Path) -> dict[str, str]:
+    """The runs that stages are read from, by stage, as `from.json` names them.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = run / FROM
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict) or not all(isinstance(other, str) for other in found.values()):
+        raise UserError(f"{path}: no runs by stage; mend it")
+    return found

@@ -114,9 +114,13 @@ def refine(refiner: Refiner, image: NDArray[np.uint8], probabilities: NDArray[np
 
 
 def describe(node: RefinerNode) -> str:
-    """One word or one call for the record of a score: `hard_label`, `DenseCrf(preset=hard_label, scale=0.5)`."""
-    if isinstance(node, str):
-        return node
-    arguments = ", ".join(f"{key}={value}" for key, value in (node.get("init_args") or {}).items())
+    """One word or one call for the record of a score: `hard_label`, `DenseCrf(preset=hard_label, scale=0.5)`.
+
+    What a run says of itself may be anything; that is given as it is.
+    """
+    given = (node.get("init_args") or {}) if isinstance(node, dict) and "class_path" in node else None
+    if not isinstance(node, dict) or not isinstance(given, dict):
+        return str(node)
+    arguments = ", ".join(f"{key}={value}" for key, value in given.items())
     name = str(node["class_path"]).rpartition(".")[2]
     return f"{name}({arguments})" if arguments else name

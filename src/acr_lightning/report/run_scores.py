@@ -139,9 +139,10 @@ def _cam_records(
     records = [{**base, "chosen": ORACLE, **curves.best}]
     label = _made(stages, "label")
     counts = part(label, "counts")
-    if label and _source(label) == name and counts.get("threshold") is not None:
-        level = round(counts["threshold"] * LEVELS)
-        records.append({**base, "chosen": counts["chosen"], **curves.thresholds[level]})
+    threshold = counts.get("threshold")
+    if label and _source(label) == name and isinstance(threshold, int | float) and 0 <= threshold <= 1:
+        level = round(threshold * LEVELS)
+        records.append({**base, "chosen": counts.get("chosen"), **curves.thresholds[level]})
     return records
 
 

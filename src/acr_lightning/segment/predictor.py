@@ -13,7 +13,7 @@ from PIL import Image
 from acr_lightning.artefacts.manifest import NAME
 from acr_lightning.data.images import read_image
 from acr_lightning.data.samples import to_tensor
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 from acr_lightning.labels.refiner import RefinerNode, describe, is_own
 from acr_lightning.nets.checkpoint import read_checkpoint
 from acr_lightning.segment.inference import NetworkInference, checkpoint_of
@@ -107,7 +107,9 @@ def settings_of(run: Path, asked: dict[str, Any]) -> dict[str, Any]:
     class_path, settings, _ = recorded_test(run / "evaluate")
     manifest = run / "evaluate" / NAME
     if class_path != OWN:
-        raise UserError(f"{manifest}: the network was tested by {class_path}, which only `acr evaluate` can do again")
+        raise UserError(
+            f"{manifest}: the network was tested by {shown(class_path)}, which only `acr evaluate` can do again"
+        )
     if unknown := sorted(settings.keys() - asked.keys()):
         raise UserError(f"{manifest}: no such setting: {', '.join(unknown)}; run `acr evaluate` with this version")
     settings |= {name: value for name, value in asked.items() if value is not None}
