@@ -29,6 +29,7 @@ SHORT = {
         "methods.seam.module": ("SEAM",),
         "methods.sipe.module": ("SIPE",),
         "methods.sipe.inference": ("PrototypeInference",),
+        "methods.aeft.module": ("AEFT",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
