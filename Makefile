@@ -10,7 +10,8 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation bench-step bench-labels torture
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation benchmark bench-step \
+	bench-labels torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -63,6 +64,10 @@ ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make 
 
 voc6-game: install  ## ACR against its equal control on VOC-6, frozen backbone, three seeds; hours on two cores
 	$(ACR) ablation --config ablation/voc6_game.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
+	$(ACR) benchmark --config benchmark/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+	$(BIN)/python -m acr_lightning.report.benchmark runs/benchmark
 
 bench-step: install  ## Images/s and peak memory of a training step in each mode
 	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)

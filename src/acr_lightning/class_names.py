@@ -29,6 +29,8 @@ SHORT = {
         "methods.seam.module": ("SEAM",),
         "methods.sipe.module": ("SIPE",),
         "methods.sipe.inference": ("PrototypeInference",),
+        "methods.aeft.module": ("AEFT",),
+        "methods.advcam.inference": ("AdvCAM",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),

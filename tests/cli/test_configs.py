@@ -48,6 +48,15 @@ def test_every_section_parses(name, preset):
     check_thoroughly(experiment, experiment.stages)
 
 
+METHODS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("methods").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_parses(name):
+    experiment = load(name, [("from", {})])  # what another run has to do first is not there
+    check_thoroughly(experiment, ["fit", "cam"])
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
     assert ("affinity_walk" in load(name, []).stages) == (

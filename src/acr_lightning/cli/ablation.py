@@ -2,16 +2,10 @@
 
 import hashlib
 import json
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.text_file import read_yaml
-from acr_lightning.chain.experiment_file import find
-from acr_lightning.cli.run import run, words_of
-from acr_lightning.cli.start import way_to_start
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.cli.plan import Cell, read_plan, run_cells
 
 KEYS = ("base", "run", "seeds", "stages", "common", "tables")
 
@@ -29,19 +23,20 @@ def ablation(*, config: str, **values: Any) -> int:
     """
     from acr_lightning.report.ablation import figures, read_row, write_tables
 
-    plan = {**_read(config), **{key: value for key, value in values.items() if key in KEYS}}
-    common = {**plan.get("common", {}), **{key: value for key, value in values.items() if key not in KEYS}}
-    folder, seeds, start = Path(plan["run"]), plan["seeds"], way_to_start()
-    for variants in plan["tables"].values():
-        for variant, own in variants.items():
-            for seed in seeds:
-                place = _folder(folder, own, seed)
-                print(f"ablation: {variant}, seed {seed} → {place}", file=sys.stderr, flush=True)
-                of_this = {"run": str(place), "seed": seed, "stages": plan["stages"], **common, **own}
-                if status := start(
-                    ["run", *words_of(plan["base"], of_this)], partial(run, config=plan["base"], **of_this)
-                ):
-                    return status
+    plan, common = read_plan(config, KEYS, values)
+    folder, seeds = Path(plan["run"]), plan["seeds"]
+    cells = [
+        Cell(
+            f"ablation: {variant}, seed {seed}",
+            plan["base"],
+            {"run": str(_folder(folder, own, seed)), "seed": seed, "stages": plan["stages"], **common, **own},
+        )
+        for variants in plan["tables"].values()
+        for variant, own in variants.items()
+        for seed in seeds
+    ]
+    if status := run_cells(cells):
+        return status
     tables = {
         title: [read_row(variant, [_folder(folder, own, seed) for seed in seeds]) for variant, own in variants.items()]
         for title, variants in plan["tables"].items()
@@ -50,25 +45,6 @@ def ablation(*, config: str, **values: Any) -> int:
     print(write_tables(tables, folder, note))
     print("\n".join(figures(tables, Path(config).stem)))
     return 0
-
-
-def _read(config: str) -> dict[str, Any]:
-    """The plan, with every key checked.
-
-    Raises:
-        UserError: the file is missing, no YAML mapping, or a key is unknown or missing.
-    """
-    path = find(config)
-    plan = read_yaml(path)
-    if not isinstance(plan, dict):
-        raise UserError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}")
-    for key in plan:
-        if key not in KEYS:
-            raise UserError(f"{path}: {key}: no such key.{nearest(key, KEYS)} Known: {', '.join(KEYS)}")
-    for key in ("base", "run", "seeds", "stages", "tables"):
-        if not plan.get(key):
-            raise UserError(f"{path}: {key} is missing")
-    return plan
 
 
 def _folder(folder: Path, values: dict[str, Any], seed: int) -> Path:

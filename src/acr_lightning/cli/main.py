@@ -29,6 +29,7 @@ COMMANDS = {
     "weights convert": ("weights.convert", "ResNet38d's ImageNet weights from MXNet's format"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
+    "benchmark": ("benchmark.benchmark", "methods × data sets × seeds on equal terms, as one table"),
 }
 # What other programs call them.
 ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}

@@ -1,6 +1,5 @@
 """Tables of an ablation: mean and deviation over seeds, as Markdown and as one HTML page."""
 
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.errors import UserError
-from acr_lightning.report.score_files import SCORES, read_scores
+from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
+from acr_lightning.report.score_files import SCORES
 
 MEASURES = ("miou", "precision", "recall")
 # A variant of this name trains as long as the others without what they try.
@@ -30,17 +30,12 @@ class Row:
     values: dict[str, list[float]]
 
     def cell(self, measure: str) -> str:
-        """`mean ± sample deviation`, or the value alone where there is one seed."""
-        return _mean_and_deviation(self.values[measure])
+        """See `mean_and_deviation`."""
+        return mean_and_deviation(self.values[measure])
 
     def gain(self, control: "Row") -> list[float]:
         """The mIoU above the control's, seed by seed."""
         return [ours - other for ours, other in zip(self.values["miou"], control.values["miou"], strict=True)]
-
-
-def _mean_and_deviation(values: Sequence[float]) -> str:
-    mean = f"{statistics.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
 
 
 def read_row(variant: str, runs: Sequence[Path]) -> Row:
@@ -51,8 +46,7 @@ def read_row(variant: str, runs: Sequence[Path]) -> Row:
     """
     values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
     for run in runs:
-        record = next((record for record in read_scores(run) if record["what"] == "cam"), None)
-        if record is None:
+        if (record := first_record(run, "cam")) is None:
             raise UserError(
                 f"{run / SCORES}: no CAM score; the data set needs masks, and the stage evaluate must be done"
             )
@@ -75,7 +69,7 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path, note: str) -
         lines += [f"| {row.variant} | " + " | ".join(row.cell(name) for name in MEASURES) + " |" for row in rows] + [""]
         for row, gain in gains(rows):
             each = ", ".join(f"{value:+.1f}" for value in gain)
-            lines += [f"{row.variant} above the control, seed by seed: {each}; mean {_mean_and_deviation(gain)}", ""]
+            lines += [f"{row.variant} above the control, seed by seed: {each}; mean {mean_and_deviation(gain)}", ""]
     text = "\n".join(lines)
     write_text(folder / "ablation.md", text)
     environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
@@ -92,14 +86,10 @@ def gains(rows: Sequence[Row]) -> list[tuple[Row, list[float]]]:
 
 def figures(tables: Mapping[str, Sequence[Row]], prefix: str) -> list[str]:
     """`figure PREFIX.VARIANT VALUE`: the mean mIoU of each variant, and its gain where a table has a control."""
-    found = {_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
+    found = {as_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
     for rows in tables.values():
         for row, gain in gains(rows):
             alone = len(rows) == 2
-            found["gain" if alone else f"{_word(row.variant)}.gain"] = statistics.mean(gain)
-            found["least_gain" if alone else f"{_word(row.variant)}.least_gain"] = min(gain)
+            found["gain" if alone else f"{as_word(row.variant)}.gain"] = statistics.mean(gain)
+            found["least_gain" if alone else f"{as_word(row.variant)}.least_gain"] = min(gain)
     return [f"figure {prefix}.{name} {value:.1f}" for name, value in found.items()]
-
-
-def _word(text: str) -> str:
-    return re.sub(r"\W+", "_", text.lower()).strip("_")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.report.score_files import SCORES, read_scores
+from acr_lightning.report.over_seeds import first_record
+from acr_lightning.report.score_files import SCORES
 
 # The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
 AFFINITY = ("affinity_labels", "affinity_train", "affinity_walk")
@@ -45,8 +46,7 @@ def first_score(run: Path, what: str) -> dict[str, Any]:
     Raises:
         SystemExit: the run has no such score.
     """
-    found = next((record for record in read_scores(run) if record["what"] == what), None)
-    if found is None:
+    if (found := first_record(run, what)) is None:
         raise SystemExit(f"{run / SCORES}: no score of '{what}'")
     return found
 

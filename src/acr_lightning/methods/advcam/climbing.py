@@ -1,0 +1,85 @@
+"""Climbing: steps up the score of a class, which regions that show it already are kept from (AdvCAM, CVPR 2021)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# The release counts regions in cells of stride 16 and divides by the positive weights of a class, about 1024 of
+# ResNet50's 2048. In these units its weight of the restraint means the same for any network.
+CELL, POSITIVE_WEIGHTS = 16 * 16, 1024
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How photos are changed; the defaults are the release's.
+
+    Args:
+        step: largest change of a pixel's value in a step, in normalised units.
+        restraint: weight of the change of regions that show the class already.
+        shown: share of the largest value from which a region shows the class.
+    """
+
+    step: float = 0.08
+    restraint: float = 7.0
+    shown: float = 0.5
+
+
+def climbing_cam(
+    cam_logits: Callable[[Tensor], Tensor], views: Tensor, classes: Tensor, steps: int, climb: Climb
+) -> Tensor:
+    """The sum of the CAMs of a photo that is changed step by step, for each class by itself.
+
+    The release takes Grad-CAM's regions, by a backward pass; they are the CAM times a constant of each view: the share
+    of the cells that show the class.
+
+    Args:
+        cam_logits: normalised images `[B, 3, H, W]` to `A`, `[B, K, h, w]`.
+        views: a normalised photo and, perhaps, its mirror image, `[V, 3, H, W]`.
+        classes: to climb for, `[P]`.
+        steps: how many CAMs are summed; the first is that of the photo as it is.
+        climb: how it is changed.
+
+    Returns:
+        `[P, h, w]`, not negative.
+    """
+    x = views.detach().clone().expand(len(classes), *views.shape)
+    order = torch.arange(len(classes), device=classes.device)
+    first = total = torch.zeros((), device=views.device)
+    for at in range(steps):
+        x = x.detach().requires_grad_(True)
+        maps = F.relu(cam_logits(x.flatten(0, 1)).float()).unflatten(0, x.shape[:2])
+        regions = _regions(maps[order, :, classes])
+        if at == 0:
+            first = regions.detach()
+        total = total + regions.detach()
+        if at + 1 < steps:
+            (gradient,) = torch.autograd.grad(_height(maps, regions, first, classes, x, climb), x)
+            x = _stepped(x.detach(), gradient, climb.step)
+    return total
+
+
+def _regions(own: Tensor) -> Tensor:
+    """`R`: the class's CAM of all views, `[P, V, h, w]` to `[P, h, w]`, the mirrored one turned back."""
+    cells = (own > 0).sum(dim=(2, 3), keepdim=True)
+    weighted = own * (cells / cells.sum(dim=1, keepdim=True).clamp(min=1))
+    return weighted[:, 0] + weighted[:, 1].flip(-1) if own.shape[1] > 1 else weighted[:, 0]
+
+
+def _height(maps: Tensor, regions: Tensor, first: Tensor, classes: Tensor, x: Tensor, climb: Climb) -> Tensor:
+    """What is climbed, summed over the classes, which do not meet: the class's score less those of the others."""
+    scores = maps.mean(dim=(3, 4)).sum(dim=1)
+    margin = 2 * scores.gather(1, classes[:, None])[:, 0] - scores.sum(dim=1)
+    shown = (regions / regions.amax(dim=(1, 2), keepdim=True) > climb.shown).detach()
+    changed = ((regions - first).abs() * shown).sum(dim=(1, 2))
+    cells = x.shape[-2:].numel() / CELL / regions[0].numel()
+    return (margin - climb.restraint * cells / POSITIVE_WEIGHTS * changed).sum()
+
+
+def _stepped(x: Tensor, gradient: Tensor, step: float) -> Tensor:
+    """One step up for each class `[P, V, 3, H, W]`, within the values that the photo has."""
+    largest = gradient.abs().amax(dim=(1, 2, 3, 4), keepdim=True)
+    low, high = x.amin(dim=(1, 2, 3, 4), keepdim=True), x.amax(dim=(1, 2, 3, 4), keepdim=True)
+    return (x + step * gradient / (largest + 1e-12)).clamp(low, high)

@@ -1,0 +1,150 @@
+"""Tables of a benchmark: methods on equal terms, mean and deviation over seeds; Markdown, CSV and one HTML page."""
+
+import argparse
+import csv
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
+
+# What is scored, in the chain's order, and what it cost.
+SCORES = ("cam", "walked cam", "label", "network")
+COSTS = ("minutes", "steps", "photos seen")
+CSV = "benchmark.csv"
+NOTE = (
+    "mIoU in per cent, mean ± sample deviation over seeds; CAMs at the threshold that is best for their masks. "
+    "Minutes are those of all stages; steps and photos seen are those of stage fit, and of the runs that a method "
+    "began with."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method on a data set.
+
+    Attributes:
+        method: its name.
+        runs: those that are scored, one a seed.
+        values: of each of `SCORES` and `COSTS`, one a run that has it.
+        thresholds: how the labels' background score was chosen, each once.
+    """
+
+    method: str
+    runs: list[Path]
+    values: dict[str, list[float]]
+    thresholds: list[str]
+
+    def cell(self, name: str) -> str:
+        """Mean and deviation of a score, the mean of a cost."""
+        found = self.values[name]
+        if name in SCORES:
+            return mean_and_deviation(found)
+        return f"{statistics.mean(found):.0f}" if found else "–"
+
+
+def read_row(method: str, runs: Sequence[tuple[Path, Sequence[Path]]]) -> Row:
+    """What is known of a method's runs; one without scores is left out.
+
+    Args:
+        method: its name.
+        runs: one a seed, each with those whose training it goes on with.
+    """
+    scored = [(run, before) for run, before in runs if any(first_record(run, what) for what in SCORES)]
+    values: dict[str, list[float]] = {name: [] for name in (*SCORES, *COSTS)}
+    thresholds = []
+    for run, before in scored:
+        for what in SCORES:
+            if record := first_record(run, what):
+                values[what].append(float(record["miou"]))
+                if what == "label":
+                    thresholds.append(str(record.get("chosen", "")))
+        for name, value in zip(COSTS, _costs([run, *before]), strict=True):
+            values[name].append(value)
+    return Row(method, [run for run, _ in scored], values, list(dict.fromkeys(thresholds)))
+
+
+def _costs(runs: Sequence[Path]) -> tuple[float, float, float]:
+    """Minutes, steps and photos seen of some runs together; of the first one all stages count, of the others `fit`."""
+    seconds = steps = photos = 0.0
+    for at, run in enumerate(runs):
+        made = {name: manifest.read(folder) or {} for name, folder in manifest.stages_of(run).items()}
+        seconds += sum(one.get("seconds", 0) for name, one in made.items() if at == 0 or name == "fit")
+        fit = made.get("fit", {})
+        counts, batch = fit.get("counts", {}), _batch_size(fit)
+        batches = counts.get("epochs", 0) * (counts.get("photos", 0) // batch)
+        steps, photos = steps + batches, photos + batches * batch
+    return seconds / 60, steps, photos
+
+
+def _batch_size(fit: dict[str, object]) -> int:
+    data = fit.get("config", {}).get("data", {})  # type: ignore[attr-defined]
+    return int(data.get("init_args", {}).get("batch_size", 8))
+
+
+def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path) -> str:
+    """Write `benchmark.md`, `benchmark.csv` and `benchmark.html`; returns the Markdown.
+
+    Args:
+        tables: rows by data set.
+        folder: of the files.
+    """
+    columns = {name: _shown(name, tables) for name in (*SCORES, *COSTS)}
+    names = [name for name, shown in columns.items() if shown]
+    lines = [NOTE, ""]
+    for dataset, rows in tables.items():
+        head = [dataset, "seeds", *names, "label threshold"]
+        lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += [f"| {' | '.join(_cells(row, names))} |" for row in rows] + [""]
+    text = "\n".join(lines)
+    write_text(folder / "benchmark.md", text)
+    write_text(folder / CSV, _csv(tables))
+    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
+    rows_of = {dataset: [_cells(row, names) for row in rows] for dataset, rows in tables.items()}
+    page = environment.get_template("benchmark.html").render(tables=rows_of, names=names, note=NOTE)
+    write_text(folder / "benchmark.html", page)
+    return text
+
+
+def _shown(name: str, tables: Mapping[str, Sequence[Row]]) -> bool:
+    return any(row.values[name] for rows in tables.values() for row in rows)
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    return [row.method, str(len(row.runs)), *(row.cell(name) for name in names), "; ".join(row.thresholds)]
+
+
+def _csv(tables: Mapping[str, Sequence[Row]]) -> str:
+    """One line a data set, method and what was measured; the values of all seeds are kept."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["dataset", "method", "what", "mean", "deviation", "values"])
+    for dataset, rows in tables.items():
+        for row in rows:
+            for name, found in row.values.items():
+                if found:
+                    spread = statistics.stdev(found) if len(found) > 1 else ""
+                    writer.writerow(
+                        [dataset, row.method, name, statistics.mean(found), spread, " ".join(map(str, found))]
+                    )
+    return file.getvalue()
+
+
+def main() -> None:
+    """Print `figure benchmark.METHOD.cam VALUE` and `.label`, of a benchmark of one data set."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="of the benchmark")
+    with (parser.parse_args().folder / CSV).open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["what"] in ("cam", "label"):
+                print(f"figure benchmark.{as_word(row['method'])}.{row['what']} {float(row['mean']):.1f}")
+
+
+if __name__ == "__main__":
+    main()
