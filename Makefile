@@ -10,7 +10,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation benchmark bench-step \
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation benchmark bench-step bench-vit \
 	bench-labels torture
 
 help:  ## Show this help
@@ -71,6 +71,9 @@ benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchm
 
 bench-step: install  ## Images/s and peak memory of a training step in each mode
 	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)
+
+bench-vit: install  ## A step of MCTFormer: attention kept as its mean against all of it kept
+	$(BIN)/python -W ignore -m benchmarks.vit $(ARGS)
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)

@@ -11,7 +11,9 @@ from acr_lightning.methods.acr.cu_loss import CUWeights
 from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.nets.reconstructor import Reconstructor
-from benchmarks import cam, walk
+from acr_lightning.nets.vit import mctformer
+from acr_lightning.nets.vit.mctformer import MCTFormer
+from benchmarks import cam, vit, walk
 from benchmarks.other_steps import PlainReconstructor
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.probe import forget_peak, megabytes, peak_with_children
@@ -45,6 +47,19 @@ def test_the_plain_step_is_the_same_step():
     for one, two in zip(found[0][1], found[1][1], strict=True):
         assert (one is None) == (two is None)
         assert one is None or torch.allclose(one, two, atol=1e-5)
+
+
+def test_keeping_every_attention_gives_the_same(monkeypatch):
+    net, image, found = MCTFormer(3, "test_vit", drop_path=0.0), torch.randn(2, 3, 48, 64), []
+    for one in net.parameters():
+        if one.ndim > 1:
+            torch.nn.init.normal_(one, std=0.1)
+    for read in (mctformer.read_blocks, vit.read_with_everything_kept):
+        monkeypatch.setattr(mctformer, "read_blocks", read)
+        output = net(image)
+        found.append((output.cam_logits, output.class_logits))
+    torch.testing.assert_close(found[0], found[1])
+    assert found[0][0].max() > 0
 
 
 def test_the_plain_loop_makes_the_same_cams(tmp_path, monkeypatch):

@@ -1,17 +1,16 @@
-"""Blocks of timm's ViT that tell their attention: only its mean over the heads is made, and it is not kept.
+"""Blocks of timm's ViT that tell their attention: the mean over the heads, and no softmax is kept for the gradient.
 
-A block computes with fused attention, as always. What is read of it is computed once more from its queries and keys,
-and again when the gradient comes back: a softmax of all heads of all blocks, `[L, B, heads, N, N]`, never exists.
+A block's softmax lives while the block is computed, and again while its gradient is: one of all blocks and heads,
+`[L, B, heads, N, N]`, never exists.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from timm.layers.attention import Attention
 from timm.models.vision_transformer import Block
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 
@@ -29,9 +28,10 @@ class Reading(NamedTuple):
     patches: Tensor | None
 
 
-def is_readable(block: object) -> bool:
+def is_readable(block: Any) -> bool:
     """Whether `run_block` does what the block does by itself."""
-    return type(block) is Block and type(block.attn) is Attention and block.attn.gate is None
+    plain = type(block) is Block and type(block.attn) is Attention
+    return plain and block.attn.gate is None and not block.attn.attn_drop.p
 
 
 def read_blocks(
@@ -82,29 +82,27 @@ def run_block(block: Block, tokens: Tensor, rows: slice = slice(None)) -> tuple[
     qkv = attention.qkv(block.norm1(tokens)).reshape(batch, count, 3, attention.num_heads, attention.head_dim)
     query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
     query, key = attention.q_norm(query), attention.k_norm(key)
-    dropout = attention.attn_drop.p if block.training else 0.0
-    mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+    if torch.is_grad_enabled():
+        mixed, read = checkpoint(attend, query, key, value, rows, use_reentrant=False, preserve_rng_state=False)
+    else:
+        mixed, read = attend(query, key, value, rows)
     mixed = attention.norm(mixed.transpose(1, 2).reshape(batch, count, attention.attn_dim))
     tokens = tokens + block.drop_path1(block.ls1(attention.proj_drop(attention.proj(mixed))))
-    tokens = tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
-    return tokens, head_mean(query[:, :, rows], key)
+    return tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens)))), read
 
 
-def head_mean(query: Tensor, key: Tensor) -> Tensor:
-    """`mean_heads softmax(Q Kᵀ / √d)`, in 32 bits; no head's softmax is kept for the gradient.
+def attend(query: Tensor, key: Tensor, value: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    """`softmax(Q Kᵀ / √d) V`, and some rows of the softmax, its mean over heads, in 32 bits.
 
     Args:
-        query: `[B, heads, rows, d]`.
-        key: `[B, heads, N, d]`.
+        query: `[B, heads, N, d]`.
+        key: the same.
+        value: the same.
+        rows: that are wanted.
 
     Returns:
-        `[B, rows, N]`.
+        `[B, heads, N, d]` and `[B, rows, N]`.
     """
-    if torch.is_grad_enabled() and (query.requires_grad or key.requires_grad):
-        return checkpoint(_head_mean, query, key, use_reentrant=False, preserve_rng_state=False)
-    return _head_mean(query, key)
-
-
-def _head_mean(query: Tensor, key: Tensor) -> Tensor:
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    return scores.softmax(dim=-1, dtype=torch.float32).mean(dim=1)
+    weights = scores.softmax(dim=-1, dtype=torch.float32)
+    return weights.to(value.dtype) @ value, weights[:, :, rows].mean(dim=1)
