@@ -1,0 +1,75 @@
+"""The whole chain with ViTs: MCTFormer's CAM, a ViT as segmentation network; two processes train as one."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from commands import acr
+
+from acr_lightning.artefacts.cam_file import read_cam
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.cli.main import main
+from acr_lightning.segment import export
+
+
+def here(*words):
+    return main([*map(str, words)])
+
+
+@pytest.fixture
+def config(tiny_fit):
+    content = yaml.safe_load(tiny_fit.read_text())
+    cpu = {"accelerator": "cpu", "devices": 1, "logger": False}
+    content["fit"]["model"] |= {
+        "classifier": {"class_path": "MCTFormer", "init_args": {"backbone": "test_vit", "drop_path": 0.0}},
+        "encoder": {"class_path": "CamClassifier", "init_args": {"backbone": "tiny_resnet"}},
+        "cu": {"outside": 0.1},
+    }
+    content["fit"]["trainer"]["max_epochs"] = 1
+    content["cam"]["model"]["scales"] = [1.0, 0.8]  # 51 pixels are no multiple of 16
+    content["label"] |= {"refiner": "none", "threshold": 0.5}
+    content["segment"] = {
+        "model": {"backbone": "test_vit", "output_stride": None, "rates": [1, 2], "optimizer": "adamw",
+                  "blocks": [2, 4, 6], "layer_decay": 0.8},
+        "data": {"crop": 48, "batch_size": 4, "num_workers": 0}, "trainer": {"max_epochs": 1, **cpu},
+    }  # fmt: skip
+    content["evaluate"] = {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": cpu}
+    tiny_fit.write_text(yaml.safe_dump(content))
+    return tiny_fit
+
+
+def test_every_stage_with_a_vit_in_half_precision(config, tmp_path, shapes):
+    run, precision = tmp_path / "run", "--trainer.precision=bf16-mixed"
+    assert here("fit", "--config", config, precision) == 0
+    assert here("cam", "--config", config, precision) == 0
+    for stage in ("label", "segment", "evaluate"):
+        assert here(stage, "--config", config) == 0
+    cams = {image_id: read_cam(run / "cam" / "cams" / f"{image_id}.npz") for image_id in shapes.ids("train")}
+    assert any(cam.scores.max() == 1 for cam in cams.values())
+    for image_id, cam in cams.items():
+        assert cam.scores.shape[1:] == (64, 64)
+        assert sorted(cam.classes) == sorted(shapes.tags(image_id))
+    words = ["--images", f"{shapes.root}/JPEGImages/val_*.jpg", "--output", tmp_path / "masks"]
+    assert here("predict", "--run", run, *words) == 0
+    masks = {path.name: read_mask(path) for path in (tmp_path / "masks").glob("*.png")}
+    assert len(masks) == len(shapes.ids("val"))
+    for name, mask in masks.items():
+        assert np.array_equal(mask, read_mask(run / "evaluate" / "predictions" / name))
+    for size in [(48, 64), (50, 70)]:
+        assert export.export(run, tmp_path / "network.onnx", "onnx", size) < 1e-4
+
+
+def test_two_processes_train_a_vit_as_one(config, tmp_path):
+    states = []
+    for devices in (1, 2):
+        run = tmp_path / f"devices{devices}"
+        words = ["--config", config, "--run", run, f"--trainer.devices={devices}"]
+        words += ["--model.optimizer={name: sgd, lr: 0.001}"]  # Adam blows up rounding
+        if devices == 1:
+            assert here("fit", *words) == 0
+        else:
+            done = acr("fit", *words)
+            assert done.returncode == 0, done.stderr
+        states.append(torch.load(run / "fit" / "last.ckpt", weights_only=True)["state_dict"])
+    apart = {name: float((one.float() - states[1][name]).abs().max()) for name, one in states[0].items()}
+    assert max(apart.values()) < 2e-5, apart
