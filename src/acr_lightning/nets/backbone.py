@@ -107,8 +107,10 @@ class Backbone(Described):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
-        if (size := scaled_size(image.shape[-2:], 1, self.multiple)) != image.shape[-2:]:
-            image = F.interpolate(image, size, mode="bilinear", align_corners=False)
+        if self.multiple > 1:
+            own = (int(image.shape[-2]), int(image.shape[-1]))  # while it is traced, sides are tensors
+            if (size := scaled_size(own, 1, self.multiple)) != own:
+                image = F.interpolate(image, size, mode="bilinear", align_corners=False)
         *maps, last = self.net(image)
         return [*maps, last if self.conv_head is None else self.conv_head(last)]
 

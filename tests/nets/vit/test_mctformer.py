@@ -169,6 +169,18 @@ def test_a_dot_stays_where_it_is_in_an_image_of_odd_size():
     assert abs((cam.sum(0) @ columns) / cam.sum() - 136) < 1
 
 
+def test_in_half_precision_the_cam_has_32_bits():
+    net, image = mctformer(), torch.randn(2, 3, 48, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = net(image)
+        loss = net.classification_loss(output, torch.eye(K)[:2]) + output.cam_logits.mean()
+    loss.backward()
+    assert output.cam_logits.dtype == torch.float32
+    wanted = net.cam(image)
+    assert (output.cam_logits - wanted).abs().max() < 0.1 * wanted.max()
+    assert all(one.grad is None or one.grad.isfinite().all() for one in net.parameters())
+
+
 def test_options_change_what_they_say():
     image, tags = torch.randn(2, 3, 48, 64), torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     v2, plus = mctformer(), mctformer(layers=None, fusion="root", pooling="rank", contrast=0.5)
