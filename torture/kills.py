@@ -59,8 +59,10 @@ def kill_trial(made: Baseline, seed: str, tally: Tally) -> None:
         if command.poll() is not None:
             break
         kind(command, rng)
-        landed.append(kind.__name__)
-        clear &= command.wait().is_clear if kind is not orphan else command.wait(5).status == 137
+        outcome = command.wait()
+        clear &= outcome.is_clear
+        if outcome.status:  # else it had ended just before
+            landed.append(kind.__name__)
     _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], landed, clear, seed, tally)
 
 
@@ -73,10 +75,10 @@ def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
     both = [Command(one, run.parent / f"shard-{part}.log", made.folder) for part, one in enumerate(words)]
     victim, kind = rng.choice(both), rng.choice([group, terminate, interrupt])
     time.sleep(rng.uniform(0.1, made.seconds[stage]))
-    landed = [f"{kind.__name__} of a shard"] if victim.poll() is None else []
-    if landed:
+    if victim.poll() is None:
         kind(victim, rng)
     clear = all([command.wait().is_clear for command in both])
+    landed = [f"{kind.__name__} of a shard"] if victim.status else []
     again = [call(one, run.parent / f"again-{part}.log", made.folder) for part, one in enumerate(words)]
     _end(made, stage, run, again, landed, clear, seed, tally)
 
