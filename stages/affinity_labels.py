@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.counts import PositiveInt
 from acr_lightning.stages.pool import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
@@ -38,7 +39,7 @@ def affinity_labels(
     weak_threshold: float | Literal["auto"] | None = None,
     weak_alpha: float | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
-    workers: int | None = None,
+    workers: PositiveInt | None = None,
 ) -> dict[str, Any]:
     """Make the label of what is certain in the CAM of every training photo.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.counts import PositiveInt
 from acr_lightning.stages.pool import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
@@ -37,7 +38,7 @@ def label(
     alpha: float | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
-    workers: int | None = None,
+    workers: PositiveInt | None = None,
     shard: str | None = None,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.

@@ -20,11 +20,6 @@ TRAINER = "lightning.pytorch.Trainer"
 # Arguments that come from the data set, not from the section.
 LINKED = ("num_classes",)
 ANY = Argument(Any, None, "")
-# Counts, wherever a class takes one of this name, and the least that each may be.
-LEAST = {
-    "batch_size": 1, "crop": 1, "size": 1, "photos_per_pass": 1, "micro_batches": 1, "max_nonfinite": 1,
-    "num_workers": 0, "classifier_epochs": 0, "reconstructor_epochs": 0, "workers": 1,
-}  # fmt: skip
 # Keys that have another name now, wherever they stood.
 RENAMED = {
     "crf": "it is `refiner` now, with the same names",
@@ -109,26 +104,14 @@ def check_section(stage: Stage, section: Section) -> Section:
         UserError: a key or a class does not exist, is missing, or a value does not fit.
     """
     if stage.function is not None:
-        values = check_values(section, signature_of_function(stage.function), stage.name)
-        _check_counts(values, stage.name)
-        return values
+        return check_values(section, signature_of_function(stage.function), stage.name)
     _check_names(section, Signature({key: ANY for key in SECTION_KEYS}, False, ""), stage.name)
-    parts = {
+    return {
         part: check_values(
             section_values(section, part), signature_of_part(section, part, stage.name), f"{stage.name}.{part}"
         )
         for part in SECTION_KEYS[1:]
     }
-    for part, values in parts.items():
-        _check_counts(values, f"{stage.name}.{part}")
-    return parts
-
-
-def _check_counts(values: Section, where: str) -> None:
-    for name, least in LEAST.items():
-        value = values.get(name)
-        if isinstance(value, int) and value < least:
-            raise UserError(f"{where}.{name}: {value} is less than {least}")
 
 
 def signature_of_part(section: Section, part: str, name: str) -> Signature:

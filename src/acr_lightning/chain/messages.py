@@ -6,6 +6,9 @@ from typing import Any, get_args
 
 from acr_lightning.errors import nearest
 
+# In words, what `counts` names.
+COUNTS = {"PositiveInt": "int above 0", "NonNegativeInt": "int, 0 or more"}
+
 
 def readable(error: Exception) -> str:
     """Jsonargparse's message as one line: the path of the key, and what was expected of the innermost one."""
@@ -15,13 +18,26 @@ def readable(error: Exception) -> str:
         return " ".join(text.split())
     inside = text.rpartition('Parser key "')[2].partition('":')[2]
     lines = [line.strip(" -") for line in inside.splitlines() if line.strip()]
-    found = [line for line in lines if line.startswith("Expected")]
-    kinds = dict.fromkeys(line.removeprefix("Expected ").partition(". Got value")[0] for line in found)
-    given = next((line.partition(". Got value: ")[2] for line in found), "")
+    found = [line for line in lines if line.startswith(("Expected", "Not of type"))]
+    kinds = dict.fromkeys(_kind(line) for line in found)
+    given = next((value for line in (*found, *lines) if (value := _given(line))), "")
     reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if found else lines[0]
     reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
     reason = reason.replace("NoneType", "null")
     return f"{'.'.join(keys)}: {reason}"
+
+
+def _kind(line: str) -> str:
+    """What a line of jsonargparse's says was expected."""
+    if line.startswith("Not of type"):
+        return COUNTS.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
+    return line.removeprefix("Expected ").partition(". Got value")[0]
+
+
+def _given(line: str) -> str:
+    """The value that a line tells, if it does."""
+    told = re.search(r"(?:Got value: |Given value: )(.*)|: (\S+) does not conform|base 10: (.*)", line)
+    return next((value for value in told.groups() if value), "") if told else ""
 
 
 def with_hint(error: Exception, types: Mapping[str, Any], values: Mapping[str, Any]) -> str:

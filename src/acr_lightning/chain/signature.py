@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.class_names import full_path, import_class
+from acr_lightning.counts import NonNegativeInt, PositiveInt
 
 REQUIRED = inspect.Parameter.empty
 _BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
-_KNOWN: dict[str, Any] = {**_BUILTIN, "Any": Any, "Sequence": Sequence, "Iterable": Iterable, "Mapping": Mapping}
+_KNOWN: dict[str, Any] = {
+    **_BUILTIN, "Any": Any, "Sequence": Sequence, "Iterable": Iterable, "Mapping": Mapping,
+    "PositiveInt": PositiveInt, "NonNegativeInt": NonNegativeInt,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

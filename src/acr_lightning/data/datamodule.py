@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.counts import NonNegativeInt, PositiveInt
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size
 from acr_lightning.data.samples import PhotoGroups, PhotoSamples, TrainingSamples, groups_of_one_size
@@ -81,10 +82,10 @@ class TaggedCrops(TrainingBatches):
     def __init__(
         self,
         dataset: TaggedDataset,
-        crop: int = 256,
+        crop: PositiveInt = 256,
         long_side: tuple[int, int] = (384, 512),
-        batch_size: int = 8,
-        num_workers: int = 2,
+        batch_size: PositiveInt = 8,
+        num_workers: NonNegativeInt = 2,
         seed: int = 0,
     ) -> None:
         super().__init__(dataset, batch_size, num_workers, seed)
@@ -113,11 +114,11 @@ class LabelledCrops(TrainingBatches):
         self,
         dataset: TaggedDataset,
         labels: str,
-        crop: int = 321,
+        crop: PositiveInt = 321,
         scale: tuple[float, float] = (0.5, 1.5),
         long_side: int | None = None,
-        batch_size: int = 10,
-        num_workers: int = 2,
+        batch_size: PositiveInt = 10,
+        num_workers: NonNegativeInt = 2,
         seed: int = 0,
     ) -> None:
         super().__init__(dataset, batch_size, num_workers, seed)
@@ -145,9 +146,9 @@ class WholePhotos(LightningDataModule):
         self,
         dataset: TaggedDataset,
         splits: Sequence[Split],
-        num_workers: int = 2,
+        num_workers: NonNegativeInt = 2,
         shard: str | None = None,
-        photos_per_pass: int = 1,
+        photos_per_pass: PositiveInt = 1,
     ) -> None:
         super().__init__()
         self.dataset, self.num_workers, self.photos_per_pass = dataset, num_workers, photos_per_pass
@@ -199,9 +200,9 @@ class TaggedPhotos(WholePhotos):
         self,
         dataset: TaggedDataset,
         splits: list[Literal["train", "seed", "val"]] = ["train", "seed"],  # noqa: B006  jsonargparse copies it
-        num_workers: int = 2,
+        num_workers: NonNegativeInt = 2,
         shard: str | None = None,
-        photos_per_pass: int = 1,
+        photos_per_pass: PositiveInt = 1,
     ) -> None:
         super().__init__(dataset, splits, num_workers, shard, photos_per_pass)
 
@@ -221,8 +222,8 @@ class UntaggedPhotos(WholePhotos):
         self,
         dataset: TaggedDataset,
         splits: list[Literal["train", "seed", "val", "test"]] = ["val"],  # noqa: B006  jsonargparse copies it
-        num_workers: int = 2,
+        num_workers: NonNegativeInt = 2,
         shard: str | None = None,
-        photos_per_pass: int = 1,
+        photos_per_pass: PositiveInt = 1,
     ) -> None:
         super().__init__(dataset, splits, num_workers, shard, photos_per_pass)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from acr_lightning.counts import NonNegativeInt, PositiveInt
 from acr_lightning.data.datamodule import TrainingBatches
 from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, is_whole, make_cache
 from acr_lightning.data.samples import tag_vector, to_tensor
@@ -36,9 +37,9 @@ class FrozenFeatures(TrainingBatches):
     def __init__(
         self,
         dataset: TaggedDataset,
-        size: int = 192,
-        batch_size: int = 8,
-        num_workers: int = 0,
+        size: PositiveInt = 192,
+        batch_size: PositiveInt = 8,
+        num_workers: NonNegativeInt = 0,
         seed: int = 0,
         cache: str = "runs/features",
     ) -> None:

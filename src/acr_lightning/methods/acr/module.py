@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from acr_lightning.counts import NonNegativeInt, PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Balance, Game, equal_force, forces
@@ -60,8 +61,8 @@ class ACR(AlternatingModule):
         reconstructor: Callable[[Classifier], Reconstructor] = Reconstructor,
         encoder: Classifier | None = None,
         strategy: Strategy = "adversarial",
-        classifier_epochs: int = 0,
-        reconstructor_epochs: int = 0,
+        classifier_epochs: NonNegativeInt = 0,
+        reconstructor_epochs: NonNegativeInt = 0,
         srf: SRF | None = SRF(),
         ru: RUWeights = RUWeights(),
         cu: CUWeights = CUWeights(),
@@ -69,9 +70,9 @@ class ACR(AlternatingModule):
         initial: str | None = None,
         optimizer: OptimizerSettings = OptimizerSettings(),
         reconstructor_optimizer: OptimizerSettings | None = None,
-        micro_batches: int = 1,
+        micro_batches: PositiveInt = 1,
         reuse_features: bool = False,
-        max_nonfinite: int = 10,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(optimizer, micro_batches, max_nonfinite)
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):

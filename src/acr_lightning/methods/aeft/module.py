@@ -3,6 +3,7 @@
 from torch import nn
 from torch.nn import functional as F
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.aeft.gated_pooling import GatedPooling, class_logits
 from acr_lightning.methods.aeft.loss import Triplet, attraction, kept, repulsion
 from acr_lightning.nets.classifier import Classifier
@@ -35,8 +36,8 @@ class AEFT(ClassifierTraining):
         classifier: Classifier,
         triplet: Triplet = Triplet(),
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
         self.triplet = triplet

@@ -1,5 +1,6 @@
 """OC-CSE as a LightningModule."""
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.occse.loss import Erasing, erasing_mask, tags_without
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
@@ -35,8 +36,8 @@ class OCCSE(ClassifierTraining):
         ordinary: str,
         erasing: Erasing = Erasing(),
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
         self.erasing = erasing

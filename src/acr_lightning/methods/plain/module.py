@@ -1,5 +1,6 @@
 """Classification alone as a LightningModule: the plain CAM, and the control of every other method."""
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
@@ -23,8 +24,8 @@ class Plain(ClassifierTraining):
         self,
         classifier: Classifier,
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
 

@@ -1,5 +1,6 @@
 """ReCAM as a LightningModule."""
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.recam.loss import class_features, reactivation_loss
 from acr_lightning.methods.recam.reactivated import ReactivatedCam
 from acr_lightning.nets.checkpoint import load_weights
@@ -35,8 +36,8 @@ class ReCAM(ClassifierTraining):
         initial: str | None = None,
         weight: float = 1.0,
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         if initial is not None:
             load_weights(classifier, initial)

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.seam.loss import agreement
 from acr_lightning.methods.seam.refined_cam import RefinedCam
 from acr_lightning.nets.classifier import Classifier
@@ -35,8 +36,8 @@ class SEAM(ClassifierTraining):
         classifier: Classifier,
         smaller: float = 0.3,
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(RefinedCam(classifier), optimizer, micro_batches, max_nonfinite)
         self.smaller = smaller

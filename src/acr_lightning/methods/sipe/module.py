@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
 from acr_lightning.methods.sipe.prototypes import EPSILON, prototype_maps, seeds, with_background
 from acr_lightning.nets.classifier import ConvolutionalClassifier
@@ -33,8 +34,8 @@ class SIPE(ClassifierTraining):
         self,
         classifier: ConvolutionalClassifier,
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(PrototypeCam(classifier), optimizer, micro_batches, max_nonfinite)
 
