@@ -25,7 +25,7 @@ def classifier_of(kind):
 
 def photos_of(count=2, size=32):
     tags = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 1], [1, 1, 1, 0]])[:count]
-    return Photos(torch.rand(count, 3, size, size), tags, torch.rand(count))
+    return Photos(torch.rand(count, 3, size, size), tags, drawn=torch.rand(count))
 
 
 def fit(folder, module, data, epochs=1, steps=2):

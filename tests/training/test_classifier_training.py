@@ -12,7 +12,7 @@ from acr_lightning.training.photos import Photos
 
 def test_parts_of_a_batch():
     image, tags, drawn = torch.rand(4, 3, 2, 2), torch.rand(4, 5), torch.rand(4)
-    photos = Photos(image, tags, drawn, maps=[torch.rand(4, 7, 1, 1), torch.rand(4, 9, 1, 1)])
+    photos = Photos(image, tags, drawn=drawn, maps=[torch.rand(4, 7, 1, 1), torch.rand(4, 9, 1, 1)])
     first, second = photos.split(2)
     assert torch.equal(torch.cat([first.image, second.image]), image)
     assert torch.equal(torch.cat([first.drawn, second.drawn]), drawn)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from acr_lightning.counts import PositiveInt
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
@@ -30,7 +31,11 @@ class ClassifierTraining(AlternatingModule):
     compiled_parts: tuple[str, ...] = ("classifier",)
 
     def __init__(
-        self, classifier: Classifier, optimizer: OptimizerSettings, micro_batches: int, max_nonfinite: int
+        self,
+        classifier: Classifier,
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(optimizer, micro_batches, max_nonfinite)
         self.classifier = classifier
@@ -52,7 +57,7 @@ class ClassifierTraining(AlternatingModule):
         image, tags = batch["image"], batch["tags"]
         draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
         drawn = draws.uniform(len(image)).to(image.device)
-        photos = Photos(image, tags, drawn, batch.get("valid"), batch.get("maps"))
+        photos = Photos(image, tags, batch.get("maps"), drawn=drawn, valid=batch.get("valid"))
         self.trained().train()
         self.update("classifier", "loss", photos.split(self.split_evenly(len(image))), self.losses)
         self.step_schedules()

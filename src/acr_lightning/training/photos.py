@@ -6,27 +6,24 @@ from typing import Any, Self
 from torch import Tensor
 
 from acr_lightning.nets.classifier import Classifier
+from acr_lightning.nets.reconstructor import Reconstructor
 
 
-@dataclass(frozen=True)
-class Photos:
-    """Photos with what a step needs of them; each field begins with the photos, or is None.
+@dataclass
+class PhotoBatch:
+    """Photos and their tags; methods add what they draw. Each field begins with the photos, or is None.
 
     Attributes:
         image: in `[0, 1]`, `[B, 3, H, W]`; each network normalises for itself.
         tags: `y`, `[B, K]` of 0 and 1.
-        drawn: a random number in `[0, 1)` for each, the same on any number of devices, `[B]`.
-        valid: False where a crop is padded, `[B, H, W]`; None where nothing is.
         maps: what a frozen backbone made of them, finest first, if that is kept.
     """
 
     image: Tensor
     tags: Tensor
-    drawn: Tensor
-    valid: Tensor | None = None
     maps: list[Tensor] | None = None
 
-    def seen_by(self, network: Classifier) -> Any:
+    def seen_by(self, network: Classifier | Reconstructor) -> Any:
         """What a network is given: images as it was trained with, or the maps that are kept of them."""
         return network.normalise(self.image) if self.maps is None else self.maps
 
@@ -37,6 +34,19 @@ class Photos:
             type(self)(**{name: _rows(value, slice(start, start + size)) for name, value in values.items()})
             for start in range(0, len(self.image), size)
         ]
+
+
+@dataclass(kw_only=True)
+class Photos(PhotoBatch):
+    """Photos for a method of one classifier.
+
+    Attributes:
+        drawn: a random number in `[0, 1)` for each, the same on any number of devices, `[B]`.
+        valid: False where a crop is padded, `[B, H, W]`; None where nothing is.
+    """
+
+    drawn: Tensor
+    valid: Tensor | None = None
 
 
 def _rows(value: Any, rows: slice) -> Any:

@@ -33,7 +33,7 @@ def batch_of(size=32, count=2):
 
 
 def step_of(target=(0, 1)):
-    return StepInput(*batch_of(), torch.tensor(target))
+    return StepInput(*batch_of(), target=torch.tensor(target))
 
 
 def paint(reconstructor, features, keep):

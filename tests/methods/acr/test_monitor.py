@@ -15,7 +15,9 @@ from acr_lightning.methods.acr.step_input import StepInput
 def test_values_by_loops():
     acr = tiny_acr().eval()
     torch.nn.init.uniform_(acr.classifier.classify.weight, 0, 0.1)
-    step = StepInput(torch.rand(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]]), torch.tensor([2, 1]))
+    step = StepInput(
+        torch.rand(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0]]), target=torch.tensor([2, 1])
+    )
     with torch.no_grad():
         values, picture = watch(acr, step)
         inputs = acr.classifier.normalise(step.image)

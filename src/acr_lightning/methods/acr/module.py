@@ -151,7 +151,7 @@ class ACR(AlternatingModule):
             cells = draws.uniform(len(image), 1, self.srf.grid, self.srf.grid).to(image.device)
             size = self.reconstructor.working_size(image)
             removal = removal_mask(cells, self.srf.probability(self.current_epoch - self.warm_up[0]), size)
-        return StepInput(image, tags, target, removal, batch.get("maps"))
+        return StepInput(image, tags, batch.get("maps"), target=target, removal=removal)
 
     @torch.no_grad()
     def segment_of_frozen_classifier(self, step: StepInput) -> Tensor:

@@ -74,7 +74,7 @@ class ReconstructionMonitor(Callback):
         tags = torch.stack([sample["tags"] for sample in batch]).to(acr.device)
         generator = torch.Generator().manual_seed(0)
         target = draw_target(tags, torch.rand(len(tags), generator=generator).to(tags.device))
-        return StepInput(image, tags, target)
+        return StepInput(image, tags, target=target)
 
 
 def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8]]:

@@ -1,10 +1,7 @@
 """Classification alone as a LightningModule: the plain CAM, and the control of every other method."""
 
-from acr_lightning.counts import PositiveInt
-from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -19,15 +16,6 @@ class Plain(ClassifierTraining):
         max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
             run.
     """
-
-    def __init__(
-        self,
-        classifier: Classifier,
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
 
     def losses(self, photos: Photos) -> Update:
         """The classification loss."""
