@@ -1,5 +1,6 @@
 """A folder of photos and one file of tags: the user's own data, no masks needed."""
 
+import inspect
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -58,27 +59,29 @@ class TagFolder(TaggedDataset):
             raise UserError(fault)
 
     @classmethod
-    def unchecked(cls, root: str, tags: str | None) -> "TagFolder":
-        """What a folder and its tags say, whether they fit or not."""
+    def with_faults(cls, **arguments: Any) -> "tuple[TagFolder, list[str]]":
+        """What a folder and its tags say, whether they fit or not, and what does not fit, one line each.
+
+        Args:
+            **arguments: those of the class.
+
+        Raises:
+            UserError: the root, the tags file or the folder of masks is missing or cannot be read.
+        """
         made = cls.__new__(cls)
-        made._read(root, tags)
-        return made
+        bound = inspect.signature(cls).bind(**arguments)
+        bound.apply_defaults()
+        return made, list(made._faults(made._read(**bound.arguments)))
 
     @classmethod
     def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
-        made = cls.__new__(cls)
         try:
-            return list(made._faults(made._read(**arguments)))
+            return cls.with_faults(**arguments)[1]
         except UserError as error:
             return [str(error)]
 
     def _read(
-        self,
-        root: str,
-        tags: str | None = "tags.csv",
-        classes: list[str] | None = None,
-        masks: str | None = None,
-        negatives: bool = False,
+        self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
     ) -> list[TaggedPhoto]:
         """What is in the folder and in the file, whether it fits or not; gives the lines of the file."""
         self.root = Path(root)

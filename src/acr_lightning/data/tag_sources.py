@@ -48,7 +48,7 @@ def find_tags(root: Path) -> TagSource:
 def _read(root: Path, tags: str | None) -> TagSource | None:
     """What a source says; None where it names no photo of the folder."""
     try:
-        folder = TagFolder.unchecked(str(root), tags)
+        folder, faults = TagFolder.with_faults(root=str(root), tags=tags)
     except UserError:
         return None
     here = [image_id for image_id in folder.ids("train") if folder.image_path(image_id).is_file()]
@@ -57,5 +57,4 @@ def _read(root: Path, tags: str | None) -> TagSource | None:
         return None
     others = folder.ids("val")
     untagged = 0 if others == folder.ids("train") else len(others)
-    faults = TagFolder.setup_faults(root=str(root), tags=tags)
     return TagSource(tags, dict(photos.most_common()), untagged, faults)
