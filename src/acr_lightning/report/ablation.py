@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.errors import UserError
 from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
 from acr_lightning.report.score_files import SCORES
+from acr_lightning.report.templates import render
 
 MEASURES = ("miou", "precision", "recall")
 # A variant of this name trains as long as the others without what they try.
@@ -67,15 +66,23 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path, note: str) -
     for title, rows in tables.items():
         lines += [f"**{title}**", "", "| | mIoU | precision | recall |", "|---|---|---|---|"]
         lines += [f"| {row.variant} | " + " | ".join(row.cell(name) for name in MEASURES) + " |" for row in rows] + [""]
-        for row, gain in gains(rows):
-            each = ", ".join(f"{value:+.1f}" for value in gain)
-            lines += [f"{row.variant} above the control, seed by seed: {each}; mean {mean_and_deviation(gain)}", ""]
+        for sentence in _gains_in_words(rows):
+            lines += [sentence, ""]
     text = "\n".join(lines)
     write_text(folder / "ablation.md", text)
-    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
-    page = environment.get_template("ablation.html").render(tables=tables, measures=MEASURES, note=note)
-    write_text(folder / "ablation.html", page)
+    words = {title: _gains_in_words(rows) for title, rows in tables.items()}
+    write_text(
+        folder / "ablation.html", render("ablation.html", tables=tables, measures=MEASURES, note=note, gains=words)
+    )
     return text
+
+
+def _gains_in_words(rows: Sequence[Row]) -> list[str]:
+    return [
+        f"{row.variant} above the control, seed by seed: {', '.join(f'{value:+.1f}' for value in gain)}; "
+        f"mean {mean_and_deviation(gain)}"
+        for row, gain in gains(rows)
+    ]
 
 
 def gains(rows: Sequence[Row]) -> list[tuple[Row, list[float]]]:

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
+from acr_lightning.report.templates import render
 
 # What is scored, in the chain's order, and what it cost.
 SCORES = ("cam", "walked cam", "label", "network")
@@ -105,10 +104,8 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path) -> str:
     text = "\n".join(lines)
     write_text(folder / "benchmark.md", text)
     write_text(folder / CSV, _csv(tables))
-    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
     rows_of = {dataset: [_cells(row, names) for row in rows] for dataset, rows in tables.items()}
-    page = environment.get_template("benchmark.html").render(tables=rows_of, names=names, note=NOTE)
-    write_text(folder / "benchmark.html", page)
+    write_text(folder / "benchmark.html", render("benchmark.html", tables=rows_of, names=names, note=NOTE))
     return text
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.manifest import stages_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import confusion, miou
 from acr_lightning.report.notes import Notes
+from acr_lightning.report.pictures import predictions_of
 
 
 def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> list[tuple[str, str]]:
@@ -26,11 +26,12 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     Returns:
         Ids, each with a few words; empty where the network has predicted on none.
     """
-    folder = stages_of(run).get("evaluate", run / "evaluate") / "predictions"
-    ids = [image_id for image_id in dataset.ids("val") if item_path(folder, image_id, ".png").is_file()]
+    folder = predictions_of(run)
+    paths = {image_id: item_path(folder, image_id, ".png") for image_id in dataset.ids("val")}
+    ids = [image_id for image_id, path in paths.items() if path.is_file()]
     if not ids or not _has_mask(dataset, ids[0]):
         return [(image_id, "") for image_id in spread(ids, count)]
-    scored = {image_id: notes.without(partial(_score, folder, dataset, image_id), None) for image_id in ids}
+    scored = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
     order = sorted(
         (image_id for image_id in ids if scored[image_id] is not None), key=lambda image_id: -(scored[image_id] or 0)
     )
@@ -53,9 +54,8 @@ def _has_mask(dataset: TaggedDataset, image_id: str) -> bool:
     return path is not None and path.is_file()
 
 
-def _score(folder: Path, dataset: TaggedDataset, image_id: str) -> float:
+def _score(path: Path, dataset: TaggedDataset, image_id: str) -> float:
     """The mIoU of one photo, per cent, over the labels that it or its prediction has."""
-    path = item_path(folder, image_id, ".png")
     mask, prediction = dataset.mask(image_id), read_mask(path)
     if mask is None or mask.shape != prediction.shape or prediction.max() > dataset.num_classes:
         raise UserError(f"{path}: not a prediction for its mask; make it again")

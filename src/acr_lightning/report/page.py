@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
@@ -19,6 +18,7 @@ from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures, predicted
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.summary import class_table, next_step, sentence
+from acr_lightning.report.templates import render
 from acr_lightning.version import __version__
 
 # How many of the network's predictions the page begins with.
@@ -46,8 +46,8 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
     shown = spread(dataset.ids("seed"), images) if dataset else []
     tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
-    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
-    page = environment.get_template("page.html").render(
+    page = render(
+        "page.html",
         version=__version__,
         title=" · ".join(run.name for run in runs),
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],

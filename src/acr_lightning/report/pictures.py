@@ -33,6 +33,11 @@ class Picture(NamedTuple):
     source: str
 
 
+def predictions_of(run: Path) -> Path:
+    """The folder of what the run's network said of photos."""
+    return stages_of(run).get("evaluate", run / "evaluate") / "predictions"
+
+
 def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
     """A photo, what each run's network says of it, and its mask if it has one."""
     image = notes.without(partial(dataset.image, image_id), None)
@@ -40,8 +45,7 @@ def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: No
         return []
     row = [Picture(f"photo {image_id}", _jpeg(image))]
     for run in runs:
-        path = item_path(stages_of(run).get("evaluate", run / "evaluate") / "predictions", image_id, ".png")
-        if path.is_file():
+        if (path := item_path(predictions_of(run), image_id, ".png")).is_file():
             title = f"{run.name}: network" if len(runs) > 1 else "network"
             row += notes.without(partial(_label_picture, path, image, title), [])
     return row + _mask_picture(image_id, dataset, image, notes)

@@ -1,0 +1,16 @@
+"""HTML pages from the templates beside this file."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+
+def render(template: str, **values: Any) -> str:
+    """A page; what is not markup of the template is escaped.
+
+    Args:
+        template: name of its file.
+        **values: that it shows.
+    """
+    environment = Environment(loader=PackageLoader("acr_lightning", "report"), autoescape=select_autoescape())
+    return environment.get_template(template).render(**values)
