@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+from acr_lightning.cli.main import main
+
 
 class Zygote:
     """Starts commands."""
@@ -17,8 +19,8 @@ class Zygote:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("zygote.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "tests.zygote"],
+            cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.count = 0
 
@@ -92,3 +94,8 @@ def acr(*words, **options):
     command = start(*words, **options)
     status = command.wait()
     return SimpleNamespace(returncode=status, stdout=command.out.read_text(), stderr=command.err.read_text())
+
+
+def here(*words):
+    """Run a command in this process; its exit status."""
+    return main([*map(str, words)])

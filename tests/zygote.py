@@ -6,39 +6,22 @@ it was killed; `{"poll": …}` likewise, or by null while it runs.
 """
 
 import json
-import multiprocessing.util
 import os
 import sys
-import traceback
+from pathlib import Path
 
-import acr_lightning.cli.main
 from acr_lightning.cli import start
+from torture.commands import as_typed, fork
 
 
 def begin(request):
-    """Fork; the child does the command's work and never comes back."""
-    sys.stdout.flush()
-    if pid := os.fork():
-        return pid
-    os.setsid()
-    os.chdir(request["cwd"])
-    os.environ.update(request["env"])
-    devices = os.open(os.devnull, os.O_RDONLY)
-    files = [os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in ("out", "err")]
-    for number, descriptor in enumerate([devices, *files]):
-        os.dup2(descriptor, number)
-    # What Lightning starts for each further device.
-    sys.argv = [os.path.join(os.path.dirname(sys.executable), "acr"), *request["words"]]
-    status = 1
-    try:
-        status = acr_lightning.cli.main.main(request["words"])
-    except SystemExit as stop:
-        status = stop.code
-    except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    multiprocessing.util._exit_function()
-    os._exit(status)  # the zygote's own end is not the command's
+    """Start a command in a copy of this process; its number."""
+
+    def work():
+        os.environ.update(request["env"])
+        return as_typed(request["words"], Path(request["cwd"]))
+
+    return fork(work, Path(request["out"]), Path(request["err"]))
 
 
 def answer(request):

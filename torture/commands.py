@@ -1,6 +1,7 @@
 """Commands of `acr`, each in a copy of this process, which has imported everything once and computed nothing."""
 
 import importlib
+import multiprocessing.util
 import os
 import pkgutil
 import shutil
@@ -50,7 +51,7 @@ class Command:
 
     def __init__(self, words: list[str], log: Path, folder: Path) -> None:
         self.log = log
-        self.pid = fork(lambda: _as_typed(words, folder), log)
+        self.pid = fork(lambda: as_typed(words, folder), log)
         self.status: int | None = None
 
     def poll(self) -> int | None:
@@ -103,8 +104,17 @@ def prepare() -> None:
     import_once()
 
 
-def fork(work: Callable[[], int], log: Path | None = None) -> int:
-    """Do some work in a copy of this process, with a group of its own; its number."""
+def fork(work: Callable[[], int], log: Path | None = None, errors: Path | None = None) -> int:
+    """Do some work in a copy of this process, with a group of its own.
+
+    Args:
+        work: gives its exit status.
+        log: the file for what it prints; None leaves it where this process prints.
+        errors: one for what it prints as errors, if that is not `log`.
+
+    Returns:
+        Its number.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -116,7 +126,7 @@ def fork(work: Callable[[], int], log: Path | None = None) -> int:
         if log is not None:
             target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(target, 1)
-            os.dup2(target, 2)
+            os.dup2(target if errors is None else os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         status = work()
     except SystemExit as stop:  # also of each process that a command starts by copying itself
@@ -126,6 +136,7 @@ def fork(work: Callable[[], int], log: Path | None = None) -> int:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # processes that load photos
         os._exit(status)
 
 
@@ -135,9 +146,11 @@ def in_copy(work: Callable[[], int], log: Path) -> Outcome:
     return Outcome(os.waitstatus_to_exitcode(status), log.read_text(errors="replace"))
 
 
-def _as_typed(words: list[str], folder: Path) -> int:
+def as_typed(words: list[str], folder: Path) -> int:
+    """Do what a command asks for, in this process, as if it had been typed in a folder; its exit status."""
     os.chdir(folder)
-    sys.argv[1:] = words
+    # What Lightning starts once more for each further device.
+    sys.argv = [os.path.join(os.path.dirname(sys.executable), "acr"), *words]
     return main(words)
 
 
