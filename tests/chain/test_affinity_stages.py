@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from results import contents
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
@@ -86,10 +87,6 @@ def walk(experiment):
     """What `acr affinity` does, in this process."""
     for stage in CHAIN.chosen_by("affinity"):
         run_stage(experiment, stage)
-
-
-def contents(folder, pattern="*"):
-    return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
 
 
 @pytest.mark.parametrize("preset", ["psa", "irn", "rib"])

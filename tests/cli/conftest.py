@@ -1,11 +1,13 @@
 """Commands that go on while a test does something else, and a training small enough for it."""
 
 import os
+import shutil
 import time
 
 import pytest
 import yaml
-from commands import start
+from commands import acr, start
+from results import contents
 
 
 @pytest.fixture
@@ -28,11 +30,10 @@ def started():
         command.wait()
 
 
-@pytest.fixture
-def tiny_fit(tmp_path, shapes_root):
-    """An experiment file whose stage `fit` takes three short epochs; its `run` is `tmp_path / "run"`."""
+def write_config(folder, shapes_root):
+    """A tiny experiment on real files."""
     content = {
-        "run": str(tmp_path / "run"),
+        "run": str(folder / "run"),
         "seed": 1,
         "dataset": {
             "class_path": "Shapes",
@@ -51,7 +52,37 @@ def tiny_fit(tmp_path, shapes_root):
             "model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}
         },
         "label": {"workers": 1},
+        "segment": {
+            "model": {"backbone": "tiny_resnet", "output_stride": None, "freeze_batchnorm": False, "rates": [1, 2]},
+            "data": {"crop": 48, "batch_size": 4, "num_workers": 0},
+            "trainer": {"max_epochs": 1, "logger": False, "accelerator": "cpu", "devices": 1},
+        },
+        "evaluate": {
+            "model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": {"accelerator": "cpu", "devices": 1}
+        },
     }  # fmt: skip
-    path = tmp_path / "tiny.yaml"
+    path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@pytest.fixture
+def config(tmp_path, shapes_root):
+    """An experiment file whose stage `fit` takes three short epochs; its `run` is `tmp_path / "run"`."""
+    return write_config(tmp_path, shapes_root)
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory, shapes_root):
+    """A run up to the pseudo-labels that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    done = acr("run", "--config", write_config(folder, shapes_root), "--stages", "fit,cam,label")
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture
+def whole(uninterrupted, tmp_path):
+    """Its pseudo-labels; a copy of the run is `tmp_path / "whole"`."""
+    shutil.copytree(uninterrupted, tmp_path / "whole")
+    return contents(tmp_path / "whole" / "label" / "labels")

@@ -82,7 +82,7 @@ def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_p
         (["--gt", "PRED", "--config", "CONFIG"], "--gt goes with --pred"),
         (
             ["--config", "CONFIG", "--split", "tset"],
-            "--split: Expected one of 'train', 'seed', 'val', 'test', or null. Did you mean 'test'?",
+            "--split: Expected one of 'train', 'seed', 'val', 'test', or null. Got value: tset. Did you mean 'test'?",
         ),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "test"], "test.txt: no such list of ids"),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "train"], "16 of 16 label maps are missing"),

@@ -1,6 +1,7 @@
 """A run folder may come from anyone: nothing in it runs."""
 
 import json
+import pkgutil
 import sys
 import textwrap
 
@@ -77,10 +78,10 @@ REFUSED = {
     "a command": "os.system",
     "a class that runs a command": "subprocess.Popen",
     "a module that is run by importing it": "stranger.Data",
-    "a foreign function through an own module": "acr_lightning.cli.run.subprocess.run",
+    "a foreign function through an own module": "acr_lightning.cli.processes.subprocess.run",
     "a foreign module's function in an own module": "acr_lightning.cli.main.importlib.import_module",
     "an own module's foreign class": "acr_lightning.cli.run.Experiment",
-    "an own function": "acr_lightning.cli.run.spawn",
+    "an own function": "acr_lightning.cli.processes.run_program",
     "an own class of another kind": "acr_lightning.segment.export.Deployed",
     "a name that begins like the own package": "acr_lightning_stranger.Data",
     "empty parts": "acr_lightning..stranger.Data",
@@ -89,6 +90,12 @@ REFUSED = {
     "the package alone": "acr_lightning",
     "nothing": "",
 }
+
+
+@pytest.mark.parametrize("what", [what for what, path in REFUSED.items() if path.startswith("acr_lightning.c")])
+def test_what_is_refused_is_really_there(what):
+    """Otherwise it would be refused for not being found."""
+    assert callable(pkgutil.resolve_name(REFUSED[what]))
 
 
 @pytest.mark.parametrize("what", REFUSED)

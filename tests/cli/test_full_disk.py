@@ -23,8 +23,8 @@ def no_file_larger_than(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tiny_fit, started, tmp_path, capfd):
-    run, words = tmp_path / "run", ["fit", "--config", str(tiny_fit)]
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(config, started, tmp_path, capfd):
+    run, words = tmp_path / "run", ["fit", "--config", str(config)]
     checkpoint = run / "fit" / "last.ckpt"
     process = started(*words, until=checkpoint.exists)
     os.killpg(process.pid, 9)
@@ -42,9 +42,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tiny_fit, sta
     assert not list((run / "fit").glob(".*"))
 
 
-def test_every_stage_goes_on_when_there_is_space_again(tiny_fit, tmp_path, capfd):
+def test_every_stage_goes_on_when_there_is_space_again(config, tmp_path, capfd):
     """A CAM, and a pseudo-label of a process of the pool, that are larger than what may be written."""
-    words = ["--config", str(tiny_fit)]
+    words = ["--config", str(config)]
     assert main(["fit", *words, "--trainer.max_epochs=1"]) == 0
     for stage, size, folder, suffix in (("cam", 2500, "cams", "npz"), ("label", 950, "labels", "png")):
         capfd.readouterr()

@@ -4,9 +4,9 @@ from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.cli.main import main
 
 
-def test_a_second_command_is_refused_while_the_first_one_trains(tiny_fit, started, tmp_path, capsys):
+def test_a_second_command_is_refused_while_the_first_one_trains(config, started, tmp_path, capsys):
     checkpoint = tmp_path / "run" / "fit" / "last.ckpt"
-    words = ["fit", "--config", str(tiny_fit)]
+    words = ["fit", "--config", str(config)]
     first = started(*words, "--trainer.max_epochs=200", until=checkpoint.exists)
     for more in (["--trainer.max_epochs=200"], [], ["--force"]):
         assert main([*words, *more]) == 2
@@ -19,8 +19,8 @@ def test_a_second_command_is_refused_while_the_first_one_trains(tiny_fit, starte
     assert (tmp_path / "run" / "fit.old-1").exists()
 
 
-def test_stages_stand_on_the_checkpoint_that_the_training_ended_with(tiny_fit, tmp_path, capsys):
-    fit, cam = (["fit", "--config", str(tiny_fit), "--trainer.max_epochs=1"], ["cam", "--config", str(tiny_fit)])
+def test_stages_stand_on_the_checkpoint_that_the_training_ended_with(config, tmp_path, capsys):
+    fit, cam = (["fit", "--config", str(config), "--trainer.max_epochs=1"], ["cam", "--config", str(config)])
     checkpoint = tmp_path / "run" / "fit" / "last.ckpt"
     assert main(fit) == main(cam) == 0
     checkpoint_file.write({**checkpoint_file.read(checkpoint), "more": 1}, checkpoint)  # as another process may

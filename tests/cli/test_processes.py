@@ -60,11 +60,9 @@ def python():
 
 
 @pytest.fixture
-def run(tiny_fit, started, tmp_path):
+def run(config, started, tmp_path):
     """`acr run` while its stage trains, and the number of that process."""
-    process = started(
-        "run", "--config", tiny_fit, "--stages=fit", until=(tmp_path / "run" / "fit" / "last.ckpt").exists
-    )
+    process = started("run", "--config", config, "--stages=fit", until=(tmp_path / "run" / "fit" / "last.ckpt").exists)
     (stage,) = children(process.pid)
     assert (tmp_path / "run" / ".fit.lock").read_text().startswith(f"{stage}\n")
     return process, stage
@@ -88,11 +86,11 @@ def test_a_signal_for_the_run_ends_its_stage_well(run, tmp_path, signum, status,
     assert not (tmp_path / "run" / ".fit.lock").exists()
 
 
-def test_a_killed_run_takes_its_stage_along(run, tiny_fit):
+def test_a_killed_run_takes_its_stage_along(run, config):
     process, stage = run
     process.kill()
     wait_until(lambda: is_gone(stage), seconds=20)
-    assert main(["fit", "--config", str(tiny_fit)]) == 0
+    assert main(["fit", "--config", str(config)]) == 0
 
 
 def test_a_second_signal_kills(python):

@@ -4,21 +4,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from commands import acr
+from commands import acr, here
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.cli.main import main
 from acr_lightning.segment import export
 
 
-def here(*words):
-    return main([*map(str, words)])
-
-
 @pytest.fixture
-def config(tiny_fit):
-    content = yaml.safe_load(tiny_fit.read_text())
+def config(config):
+    content = yaml.safe_load(config.read_text())
     cpu = {"accelerator": "cpu", "devices": 1, "logger": False}
     content["fit"]["model"] |= {
         "classifier": {"class_path": "MCTFormer", "init_args": {"backbone": "test_vit", "drop_path": 0.0}},
@@ -34,8 +29,8 @@ def config(tiny_fit):
         "data": {"crop": 48, "batch_size": 4, "num_workers": 0}, "trainer": {"max_epochs": 1, **cpu},
     }  # fmt: skip
     content["evaluate"] = {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": cpu}
-    tiny_fit.write_text(yaml.safe_dump(content))
-    return tiny_fit
+    config.write_text(yaml.safe_dump(content))
+    return config
 
 
 def test_every_stage_with_a_vit(config, tmp_path, shapes):

@@ -1,0 +1,148 @@
+"""The whole chain as a user runs it: to its end, again, killed, without CAMs, without masks, in variants."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from commands import acr, here, start
+from results import contents
+
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.cli.main import main
+
+
+def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
+    # Without the tests' zygote, as a user's shell starts it.
+    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    page = (run / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
+    assert "mIoU" in page
+    assert page.count("<figcaption>mask (scoring only)") == 12
+    times = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    again = acr("run", "--config", config)
+    assert again.returncode == 0
+    assert again.stderr.count("done before") == 6
+    assert times == {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    another_split_and_the_pack(config, run, tmp_path, capsys)
+
+
+def another_split_and_the_pack(config, run, tmp_path, capsys):
+    """Neither touches the chain's own evaluation."""
+    before = {path: path.stat().st_mtime_ns for path in (run / "evaluate").rglob("*") if path.is_file()}
+    assert here("evaluate", "--config", config, "--split", "val", "--pack", tmp_path / "results.tgz") == 0
+    packed = capsys.readouterr()
+    assert "done before" in packed.err
+    assert "results.tgz: 6 label maps, verified" in packed.out
+    assert here("evaluate", "--config", config, "--split", "train") == 0
+    assert [record["what"] for record in json.loads((run / "evaluate_train" / "scores.json").read_text())] == [
+        "network"
+    ]
+    assert len(list((run / "evaluate_train" / "predictions").glob("*.png"))) == 16
+    [header, *rows] = (run / "evaluate_train" / "confusion_network.csv").read_text().splitlines()
+    assert header.startswith("true \\ predicted,background,")
+    assert sum(int(count) for row in rows for count in row.split(",")[1:]) == 16 * 64 * 64
+    assert before == {path: path.stat().st_mtime_ns for path in (run / "evaluate").rglob("*") if path.is_file()}
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_any_stage_the_run_goes_on_to_the_same_labels(config, tmp_path, whole):
+    run = tmp_path / "killed"
+    words = ["run", "--config", config, "--run", run, "--stages", "fit,cam,label"]
+    signs = {
+        "fit": lambda: (run / "fit" / "last.ckpt").exists(),
+        "cam": lambda: len(list((run / "cam" / "cams").glob("*.npz"))) >= 3,
+        "label": lambda: len(list((run / "label" / "labels").glob("*.png"))) >= 3,
+    }
+    killed = []
+    for stage, reached in signs.items():
+        process = start(*words)
+        while process.poll() is None and not reached():
+            time.sleep(0.01)
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+            killed.append(stage)
+        process.wait()
+        assert not (run / stage / "manifest.json").read_text().count('"status": "done"') or stage not in killed
+    assert "fit" in killed
+    final = acr(*words)
+    assert final.returncode == 0, final.stderr
+    assert contents(run / "label" / "labels") == whole
+
+
+def test_a_training_that_gets_sigterm_is_not_done(config, tmp_path):
+    run = tmp_path / "run"
+    process = start("fit", "--config", config, "--trainer.max_epochs=200")
+    while process.poll() is None and not (run / "fit" / "last.ckpt").exists():
+        time.sleep(0.05)
+    process.terminate()
+    said = process.communicate()[1]
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert "the same command continues" in said
+    assert '"status": "started"' in (run / "fit" / "manifest.json").read_text()
+
+
+def test_without_cams_the_network_alone_is_scored(config, tmp_path, capsys):
+    """The chain of full supervision: segment on masks, evaluate, report."""
+    assert here("segment", "--config", config, "--data.labels=masks") == 0
+    for stage in ("evaluate", "report"):
+        assert here(stage, "--config", config) == 0
+    [record] = json.loads((tmp_path / "run" / "evaluate" / "scores.json").read_text())
+    assert record["what"] == "network"
+    assert "true masks" in record["trained"]
+    assert "true masks" in (tmp_path / "run" / "report.html").read_text()
+    assert main(["evaluate", "--config", str(config), "--run", str(tmp_path / "empty")]) == 2
+    assert "neither CAMs nor a network to evaluate" in capsys.readouterr().err
+
+
+def test_photos_and_tags_without_masks(config, shapes, tmp_path):
+    """One of the photos shows none of the classes."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    lines = ["image,tags"]
+    for image_id in shapes.ids("train"):
+        (photos / f"{image_id}.jpg").write_bytes(shapes.image_path(image_id).read_bytes())
+        lines.append(f"{image_id}.jpg,{';'.join(shapes.class_names[tag] for tag in shapes.tags(image_id))}")
+    lines[1] = lines[1].partition(",")[0] + ","
+    (photos / "tags.csv").write_text("\n".join(lines))
+    content = yaml.safe_load(config.read_text())
+    content["dataset"] = {"class_path": "TagFolder", "init_args": {"root": str(photos), "negatives": True}}
+    config.write_text(yaml.safe_dump(content))
+    for stage in ("fit", "cam", "label", "segment", "evaluate", "report"):
+        assert here(stage, "--config", config) == 0
+    run = tmp_path / "run"
+    assert "nothing was scored" in (run / "report.html").read_text()
+    assert not read_mask(run / "label" / "labels" / f"{shapes.ids('train')[0]}.png").any()
+    assert (run / "evaluate" / "scores.md").read_text() == "No masks, so nothing was scored.\n"
+    assert (run / "segment" / "last.ckpt").is_file()
+    assert len(list((run / "evaluate" / "predictions").glob("*.png"))) == 16
+
+
+def test_ablation_runs_each_variant_once(config, tmp_path):
+    plan = {
+        "base": str(config), "run": str(tmp_path / "ablation"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
+        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed"]},
+        "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"again": {}}},
+    }  # fmt: skip
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(plan))
+    done = acr("ablation", "--config", path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "ablation").iterdir()) == [
+        "ablation.html", "ablation.md", "base-seed3", "strategy=baseline-seed3",
+    ]  # fmt: skip
+    rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("|")}
+    assert rows["ACR"].split("|")[2:] == rows["again"].split("|")[2:]
+    assert done.stderr.count("fit: done, ") == 2
+    plan["table"] = plan.pop("tables")
+    path.write_text(yaml.safe_dump(plan))
+    wrong = acr("ablation", "--config", path)
+    assert wrong.returncode == 2
+    assert "table: no such key. Did you mean 'tables'?" in wrong.stderr
