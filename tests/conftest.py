@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 
 # One thread a process: the tests run in as many processes as there are cores, and start more of their own.
@@ -12,6 +13,8 @@ from tiny_coco import write_coco
 from acr_lightning.data.shapes import Shapes
 
 torch.set_num_threads(1)
+# A shell ignores Ctrl-C for what it starts with `&`, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
