@@ -15,14 +15,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="at least so many signals")
     parser.add_argument("--inputs", type=int, default=1000, help="at least so many damaged files")
     parser.add_argument("--attacks", type=int, default=50, help="at least so many, of each kind the first")
-    parser.add_argument("--pairs", type=int, default=10, help="of commands at once, and of full disks half as many")
+    parser.add_argument("--pairs", type=int, default=10, help="of commands, of devices; of full disks half as many")
     parser.add_argument("--folder", type=Path, help="for everything; removed where nothing is wrong")
     options = parser.parse_args()
     prepare()  # before anything else is imported: commands are copies of this process
     from torture.attacks import attack
     from torture.chain import make_baseline
     from torture.inputs import damage
-    from torture.kills import disk_trial, kill_trial, pair_trial, shard_trial
+    from torture.kills import devices_trial, disk_trial, kill_trial, pair_trial, shard_trial
     from torture.tally import Tally
 
     folder = options.folder or Path(tempfile.mkdtemp(prefix="torture-"))
@@ -37,6 +37,7 @@ def main() -> int:
         trial(made, f"{trial.__name__}-{options.seed}-{number}", tally)
     for number in range(options.pairs):
         pair_trial(made, f"pair-{options.seed}-{number}", tally)
+        devices_trial(made, f"devices-{options.seed}-{number}", tally)
         if number % 2:
             disk_trial(made, f"disk-{options.seed}-{number}", tally)
     attack(made, options.attacks, tally)

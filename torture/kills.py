@@ -13,6 +13,8 @@ from torture.commands import Command, Outcome, call, remove
 from torture.tally import Tally
 
 SHARDED = ("cam", "label", "evaluate")
+# Stages whose photos any number of processes may share, and what the start of a second one takes at most.
+SHARED, START = ("cam", "affinity_walk", "evaluate"), 20.0
 
 
 def group(command: Command, rng: random.Random) -> None:
@@ -83,6 +85,24 @@ def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
     _end(made, stage, run, again, landed, clear, seed, tally)
 
 
+def devices_trial(made: Baseline, seed: str, tally: Tally) -> None:
+    """A stage that two processes share until a kill, if it comes in time, and that one alone ends: one's results."""
+    rng = random.Random(seed)
+    stage, kind = rng.choice(SHARED), rng.choice([group, terminate, interrupt])
+    run = made.begun(stage, seed)
+    words = made.words(stage, run)
+    command = Command([*words, "--trainer.devices=2"], run.parent / "two.log", made.folder)
+    end = time.monotonic() + rng.uniform(0.1, START)
+    while command.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    if command.poll() is None:
+        kind(command, rng)
+    outcome = command.wait()
+    landed = [f"{kind.__name__} of two processes"] if outcome.status else []
+    again = call(words, run.parent / "again.log", made.folder)
+    _end(made, stage, run, [again], landed, outcome.is_clear, seed, tally)
+
+
 def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
     """Two commands for one stage at once: one of them does it, the other is refused in one line or finds it done."""
     rng = random.Random(seed)
@@ -114,16 +134,8 @@ def disk_trial(made: Baseline, seed: str, tally: Tally) -> None:
         full = call(made.words(stage, run), made.folder / f"{seed}.log", made.folder)
         tally.answered(full, f"{seed}: full disk under {stage}")
         (disk / "ballast").unlink()
-        _end(
-            made,
-            stage,
-            run,
-            [call(made.words(stage, run), run.parent / "again.log", made.folder)],
-            [],
-            True,
-            seed,
-            tally,
-        )
+        again = call(made.words(stage, run), run.parent / "again.log", made.folder)
+        _end(made, stage, run, [again], [], True, seed, tally)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
