@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.seam.loss import agreement
-from acr_lightning.methods.seam.refined_cam import RefinedCam
 from acr_lightning.nets.classifier import Classifier
+from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.optimisation import OptimizerSettings
