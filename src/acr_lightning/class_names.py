@@ -30,6 +30,7 @@ SHORT = {
         "methods.sipe.module": ("SIPE",),
         "methods.sipe.inference": ("PrototypeInference",),
         "methods.aeft.module": ("AEFT",),
+        "methods.cpn.module": ("CPN",),
         "methods.advcam.inference": ("AdvCAM",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
