@@ -31,6 +31,7 @@ SHORT = {
         "methods.sipe.inference": ("PrototypeInference",),
         "methods.aeft.module": ("AEFT",),
         "methods.cpn.module": ("CPN",),
+        "methods.rib.inference": ("RIB",),
         "methods.advcam.inference": ("AdvCAM",),
         "cam.inference": ("CamInference",),
         "data.frozen_features": ("FrozenFeatures",),
