@@ -30,6 +30,7 @@ SHORT = {
         "methods.sipe.module": ("SIPE",),
         "methods.sipe.inference": ("PrototypeInference",),
         "methods.aeft.module": ("AEFT",),
+        "methods.cda.data": ("PastedCrops",),
         "methods.cpn.module": ("CPN",),
         "methods.rib.inference": ("RIB",),
         "methods.advcam.inference": ("AdvCAM",),
