@@ -147,6 +147,14 @@ def test_who_learns_from_what():
     assert torch.autograd.grad(terms["pair"], spreading, allow_unused=True, retain_graph=True)[0] is None
 
 
+def test_a_photo_without_any_cam_stays_finite():
+    cpn = CPN(classifier_of("usual"), patches=[16])
+    cpn.classifier.classifier.classify.weight.data.zero_()
+    loss, _ = cpn.losses(photos_of(2, 32))
+    loss.backward()
+    assert all(one.grad.isfinite().all() for one in cpn.classifier.parameters() if one.grad is not None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
     moved = trained_and_loaded(kind, tmp_path, shapes, CPN(classifier_of(kind), [16], ADAMW, micro_batches=2))
