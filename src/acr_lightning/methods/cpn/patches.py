@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# As many different choices as float32 has random numbers.
-SEEDS = 2**24
+from acr_lightning.training.step_seed import photo_generators
 
 
 def shown_patches(drawn: Tensor, size: tuple[int, int], sides: Sequence[int]) -> Tensor:
@@ -22,8 +21,7 @@ def shown_patches(drawn: Tensor, size: tuple[int, int], sides: Sequence[int]) ->
         1 where it is shown, 0 where it is hidden, `[B, 1, H, W]`.
     """
     masks = []
-    for number in (drawn * SEEDS).long().tolist():
-        generator = torch.Generator().manual_seed(number)
+    for generator in photo_generators(drawn):
         side = sides[int(torch.randint(len(sides), (), generator=generator))]
         rows, columns = (-(-length // side) for length in size)
         tosses = torch.randint(2, (1, 1, rows, columns), generator=generator).float()
