@@ -32,6 +32,7 @@ SHORT = {
         "methods.aeft.module": ("AEFT",),
         "methods.cda.data": ("PastedCrops",),
         "methods.cpn.module": ("CPN",),
+        "methods.ppc.module": ("PPC",),
         "methods.rib.inference": ("RIB",),
         "methods.advcam.inference": ("AdvCAM",),
         "cam.inference": ("CamInference",),
