@@ -5,6 +5,7 @@ import socket
 # One thread a process: the tests run in as many processes as there are cores, and start more of their own.
 os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true", OMP_NUM_THREADS="1")
 
+import lightning.pytorch  # noqa: F401  its log goes to where it was imported; a test's capture ends
 import numpy as np
 import pytest
 import torch

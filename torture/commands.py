@@ -149,7 +149,8 @@ def in_copy(work: Callable[[], int], log: Path) -> Outcome:
 def as_typed(words: list[str], folder: Path) -> int:
     """Do what a command asks for, in this process, as if it had been typed in a folder; its exit status."""
     os.chdir(folder)
-    # What Lightning starts once more for each further device.
+    # What Lightning starts once more for each further device: this program, not the module that runs now.
+    sys.modules["__main__"].__spec__ = None
     sys.argv = [os.path.join(os.path.dirname(sys.executable), "acr"), *words]
     return main(words)
 

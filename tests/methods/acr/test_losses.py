@@ -23,10 +23,11 @@ def ru(logits, tags, image, whole, without_target, without_non_target, removed_t
     )  # fmt: skip
 
 
-def cu(logits, tags, image, from_target, from_non_target, segment, wins, outside=0.0):
+def cu(logits, tags, image, from_target, from_non_target, segment, wins, outside=0.0, mean_over="image"):
     return cu_loss(
         classification=F.binary_cross_entropy_with_logits(logits, tags), image=image, from_target=from_target,
         from_non_target=from_non_target, segment=segment, wins=wins, outside=outside,
+        mean_over=mean_over,
     )  # fmt: skip
 
 
@@ -95,6 +96,32 @@ def test_cu_by_hand():
     assert got.total(CUWeights()).item() == pytest.approx(bce(0.5, 1) - 0.8 / 3 - 0.3 * 8 / 3, abs=1e-6)
     wider = cu(logits, tags, image, from_target, from_rest, segment, wins, outside=0.25)
     assert wider.target.item() == pytest.approx(-(1 + 4) / 3)
+
+
+def test_cu_over_regions_by_hand():
+    image = torch.zeros(2, 3, 1, 3)
+    from_target = torch.tensor([1.0, 2.0, 4.0]).expand(2, 3, 1, 3)
+    from_rest = torch.tensor([8.0, 16.0, 32.0]).expand(2, 3, 1, 3)
+    segment = torch.tensor([[[[0.0, 0.5, 1.0]]], [[[0.0, 0.0, 0.0]]]])
+    got = cu(
+        torch.zeros(2, 1), torch.ones(2, 1), image, from_target, from_rest, segment, torch.ones(2, 1, 1, 3),
+        mean_over="region",
+    )  # fmt: skip
+    assert got.target.item() == pytest.approx(-(1 + (1 + 2 + 4) / 3) / 2)
+    assert got.non_target.item() == pytest.approx(-((0.5 * 16 + 32) / 1.5 + 0) / 2)
+
+
+def test_over_regions_it_does_not_matter_how_much_of_an_image_is_not_scored():
+    def loss(width, mean_over):
+        segment = torch.full((1, 1, 4, width), 0.05)
+        segment[..., :2], segment[..., 2:4] = 0.0, 1.0
+        one, error = torch.ones(1, 1), torch.ones(1, 3, 4, width)
+        wins = (segment > 0.5).float()
+        return cu(one, one, torch.zeros_like(error), error, 2 * error, segment, wins, mean_over=mean_over)
+
+    for mean_over, same in (("region", True), ("image", False)):
+        narrow, wide = loss(4, mean_over), loss(16, mean_over)
+        assert torch.equal(narrow.target, wide.target) is torch.equal(narrow.non_target, wide.non_target) is same
 
 
 def test_losses_equal_a_plain_transcription():

@@ -138,6 +138,7 @@ class ACR(AlternatingModule):
             classification=self.classifier.classification_loss(cls_C, step.tags), image=x,
             from_target=from_target, from_non_target=from_non_target, segment=S,
             wins=target_wins(cls_C.cam_logits, step.target, size), outside=self.cu.outside,
+            mean_over=self.cu.mean_over,
         )  # fmt: skip
         return terms, cls_C.cam_logits
 
