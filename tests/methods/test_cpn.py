@@ -65,6 +65,14 @@ def test_regions_map_by_map_and_cell_by_cell():
         assert one.abs().max() > 0
 
 
+def test_vectors_of_any_length_in_half_precision():
+    net = RegionCam(classifier_of("usual").eval())
+    cam, known, mixed = torch.rand(1, 5, 4, 4), torch.rand(1, 195, 4, 4) * 100, torch.rand(1, 192, 4, 4) * 100
+    wanted = net.attention(cam, known, mixed)
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert torch.allclose(net.attention(cam, known, mixed), wanted)
+
+
 def norm(p):
     p = p.clamp(min=0)
     low, high = p.flatten(2).min(2).values[:, :, None, None], p.flatten(2).max(2).values[:, :, None, None]

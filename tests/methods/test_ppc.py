@@ -162,6 +162,14 @@ def test_nothing_but_background_stays_finite():
     assert [term.item() for term in contrast(other, other, torch.rand(32), SMALL)] == [0, 0, 0]
 
 
+def test_the_contrast_is_not_rounded_by_half_precision():
+    cells = [Cells(F.normalize(torch.rand(32, 8), dim=1), torch.rand(32, 3), torch.randint(3, (32,))) for _ in range(2)]
+    noise = torch.rand(32)
+    wanted = contrast(*cells, noise, SMALL)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert contrast(*cells, noise, SMALL) == wanted
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
     moved = trained_and_loaded(kind, tmp_path, shapes, PPC(classifier_of(kind), 0.5, SMALL, ADAMW, micro_batches=2))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,6 +38,8 @@ class RegionCam(RefinedCam):
             known: what is known of each cell, `[B, D, h, w]`.
             mixed: the cells' vectors, `[B, mixed, h, w]`.
         """
-        regions = cam.flatten(2).softmax(dim=2) @ known.float().flatten(2).transpose(1, 2)
-        alike = F.relu(self.region(regions)).float() @ F.relu(mixed).float().flatten(2)
-        return (alike / cam.shape[1] ** 0.5).softmax(dim=2).view_as(cam)
+        # Products of vectors of any length leave the range of half precision.
+        with torch.autocast(cam.device.type, enabled=False):
+            regions = cam.flatten(2).softmax(dim=2) @ known.float().flatten(2).transpose(1, 2)
+            alike = F.relu(self.region(regions)) @ F.relu(mixed.float()).flatten(2)
+            return (alike / cam.shape[1] ** 0.5).softmax(dim=2).view_as(cam)

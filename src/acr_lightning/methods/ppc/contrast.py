@@ -56,12 +56,14 @@ def contrast(one: Cells, two: Cells, noise: Tensor, settings: Contrast) -> Terms
         settings: see `Contrast`.
     """
     count, heat = max(1, settings.grid**2 // 8), settings.temperature
-    first, second = prototypes_of(one, count), prototypes_of(two, count)
-    return Terms(
-        (loss(one.vectors, one.labels, second, heat) + loss(two.vectors, two.labels, first, heat)) / 2,
-        (loss(one.vectors, two.labels, first, heat) + loss(two.vectors, one.labels, second, heat)) / 2,
-        (_intra(one, first, noise, heat) + _intra(two, second, noise, heat)) / 2,
-    )
+    # The temperature makes what half precision rounds ten times larger.
+    with torch.autocast(noise.device.type, enabled=False):
+        first, second = prototypes_of(one, count), prototypes_of(two, count)
+        return Terms(
+            (loss(one.vectors, one.labels, second, heat) + loss(two.vectors, two.labels, first, heat)) / 2,
+            (loss(one.vectors, two.labels, first, heat) + loss(two.vectors, one.labels, second, heat)) / 2,
+            (_intra(one, first, noise, heat) + _intra(two, second, noise, heat)) / 2,
+        )
 
 
 def loss(
