@@ -38,6 +38,7 @@ def label(
     alpha: float | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
+    smoothing: float | None = None,
     workers: PositiveInt | None = None,
     shard: str | None = None,
 ) -> dict[str, Any]:
@@ -51,11 +52,15 @@ def label(
             (the best for the masks of the split `seed`; logged as using masks), `walked` (the score that a walk with
             `background_alpha` carried along), or null to use `alpha`.
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
-        refiner: what sharpens the scores: a dense CRF by name (`soft_cam`, `hard_label`, `test_deeplabv2`,
-            `test_deeplabv1`), `none`, or `class_path` and `init_args`: `DenseCrf` with `preset` and `scale` (0.5 is
-            four times faster), or a class of your own.
+        refiner: what sharpens the scores: a dense CRF by name (`soft_cam`, `hard_label`, `one_class`,
+            `test_deeplabv2`, `test_deeplabv1`), `none`, or `class_path` and `init_args`: `DenseCrf` with `preset` and
+            `scale` (0.5 is four times faster), or a class of your own.
         margin: pixels whose label is another one with a background score lower or higher by this become 255: nothing
             learns from them, and they are scored as background. The refiner runs twice. null keeps all.
+        smoothing: makes PMM's labels (ICCV 2021): each class against the background by itself, its scores raised to
+            `1 − smoothing · std/mean`, and overlaps to the class with the larger share of its scores there. The
+            refiner runs once for each tag. 0.3 in its release, with alpha 11 and the refiner `one_class`; null makes
+            one label of all classes together.
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
@@ -66,12 +71,7 @@ def label(
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
 
-    if (threshold is None) == (alpha is None):
-        raise UserError(
-            "label: give either threshold (a number, auto, oracle or walked) or alpha; set the other to null"
-        )
-    if margin is not None and threshold in (None, "walked"):
-        raise UserError("label.margin: goes with a threshold (a number, auto or oracle); set it to null")
+    _require_one_way(threshold, alpha, margin, smoothing)
     built = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
@@ -83,11 +83,29 @@ def label(
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
-        walked=threshold == "walked", refiner=built, margin=margin,
+        walked=threshold == "walked", refiner=built, margin=margin, smoothing=smoothing,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
     left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
     return {"labels": len(ids), "threshold": value, "chosen": chosen, **left}
+
+
+def _require_one_way(
+    threshold: float | str | None, alpha: float | None, margin: float | None, smoothing: float | None
+) -> None:
+    """Refuse values of which one would be left out."""
+    from acr_lightning.errors import UserError
+
+    if (threshold is None) == (alpha is None):
+        raise UserError(
+            "label: give either threshold (a number, auto, oracle or walked) or alpha; set the other to null"
+        )
+    if margin is not None and threshold in (None, "walked"):
+        raise UserError("label.margin: goes with a threshold (a number, auto or oracle); set it to null")
+    if smoothing is not None and (margin is not None or threshold == "walked"):
+        raise UserError("label.smoothing: goes with neither margin nor a walked threshold; set it to null")
+    if smoothing is not None and not 0 <= smoothing <= 0.4:
+        raise UserError(f"label.smoothing: is {smoothing}; above 0.4 the exponent can be 0, give 0 to 0.4 (PMM: 0.3)")
 
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
@@ -113,6 +131,7 @@ def _label_one(
     walked: bool,
     refiner: Any,
     margin: float | None,
+    smoothing: float | None,
 ) -> None:
     """One photo's pseudo-label, from file to file."""
     import numpy as np
@@ -122,6 +141,7 @@ def _label_one(
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.errors import UserError
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
+    from acr_lightning.labels.proportional_label import proportional_label
     from acr_lightning.labels.pseudo_label import pseudo_label
 
     image = dataset.image(image_id)
@@ -134,7 +154,9 @@ def _label_one(
                 "or affinity_walk.model.background_alpha"
             )
         background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
-    if margin is None:
+    if smoothing is not None:
+        result = proportional_label(image, cam.classes, cam.scores, smoothing, threshold, alpha, refiner)
+    elif margin is None:
         result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, refiner, background)
     else:
         assert threshold is not None

@@ -64,7 +64,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     finally:
         _finish_wandb()
     cli.require_not_stopped()
-    return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.dataset.ids("train"))}
+    return {"epochs": cli.trainer.current_epoch, "photos": len(cli.datamodule.samples())}
 
 
 def _finish_wandb() -> None:

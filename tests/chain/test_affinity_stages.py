@@ -23,6 +23,7 @@ from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.errors import UserError
+from acr_lightning.labels.proportional_label import proportional_label
 from acr_lightning.report.page import write_report
 from acr_lightning.stages.chain import CHAIN
 
@@ -236,6 +237,20 @@ def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path)
     assert 0 < (wanted == 255).mean() < 1
     with pytest.raises(UserError, match=r"label\.margin: goes with a threshold"):
         run_stage(start(("label.threshold", None), ("label.alpha", 4), ("label.margin", 0.1)), "label", force=True)
+
+
+def test_labels_of_each_class_by_itself(start, tmp_path):
+    settings = [("label.threshold", 0.4), ("label.smoothing", 0.3), ("label.refiner", "none")]
+    experiment = start(*settings, ("label.output", str(tmp_path)))
+    run_stage(experiment, "label", force=True)
+    for path in (tmp_path / "labels").glob("*.png"):
+        cam = read_cam((tmp_path / "run" / "cam" / "cams" / path.name).with_suffix(".npz"))
+        wanted = proportional_label(np.zeros((64, 64, 3), np.uint8), cam.classes, cam.scores, 0.3, 0.4)
+        assert np.array_equal(read_mask(path), wanted)
+    with pytest.raises(UserError, match=r"label\.smoothing: goes with neither"):
+        run_stage(start(*settings, ("label.margin", 0.1)), "label", force=True)
+    with pytest.raises(UserError, match=r"label\.smoothing: is 1"):
+        run_stage(start(("label.threshold", 0.4), ("label.smoothing", 1.0)), "label", force=True)
 
 
 @pytest.mark.timeout(600)

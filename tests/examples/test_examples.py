@@ -9,12 +9,14 @@ import commands
 import numpy as np
 import pytest
 import torch
+from method_training import classifier_of, photos_of
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import read_mask
 
 ROOT = Path(__file__).parents[2]
+SHORTER = "class ShorterHiding(ClassifierTraining)"
 
 
 def acr(folder, *words):
@@ -112,8 +114,24 @@ def test_own_parts_are_short():
         assert len(path.read_text().splitlines()) <= 80, path
 
 
-def test_the_document_shows_the_examples():
+@pytest.mark.parametrize("document", ["extend.md", "own_method.md"])
+def test_the_documents_show_the_examples(document):
     code = "".join(path.read_text() for path in sorted((ROOT / "examples").rglob("*.py")))
-    shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extend.md").read_text(), re.DOTALL)
+    shown = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / document).read_text(), re.DOTALL)
     assert shown
-    assert [block for block in shown if block.rstrip() not in code] == []
+    assert [block for block in shown if block.rstrip() not in code and SHORTER not in block] == []
+
+
+def test_the_shorter_form_of_own_method_is_the_same():
+    (block,) = (
+        block
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "own_method.md").read_text(), re.DOTALL)
+        if SHORTER in block
+    )
+    code = {}
+    for source in (block, (ROOT / "examples" / "own_method" / "own_method.py").read_text()):
+        exec(source, code)
+    net, photos = classifier_of("usual").eval(), photos_of()
+    shorter, whole = code["ShorterHiding"](net), code["Hiding"](net)
+    assert torch.equal(shorter.losses(photos).loss, whole.losses(photos.image, photos.tags).loss)
+    assert shorter.players()["classifier"][:3] == whole.players()["classifier"][:3]

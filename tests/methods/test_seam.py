@@ -8,10 +8,10 @@ from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
 from tiny_acr import ADAMW
 from torch.nn import functional as F
 
-import acr_lightning.methods.seam.refined_cam as refined_cam
+import acr_lightning.nets.refined_cam as refined_cam
 from acr_lightning.methods.seam.module import SEAM
-from acr_lightning.methods.seam.refined_cam import RefinedCam, exclusive_cam, spread
 from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.refined_cam import RefinedCam, exclusive_cam, spread
 
 
 def slow_exclusive(logits):

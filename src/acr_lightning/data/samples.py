@@ -52,15 +52,21 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         """
         epoch, index = at
         image_id = self.ids[index]
-        arrays = {"image": self.dataset.image(image_id)}
+        image, tags = self.photo(epoch, index)
+        arrays = {"image": image}
         size = arrays["image"].shape[:2]
         # The transform pads label maps with 255.
         arrays["mask"] = np.zeros(size, np.uint8) if self.labels is None else self._label(image_id, size)
         self.transform.set_random_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
         arrays = self.transform(**arrays)
-        sample = {"id": image_id, "image": to_tensor(arrays["image"]), "tags": tag_vector(self.dataset, image_id)}
+        sample = {"id": image_id, "image": to_tensor(arrays["image"]), "tags": tags}
         label = torch.from_numpy(arrays["mask"])
         return {**sample, "valid": label != IGNORE} if self.labels is None else {**sample, "label": label.long()}
+
+    def photo(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Tensor]:
+        """The photo before it is augmented, RGB, `[H, W, 3]`, and its tags, `[K]` of 0 and 1."""
+        del epoch  # for those who change it
+        return self.dataset.image(self.ids[index]), tag_vector(self.dataset, self.ids[index])
 
     def _label(self, image_id: str, size: tuple[int, ...]) -> NDArray[np.uint8]:
         if self.labels == "masks":

@@ -34,10 +34,11 @@ class CrfSettings(NamedTuple):
 
 
 # As the releases of this field have them (docs/method.md): labels from soft CAMs (PSA, SEAM, ACR), from hard labels of
-# certainty 0.7 (IRN and its kin), and two test-time settings.
+# certainty 0.7 (IRN and its kin), of one class against the background (PMM), and two test-time settings.
 PRESETS: dict[str, CrfSettings] = {
     "soft_cam": CrfSettings(3, 3, 80, 13, 10),
     "hard_label": CrfSettings(3, 3, 50, 5, 10, certainty=0.7),
+    "one_class": CrfSettings(3, 10, 80, 13, 10),
     "test_deeplabv2": CrfSettings(1, 3, 67, 3, 4),
     "test_deeplabv1": CrfSettings(3, 3, 32, 13, 10),
 }

@@ -37,7 +37,7 @@ class DenseCrf:
     """The dense CRF (Krähenbühl and Koltun, NIPS 2011).
 
     Args:
-        preset: `soft_cam`, `hard_label`, `test_deeplabv2` or `test_deeplabv1`; see docs/method.md.
+        preset: `soft_cam`, `hard_label`, `one_class`, `test_deeplabv2` or `test_deeplabv1`; see docs/method.md.
         scale: work at this share of the photo's size; 0.5 is four times faster.
 
     Raises:

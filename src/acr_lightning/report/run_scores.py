@@ -160,7 +160,7 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
         "refiner": describe(config.get("refiner", "soft_cam")),
         "threshold": counts.get("threshold"),
         "chosen": counts.get("chosen"),
-        **_kept(config, "margin"),
+        **_kept(config, "margin", "smoothing"),
         **(_affinity(stages) if walked(stages) else {}),
     }
 

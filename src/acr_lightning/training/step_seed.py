@@ -1,11 +1,15 @@
 """Randomness that depends on the batch, not on how the run got there."""
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+
+# As many as float32 has random numbers.
+SEEDS = 2**24
 
 
 class StepSeed(Callback):
@@ -41,6 +45,12 @@ class StepDraws:
         """`[images, *shape]` in `[0, 1)`, for this process's images."""
         # `EpochSampler` gives the images of a global batch to the processes in turn.
         return torch.rand(images * self.world, *shape, generator=self.generator)[self.rank :: self.world]
+
+
+def photo_generators(drawn: Tensor) -> Iterator[torch.Generator]:
+    """A stream of random numbers for each photo, which follows from the number in `[0, 1)` drawn for it, `[B]`."""
+    for number in (drawn * SEEDS).long().tolist():
+        yield torch.Generator().manual_seed(number)
 
 
 def _seed(epoch: int, batch_index: int, rank: int) -> int:

@@ -1,12 +1,11 @@
 """SEAM as a LightningModule."""
 
-from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.cam.agreement import agreement, enlarged
 from acr_lightning.counts import PositiveInt
-from acr_lightning.methods.seam.loss import agreement
-from acr_lightning.methods.seam.refined_cam import RefinedCam
 from acr_lightning.nets.classifier import Classifier
+from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.optimisation import OptimizerSettings
@@ -51,11 +50,7 @@ class SEAM(ClassifierTraining):
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = (losses[0] + losses[1]) / 2
         views = list(zip((image, small), outputs, strict=True))
-        cams = [_enlarged(output.cam_logits, view) for view, output in views]
-        spread = [_enlarged(self.classifier.refined(view, output), view) for view, output in views]
+        cams = [enlarged(output.cam_logits, view) for view, output in views]
+        spread = [enlarged(self.classifier.refined(view, output), view) for view, output in views]
         terms = agreement((cams[0], cams[1]), (spread[0], spread[1]), photos.tags)
         return Update(classification + sum(terms), {"classification": classification, **terms._asdict()})
-
-
-def _enlarged(maps: Tensor, image: Tensor) -> Tensor:
-    return F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.cam.extremes import largest, least
 from acr_lightning.cam.normalise import normalise_cam
-
-# Shares: of the pixels that are least like any tag, and of the differences that are largest.
-LEAST, LARGEST = 0.25, 0.2
 
 
 class Agreement(NamedTuple):
@@ -40,28 +38,21 @@ def agreement(cams: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor], tags: 
     spread_one, spread_two = (_shrunk(normalise_cam(cam, with_background), size) for cam in spread)
     return Agreement(
         equivariance=(one - two).abs().mean(),
-        cross=_largest(_exclusive(two) - spread_one) + _largest(_exclusive(one) - spread_two),
-        quiet=(_least(spread[0][:, 1:], tags) + _least(spread[1][:, 1:], tags)) / 2,
+        cross=largest(_exclusive(two) - spread_one) + largest(_exclusive(one) - spread_two),
+        quiet=(least(spread[0][:, 1:], tags) + least(spread[1][:, 1:], tags)) / 2,
     )
+
+
+def enlarged(maps: Tensor, image: Tensor) -> Tensor:
+    """Maps `[B, C, h, w]` as large as the image that they were made of."""
+    return F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)
 
 
 def _exclusive(cam: Tensor) -> Tensor:
     """Each pixel's likeliest class keeps its value, and the background is what it leaves: `[B, K + 1, h, w]`."""
     fixed = cam.detach()
-    largest = fixed.amax(dim=1, keepdim=True)
-    return torch.cat([1 - largest, fixed * (fixed == largest)], dim=1)
-
-
-def _largest(difference: Tensor) -> Tensor:
-    """The mean of each photo's largest differences."""
-    flat = difference.abs().flatten(1)
-    return flat.topk(int(LARGEST * flat.shape[1])).values.mean()
-
-
-def _least(cam: Tensor, tags: Tensor) -> Tensor:
-    """The mean over the pixels of each photo that have least of any tag."""
-    flat = (cam * tags[:, :, None, None]).amax(dim=1).flatten(1)
-    return F.relu(flat.topk(int(LEAST * flat.shape[1]), largest=False).values).mean()
+    most = fixed.amax(dim=1, keepdim=True)
+    return torch.cat([1 - most, fixed * (fixed == most)], dim=1)
 
 
 def _shrunk(maps: Tensor, size: torch.Size) -> Tensor:

@@ -46,11 +46,14 @@ class RefinedCam(WrappedClassifier):
             image: normalised, `[B, 3, H, W]`.
             output: what the classifier makes of it.
         """
+        return spread(exclusive_cam(output.cam_logits), self.mix(self.known(image, output)))
+
+    def known(self, image: Tensor, output: ClassifierOutput) -> Tensor:
+        """What is known of each cell: colour, and what is made of two maps, `[B, 3 + Σ widths, h, w]`."""
         size = output.cam_logits.shape[-2:]
         early, middle = (_resized(one.detach(), size) for one in output.features[-3:-1])
         colour = F.interpolate(image, size, mode="bilinear", align_corners=True)
-        mixed = self.mix(torch.cat([colour, F.relu(self.early(early)), F.relu(self.middle(middle))], dim=1))
-        return spread(exclusive_cam(output.cam_logits), mixed)
+        return torch.cat([colour, F.relu(self.early(early)), F.relu(self.middle(middle))], dim=1)
 
 
 def exclusive_cam(cam_logits: Tensor) -> Tensor:

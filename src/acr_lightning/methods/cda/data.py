@@ -1,0 +1,99 @@
+"""Stage `fit`'s data for CDA."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.counts import NonNegativeInt, PositiveInt
+from acr_lightning.data.datamodule import TaggedCrops
+from acr_lightning.data.samples import TrainingSamples, tag_vector
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.data.transforms import classification_transform
+from acr_lightning.errors import UserError
+from acr_lightning.methods.cda.pasting import Cutout, cut_out, paste
+
+# Photos of a class that are looked at for an object; where none of them has one, nothing is pasted.
+TRIES = 20
+
+
+class PastedCrops(TaggedCrops):
+    """Each photo twice an epoch: as it is, and with an object of a class that it does not show (CDA, ICCV 2021).
+
+    Args:
+        dataset: photos and tags.
+        labels: folder of an earlier run's pseudo-labels, `runs/…/label/labels`, by which objects are cut out.
+        crop: side of the square crop, pixels.
+        long_side: smallest and largest long side that photos are resized to before cropping, pixels.
+        batch_size: crops a step, all devices together, so that their number changes speed only.
+        num_workers: loader processes per device; changes speed only.
+        seed: of order, objects and augmentation.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        labels: str,
+        crop: PositiveInt = 256,
+        long_side: tuple[int, int] = (384, 512),
+        batch_size: PositiveInt = 8,
+        num_workers: NonNegativeInt = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset, crop, long_side, batch_size, num_workers, seed)
+        self.labels = Path(labels)
+
+    def samples(self) -> TrainingSamples:
+        """The training samples.
+
+        Raises:
+            UserError: there are no labels.
+        """
+        if not self.labels.is_dir():
+            raise UserError(
+                f"data.labels: no folder {self.labels}; run all stages up to label of an earlier round first"
+            )
+        return PastedSamples(self.dataset, self.crop, self.long_side, self.seed, self.labels)
+
+
+class PastedSamples(TrainingSamples):
+    """The photos as they are, and after them the same with an object on each.
+
+    Args:
+        dataset: where photos and tags come from.
+        crop: see `PastedCrops`.
+        long_side: likewise.
+        seed: likewise.
+        objects: folder of pseudo-labels `<id>.png`.
+    """
+
+    def __init__(self, dataset: TaggedDataset, crop: int, long_side: tuple[int, int], seed: int, objects: Path) -> None:
+        super().__init__(dataset, classification_transform(crop, long_side), seed)
+        self.objects, self.photos = objects, len(self.ids)
+        self.classes = torch.stack([tag_vector(dataset, image_id) for image_id in self.ids])
+        self.ids = self.ids * 2
+
+    def photo(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Tensor]:
+        """A photo and its tags, both with what is pasted."""
+        image, tags = super().photo(epoch, index)
+        if index < self.photos or not len(missing := (tags == 0).nonzero().flatten()):
+            return image, tags
+        generator = np.random.default_rng([self.seed, epoch, index])
+        pasted = int(generator.choice(missing.numpy()))
+        cutout = self._object(pasted, generator)
+        if cutout is None:
+            return image, tags
+        tags[pasted] = 1
+        return paste(image, cutout, generator), tags
+
+    def _object(self, of_class: int, generator: np.random.Generator) -> Cutout | None:
+        """An object from one of the photos that are tagged with a class and labelled with nothing else."""
+        for at in generator.permutation(self.classes[:, of_class].nonzero().flatten().numpy())[:TRIES]:
+            label = read_mask(item_path(self.objects, self.ids[at], ".png"))
+            if (label == of_class + 1).any() and (found := cut_out(self.dataset.image(self.ids[at]), label)):
+                return found
+        return None

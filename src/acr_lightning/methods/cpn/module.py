@@ -1,0 +1,73 @@
+"""CPN as a LightningModule."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.counts import PositiveInt
+from acr_lightning.methods.cpn.loss import complement
+from acr_lightning.methods.cpn.patches import shown_patches
+from acr_lightning.methods.cpn.region_cam import RegionCam
+from acr_lightning.nets.classifier import Classifier, ClassifierOutput
+from acr_lightning.training.alternating import Update
+from acr_lightning.training.classifier_training import ClassifierTraining
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+
+
+class CPN(ClassifierTraining):
+    """The CAMs of two complementary halves of a photo add up to the photo's (ICCV 2021).
+
+    `L = BCE of all three + L_TCP + L_CPCR + quiet`. The halves' CAMs and what is spread have no gradient to the
+    classifier but that of their classification: it learns from the classification and the first part of `L_TCP`.
+
+    Args:
+        classifier: with at least three maps.
+        patches: sides of the squares that a photo is halved by, pixels; each photo is given one of them.
+        optimizer: of both; the layers that spread are new ones.
+        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    classifier: RegionCam
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        patches: Sequence[PositiveInt] = (224, 448),
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
+    ) -> None:
+        super().__init__(RegionCam(classifier), optimizer, micro_batches, max_nonfinite)
+        self.patches = patches
+
+    def losses(self, photos: Photos) -> Update:
+        """The classification of the photos and of their halves, and how far the halves' CAMs are from adding up."""
+        image = self.classifier.normalise(photos.image)
+        mask = shown_patches(photos.drawn, (image.shape[-2], image.shape[-1]), self.patches)
+        # Where a patch is hidden the network sees 0, its mean colour.
+        views = image, image * mask, image * (1 - mask)
+        seen = photos.seen_by(self.classifier), *views[1:]
+        outputs = [self.classifier(one) for one in seen]
+        losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
+        classification = torch.stack(losses).mean()
+        made = [self._maps(view, output) for view, output in zip(views, outputs, strict=True)]
+        (cam, spread), (cam_one, spread_one), (cam_two, spread_two) = made
+        terms = complement(
+            (cam, cam_one, cam_two), (spread, spread_one, spread_two), photos.tags, mask.mean(dim=(1, 2, 3))
+        )
+        return Update(classification + sum(terms), {"classification": classification, **terms._asdict()})
+
+    def _maps(self, image: Tensor, output: ClassifierOutput) -> tuple[Tensor, Tensor]:
+        """The CAM and the spread CAM of the classes, as large as the image."""
+        spread = self.classifier.refined(image, output)[:, 1:]
+        cam, spread = (
+            F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)
+            for maps in (output.cam_logits, spread)
+        )
+        return cam, spread

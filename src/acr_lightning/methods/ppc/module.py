@@ -1,0 +1,78 @@
+"""PPC as a LightningModule."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from acr_lightning.cam.agreement import agreement, enlarged
+from acr_lightning.counts import PositiveInt
+from acr_lightning.methods.ppc.cells import cells_of
+from acr_lightning.methods.ppc.contrast import Contrast, contrast
+from acr_lightning.nets.classifier import ConvolutionalClassifier
+from acr_lightning.nets.refined_cam import RefinedCam
+from acr_lightning.training.alternating import Update
+from acr_lightning.training.classifier_training import ClassifierTraining
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+from acr_lightning.training.step_seed import photo_generators
+
+
+class PPC(ClassifierTraining):
+    """SEAM's losses, and a contrast of the cells of both sizes with the prototypes of the batch's classes (CVPR 2022).
+
+    The contrast trains the classifier; prototypes, labels and the spread CAM that they come from have no gradient. The
+    projection in which cells are compared is part of the training alone.
+
+    Args:
+        classifier: its CAM is a convolution, and it has at least three maps.
+        smaller: sides of the second photo, a share of those of the first.
+        contrast: how cells are compared.
+        optimizer: of all; the layers that spread and the projection are new ones.
+        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
+            accumulation): less memory. Prototypes are those of a part.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    classifier: RefinedCam
+    compiled_parts = ("classifier", "projection")
+
+    def __init__(
+        self,
+        classifier: ConvolutionalClassifier,
+        smaller: float = 2 / 7,
+        contrast: Contrast = Contrast(),
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
+    ) -> None:
+        super().__init__(RefinedCam(classifier), optimizer, micro_batches, max_nonfinite)
+        self.smaller, self.contrast = smaller, contrast
+        self.projection = nn.Conv2d(classifier.classify.in_channels, contrast.width, 1, bias=False)
+        nn.init.kaiming_normal_(self.projection.weight)
+
+    def trained(self) -> nn.Module:  # noqa: D102
+        return nn.ModuleList([self.classifier, self.projection])
+
+    def losses(self, photos: Photos) -> Update:
+        """The classification of both sizes, how far their CAMs agree, and how far cells are from their prototypes."""
+        inner, tags, settings = self.classifier.classifier, photos.tags, self.contrast
+        assert isinstance(inner, ConvolutionalClassifier)
+        image = self.classifier.normalise(photos.image)
+        size = [round(side * self.smaller) for side in image.shape[-2:]]
+        small = F.interpolate(image, size, mode="bilinear", align_corners=True)
+        classifications, cams, spreads, cells = [], [], [], []
+        for view, seen in ((image, photos.seen_by(self.classifier)), (small, small)):
+            embedded, features = inner.embed(seen)
+            output = inner.classified(embedded, features)
+            classifications.append(inner.classification_loss(output, tags))
+            cams.append(enlarged(output.cam_logits, view))
+            spreads.append(enlarged(self.classifier.refined(view, output), view))
+            projected = F.relu(self.projection(embedded))
+            cells.append(cells_of(projected, spreads[-1][:, 1:], tags, settings.grid, settings.background))
+        classification = torch.stack(classifications).mean()
+        terms = agreement((cams[0], cams[1]), (spreads[0], spreads[1]), tags)
+        noise = [torch.rand(settings.grid**2, generator=one) for one in photo_generators(photos.drawn)]
+        more = contrast(cells[0], cells[1], torch.cat(noise).to(self.device), settings)
+        loss = classification + sum(terms) + settings.weight * sum(more)
+        return Update(loss, {"classification": classification, **terms._asdict(), **more._asdict()})
