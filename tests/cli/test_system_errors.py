@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch.distributed
 
 from acr_lightning.cli.main import main
 from acr_lightning.cli.system_errors import system_error
@@ -63,6 +64,10 @@ def in_pool():
     return list(map_in_pool(write_elsewhere, ["0"], "work", workers=1))
 
 
+def while_the_peer_is_sought():
+    raise torch.distributed.DistNetworkError("Broken pipe")
+
+
 def after_a_lost_peer():
     raise RuntimeError("[pair.cc:561] Connection closed by peer [127.0.0.1]:23261. This is typically caused by a crash")
 
@@ -81,6 +86,7 @@ def killed_in_pool():
         (killed_in_pool, "acr run: a process of this command was killed (is there too little memory?); the same"),
         (in_loader_process, "acr run: /nowhere/0: No such file or directory; what was finished"),
         (in_pool, "acr run: /nowhere/0: No such file or directory; what was finished"),
+        (while_the_peer_is_sought, "acr run: another process of this job has ended; its own message says why"),
         (after_a_lost_peer, "acr run: another process of this job has ended; its own message says why"),
     ],
 )

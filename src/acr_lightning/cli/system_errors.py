@@ -34,8 +34,10 @@ def system_error(error: OSError) -> str | None:
 
 def lost_peer(error: BaseException) -> str | None:
     """One line for a process of a distributed job that another one left alone; None for any other error."""
-    if isinstance(error, RuntimeError) and re.search("Connection (closed|reset) by peer", str(error)):
+    # By name, since most commands have no use for torch: what it says while processes find each other.
+    is_of_start = type(error).__name__ in ("DistNetworkError", "DistStoreError")
+    if is_of_start or (isinstance(error, RuntimeError) and re.search("Connection (closed|reset) by peer", str(error))):
         return "another process of this job has ended; its own message says why"
-    if type(error).__name__ == "BrokenProcessPool":  # by name, since most commands have no pool
+    if type(error).__name__ == "BrokenProcessPool":
         return "a process of this command was killed (is there too little memory?); the same command continues"
     return None
