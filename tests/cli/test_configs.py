@@ -116,7 +116,7 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         values |= {"fit.model.reconstructor.depth": 2, "fit.model.reconstructor.stride": 1}
         values |= {"fit.model.classifier.weights": None, "fit.data.long_side": [40, 48]}
         values |= {"fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}
-        if name in ("voc6_frozen.yaml", "tag_folder_small.yaml"):  # no crop, but maps that are kept
+        if name in ("demo.yaml", "voc6_frozen.yaml", "tag_folder_small.yaml"):  # no crop, but maps that are kept
             del values["fit.data.crop"], values["fit.data.long_side"]
             values |= {"fit.data.size": 32, "fit.data.cache": str(tmp_path / "features")}
             values["fit.model.reconstructor.stride"] = 4

@@ -50,11 +50,11 @@ def test_a_folder_against_the_data_sets_masks_and_against_a_folder(config, predi
     assert main([*words, str(tmp_path / "a"), "--config", config]) == 0
     gt = str(shapes.mask_path("val_00000").parent)
     (tmp_path / "val.txt").write_text("\n".join(shapes.ids("val")))
-    names = "cross,ring,triangle,bars"
+    names = "red_stripes,blue_checks,green_stripes,black_checks"
     more = ["--gt", gt, "--classes", names, "--list", str(tmp_path / "val.txt")]
     assert main([*words, str(tmp_path / "b"), *more]) == 0
     (labels, one), (_, two) = matrix(tmp_path / "a" / "confusion.csv"), matrix(tmp_path / "b" / "confusion.csv")
-    assert labels == ["background", "cross", "ring", "triangle", "bars"]
+    assert labels == ["background", "red_stripes", "blue_checks", "green_stripes", "black_checks"]
     assert np.array_equal(one, two)
     blank = shapes.mask(shapes.ids("val")[0])
     assert one.sum() == 6 * 64 * 64

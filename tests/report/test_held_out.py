@@ -45,14 +45,15 @@ def test_a_run_in_a_sentence(tmp_path, shapes):
         made = {"seconds": seconds, "written": f"2026-11-0{2 - number}T10:00:00"}
         (tmp_path / stage / "manifest.json").write_text(json.dumps(made))
     assert sentence(tmp_path, shapes) == (
-        "16 training photos, 4 classes (cross, ring, triangle, bars). Stages: fit 2 h 02 min, cam 48 s; 2026-11-02."
+        "16 training photos, 4 classes (red_stripes, blue_checks, green_stripes, black_checks). "
+        "Stages: fit 2 h 02 min, cam 48 s; 2026-11-02."
     )
     assert [duration(seconds) for seconds in (99.4, 100, 5900, 6000)] == ["99 s", "2 min", "98 min", "1 h 40 min"]
 
 
 def test_a_row_for_each_class(shapes):
-    rows = class_table(shapes, [{"classes": {"ring": {"iou": 40.0}}}, {"classes": {}}])
-    assert [row.name for row in rows] == ["background", "cross", "ring", "triangle", "bars"]
+    rows = class_table(shapes, [{"classes": {"blue_checks": {"iou": 40.0}}}, {"classes": {}}])
+    assert [row.name for row in rows] == ["background", "red_stripes", "blue_checks", "green_stripes", "black_checks"]
     assert rows[2].scores == [40.0, None]
     assert rows[0].photos == 16
     assert rows[2].photos == sum(1 in shapes.tags(image_id) for image_id in shapes.ids("train"))

@@ -43,7 +43,7 @@ def test_the_file_says_what_is_not_in_it(trained_run, tmp_path, form):
     else:
         found = {"labels": "", "not_in_this_file": ""}
         torch.jit.load(path, _extra_files=found)
-    assert json.loads(found["labels"]) == ["background", "cross", "ring", "triangle", "bars"]
+    assert json.loads(found["labels"]) == ["background", "red_stripes", "blue_checks", "green_stripes", "black_checks"]
     assert json.loads(found["not_in_this_file"]) == {
         "scales": [1.0, 2.0], "flip": True, "long_side": None, "refiner": "test_deeplabv2", "window": None,
     }  # fmt: skip

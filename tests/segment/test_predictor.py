@@ -24,7 +24,7 @@ def test_is_the_networks_argmax(trained_run, picture):
     labels = predictor(picture)
     assert len(np.unique(labels)) > 1
     assert (labels == wanted.numpy()).mean() > 0.999  # ties
-    assert predictor.label_names == ("background", "cross", "ring", "triangle", "bars")
+    assert predictor.label_names == ("background", "red_stripes", "blue_checks", "green_stripes", "black_checks")
     assert np.array_equal(predictor(Image.fromarray(picture)), labels)
 
 

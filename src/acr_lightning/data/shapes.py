@@ -11,7 +11,7 @@ from PIL import Image
 from acr_lightning.artefacts.atomic import write_json, write_text
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.artefacts.text_file import read_json
-from acr_lightning.data.shapes_scenes import CLASS_NAMES, draw_scene
+from acr_lightning.data.shapes_scenes import CLASS_NAMES, VERSION, draw_scene
 from acr_lightning.data.voc import VOC2012
 from acr_lightning.errors import UserError
 
@@ -20,16 +20,16 @@ RECIPE = "shapes.json"
 
 
 class Shapes(VOC2012):
-    """Generated scenes whose classes share their body and differ by a small badge on it.
+    """Generated scenes whose classes share their bodies and differ by the pattern that these wear, most at the head.
 
-    A plain CAM sticks to the badge; the true mask is the whole body. Bodies without a badge are background.
+    A plain CAM stays near the head; the true mask is the whole body. Bodies without a pattern are background.
 
     Args:
         root: where the scenes are written (VOC layout) when they are not there yet.
         num_train: scenes to train on.
         num_val: held-out scenes: the network predicts on them and CAMs are scored on them.
         size: side of the square scenes, pixels.
-        num_classes: how many of the badges are used.
+        num_classes: how many of the patterns are used.
         seed: of the scenes.
 
     Raises:
@@ -48,7 +48,7 @@ class Shapes(VOC2012):
         seed: int = 0,
     ) -> None:
         recipe = {"num_train": num_train, "num_val": num_val, "size": size, "num_classes": num_classes, "seed": seed}
-        _generate(Path(root), recipe)
+        _generate(Path(root), {"version": VERSION, **recipe})
         super().__init__(root, list(CLASS_NAMES[:num_classes]), train_list="train", seed_list="val", val_list="val")
 
 

@@ -1,9 +1,9 @@
 """Drawn scenes of the embedded data set "Shapes".
 
-Every object is an elongated body with a colour and a pattern of its own. Bodies of all classes come from one
-distribution: what tells the classes apart is a small badge that sits near one end of the body. Badge-less bodies are
-drawn as well; they belong to the background. A class activation map trained with tags only has thus no reason to
-cover more than the badge, while the mask of an object is the whole body.
+Every object is an elongated body in a colour of its own. Its head wears the pattern of its class, which fades towards
+the tail; bodies without a pattern belong to the background, as do the two or three fields behind them. So the premise
+of ACR can be seen: the parts of a body tell each other's colour, and nothing tells what lies around it. A class
+activation map trained with tags only has reason to stay near the head, while the mask of an object is the whole body.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-CLASS_NAMES: tuple[str, ...] = ("cross", "ring", "triangle", "bars")
+# Of what is drawn: other scenes get another number, and scenes that were written before are not taken for them.
+VERSION = 2
+CLASS_NAMES: tuple[str, ...] = ("red_stripes", "blue_checks", "green_stripes", "black_checks")
 
-_SUPERSAMPLING = 4
-_BADGE_COLORS: tuple[tuple[int, int, int], ...] = ((214, 30, 40), (25, 70, 210), (10, 140, 60), (20, 20, 20))
+_SUPERSAMPLING = 2
+_PATTERN_COLORS: tuple[tuple[int, int, int], ...] = ((214, 30, 40), (25, 70, 210), (10, 140, 60), (20, 20, 20))
+# How strong a pattern is at the tail.
+_FAINTEST = 0.15
 
 
 class Scene(NamedTuple):
@@ -35,34 +39,31 @@ class Scene(NamedTuple):
 
 
 class _Body(NamedTuple):
-    """Outline of a body and the place of its badge, in supersampled pixels."""
+    """Outline of a body `[N, 2]`, where its middle and its head are, in supersampled pixels."""
 
     outline: np.ndarray
-    badge_center: np.ndarray
-    badge_radius: float
+    middle: np.ndarray
+    head: np.ndarray
 
 
 def draw_scene(rng: np.random.Generator, size: int, classes: int = len(CLASS_NAMES)) -> Scene:
-    """Draws one scene: one or two objects and up to two badge-less distractors over a patterned background.
+    """Draw one scene: one or two objects and up to two bodies without a class over a background of fields.
 
     Args:
-        rng: Source of all randomness; the same state gives the same scene.
-        size: Side of the square image in pixels.
-        classes: How many of `CLASS_NAMES` to use, from the front.
+        rng: source of all randomness; the same state gives the same scene.
+        size: side of the square image in pixels.
+        classes: how many of `CLASS_NAMES` to use, from the front.
 
     Returns:
         The scene.
 
     Raises:
-        ValueError: If `classes` is not between 1 and the number of class names.
+        ValueError: `classes` is not between 1 and the number of class names.
     """
     if not 1 <= classes <= len(CLASS_NAMES):
         raise ValueError(f"classes must be in 1..{len(CLASS_NAMES)}, got {classes}")
     side = size * _SUPERSAMPLING
-    background = _random_color(rng)
-    canvas = _pattern(rng, side, background, contrast=0.16)
-    _scatter_clutter(rng, canvas)
-
+    canvas, behind = _fields(rng, side)
     objects = 1 + int(rng.random() < 0.4)
     wanted: list[int | None] = [int(k) for k in rng.permutation(classes)[: min(objects, classes)]]
     wanted += [None] * int(rng.choice(3, p=(0.3, 0.5, 0.2)))
@@ -71,66 +72,61 @@ def draw_scene(rng: np.random.Generator, size: int, classes: int = len(CLASS_NAM
     tags = []
     for label in wanted:
         placed = _place_body(rng, side, occupied)
-        if placed is None:  # No room left; the first body always fits.
+        if placed is None:  # no room left; the first body always fits
             continue
         body, inside = placed
-        color = _random_color(rng, away_from=background)
-        _blend(canvas, inside, _pattern(rng, side, color, contrast=0.13))
+        canvas[inside > 0] = _body_color(rng, behind)
         occupied |= inside
         if label is None:
             continue
-        _draw_badge(canvas, body, label)
+        _draw_pattern(rng, canvas, body, inside, label)
         mask[cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA) > 127] = label + 1
         tags.append(label)
     image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    image = image + rng.normal(0, 0.015, image.shape)
+    image = image + rng.normal(0, 0.012, image.shape)
     return Scene(np.rint(image.clip(0, 1) * 255).astype(np.uint8), mask, tuple(sorted(tags)))
 
 
-def _random_color(rng: np.random.Generator, away_from: np.ndarray | None = None) -> np.ndarray:
-    """Draws an RGB colour in 0..1, if asked one that contrasts with another colour."""
+def _color(rng: np.random.Generator, saturation: float, value: float) -> np.ndarray:
+    """A random RGB colour in 0..1 of at least a saturation and a value."""
+    hsv = rng.random(), rng.uniform(saturation, 1.0), rng.uniform(value, 1.0)
+    return np.array(colorsys.hsv_to_rgb(*hsv), np.float32)
+
+
+def _body_color(rng: np.random.Generator, behind: list[np.ndarray]) -> np.ndarray:
+    """A colour that contrasts with those of the fields behind."""
     while True:
-        hsv = rng.random(), rng.uniform(0.35, 0.95), rng.uniform(0.3, 0.95)
-        color = np.array(colorsys.hsv_to_rgb(*hsv))
-        if away_from is None or np.abs(color - away_from).max() > 0.4:
+        color = _color(rng, 0.45, 0.55)
+        if all(np.abs(color - other).max() > 0.3 for other in behind):
             return color
 
 
-def _pattern(rng: np.random.Generator, side: int, color: np.ndarray, contrast: float) -> np.ndarray:
-    """Fills a square with stripes, checks or waves in two shades of a colour."""
-    angle = rng.uniform(0, np.pi)
-    step = side * rng.uniform(0.03, 0.09)
-    grid = np.arange(side, dtype=np.float32) / step * np.pi
-    u = np.cos(angle) * grid[None, :] + np.sin(angle) * grid[:, None]
-    v = np.cos(angle) * grid[:, None] - np.sin(angle) * grid[None, :]
-    kind = rng.integers(3)
-    if kind == 0:
-        wave = np.sign(np.sin(u))
-    elif kind == 1:
-        wave = np.sign(np.sin(u) * np.sin(v))
-    else:
-        wave = np.sin(u) * np.sin(v)
-    shade = rng.uniform(0.3, 1.0) * contrast * wave
-    return (color.astype(np.float32) + shade[..., None].astype(np.float32)).clip(0, 1)
+def _fields(rng: np.random.Generator, side: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Two or three softly shaded fields with curved borders, `[side, side, 3]`, and their colours."""
+    colors = [_color(rng, 0.35, 0.3)]
+    canvas = np.tile(colors[0], (side, side, 1))
+    x, y = _grid(side)
+    for _ in range(int(rng.integers(1, 3))):
+        angle, offset, phase = rng.uniform(0, 2 * np.pi), rng.uniform(-0.25, 0.25), rng.uniform(0, 2 * np.pi)
+        beyond = x * np.cos(angle) + y * np.sin(angle) + 0.03 * np.sin(9 * y + phase) > offset
+        colors.append(_color(rng, 0.35, 0.3))
+        canvas[beyond] = colors[-1]
+    shade = cv2.resize(rng.normal(0, 0.06, (5, 5)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    return (canvas + shade[..., None]).clip(0, 1), colors
 
 
-def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray) -> None:
-    """Scatters short strokes and dots of random colours over the background, in place."""
-    side = canvas.shape[0]
-    for _ in range(int(rng.integers(3, 9))):
-        start = rng.uniform(0, side, 2)
-        angle = rng.uniform(0, 2 * np.pi)
-        end = start + side * rng.uniform(0.0, 0.16) * np.array([np.cos(angle), np.sin(angle)])
-        width = int(side * rng.uniform(0.015, 0.05))
-        cv2.line(canvas, _point(start), _point(end), _random_color(rng).tolist(), width, cv2.LINE_AA)
+def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns `[1, side]` and rows `[side, 1]` from -0.5 to 0.5."""
+    line = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
+    return line[None, :], line[:, None]
 
 
 def _place_body(rng: np.random.Generator, side: int, occupied: np.ndarray) -> tuple[_Body, np.ndarray] | None:
-    """Looks for a free place for a new body; returns it with its filled outline (0 or 255)."""
-    grown = cv2.dilate(occupied, np.ones((9, 9), np.uint8))
+    """Look for a free place for a new body; returns it with its filled outline (0 or 255)."""
+    grown = cv2.dilate(occupied, np.ones((5, 5), np.uint8))
     for _ in range(40):
         body = _random_body(rng, side)
-        if body.outline.min() < 2 or body.outline.max() > side - 3:
+        if body.outline.min() < 1 or body.outline.max() > side - 2:
             continue
         inside = np.zeros_like(occupied)
         cv2.fillPoly(inside, [np.rint(body.outline).astype(np.int32)], 255)
@@ -140,7 +136,7 @@ def _place_body(rng: np.random.Generator, side: int, occupied: np.ndarray) -> tu
 
 
 def _random_body(rng: np.random.Generator, side: int) -> _Body:
-    """Draws a bent super-ellipse with a badge near one of its ends."""
+    """A bent super-ellipse whose head is one of its ends."""
     length = side * rng.uniform(0.24, 0.36)
     width = side * rng.uniform(0.11, 0.16)
     power = 2 / rng.uniform(2.0, 6.0)
@@ -153,39 +149,23 @@ def _random_body(rng: np.random.Generator, side: int) -> _Body:
     unit = np.stack([np.cos(around), np.sin(around)], axis=1)
     outline = np.sign(unit) * np.abs(unit) ** power * (length, width)
     outline[:, 1] += bend * (outline[:, 0] / length) ** 2
-    along = rng.uniform(0.5, 0.62)
-    badge = np.array([along * length, bend * along**2])
-    return _Body(outline @ turn + center, badge @ turn + center, 0.085 * side)
+    return _Body(outline @ turn + center, center, np.array([length, bend]) @ turn + center)
 
 
-def _draw_badge(canvas: np.ndarray, body: _Body, label: int) -> None:
-    """Draws the badge of a class, a coloured glyph on a white plate, in place."""
-    center, radius = body.badge_center, body.badge_radius
-    color = tuple(value / 255 for value in _BADGE_COLORS[label])
-    cv2.circle(canvas, _point(center), int(radius), (0.97, 0.97, 0.97), -1, cv2.LINE_AA)
-    inner = 0.62 * radius
-    thick = max(1, int(0.42 * radius))
-    name = CLASS_NAMES[label]
-    if name == "cross":
-        for step in ((inner, 0.0), (0.0, inner)):
-            cv2.line(canvas, _point(center - step), _point(center + step), color, thick, cv2.LINE_AA)
-    elif name == "ring":
-        cv2.circle(canvas, _point(center), int(0.85 * inner), color, thick, cv2.LINE_AA)
-    elif name == "triangle":
-        corners = center + inner * np.array([(0.0, -1.1), (1.05, 0.75), (-1.05, 0.75)])
-        cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], color, cv2.LINE_AA)
-    else:
-        for shift in (-0.55, 0.55):
-            half = np.array((0.8 * inner, 0.0))
-            middle = center + np.array((0.0, shift * inner))
-            cv2.line(canvas, _point(middle - half), _point(middle + half), color, thick, cv2.LINE_AA)
-
-
-def _blend(canvas: np.ndarray, inside: np.ndarray, texture: np.ndarray) -> None:
-    """Paints a texture where a filled outline is set, in place."""
-    np.copyto(canvas, texture, where=inside[..., None] > 0)
-
-
-def _point(position: np.ndarray) -> tuple[int, int]:
-    """Rounds a position to the whole pixels OpenCV draws at."""
-    return round(float(position[0])), round(float(position[1]))
+def _draw_pattern(rng: np.random.Generator, canvas: np.ndarray, body: _Body, inside: np.ndarray, label: int) -> None:
+    """Draw the pattern of a class into a body, strongest at its head, in place."""
+    side = len(canvas)
+    x, y = _grid(side)
+    angle, period = rng.uniform(0, np.pi), 0.15
+    along = np.sin(2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle)))
+    across = np.sin(2 * np.pi / period * (y * np.cos(angle) - x * np.sin(angle)))
+    is_drawn = (along if "stripes" in CLASS_NAMES[label] else along * across) > 0
+    # 0 at the tail, 1 in the half of the body that is the head's.
+    axis = (body.head - body.middle) / side
+    reach = float(np.hypot(*axis))
+    middle = body.middle / side - 0.5
+    towards_head = ((x - middle[0]) * axis[0] + (y - middle[1]) * axis[1]) / reach**2
+    strength = (_FAINTEST + (1 - _FAINTEST) * (0.4 + 1.6 * towards_head)).clip(_FAINTEST, 1)
+    opacity = (strength * is_drawn * (inside > 0))[..., None]
+    color = np.array(_PATTERN_COLORS[label], np.float32) / 255
+    canvas[:] = canvas * (1 - opacity) + color * opacity
