@@ -10,8 +10,8 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound voc6-game ablation benchmark bench-step \
-	bench-vit bench-labels torture
+.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound voc6-game ablation ablation-demo \
+	benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
 	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
 	    label=runs/demo/acr:label network=runs/demo/acr:network --gain acr_cam-baseline_cam
+
+demo-seeds: install  ## The demo's game against its control, three seeds
+	$(ACR) ablation --config ablation/demo_seeds.yaml $(ARGS)
 
 voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
@@ -61,6 +64,9 @@ voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the 
 
 ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
 	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+ablation-demo: install  ## The same on generated scenes; an hour on two cores
+	$(ACR) ablation --config ablation/voc6.yaml --base demo.yaml --run runs/ablation_demo $(ARGS)
 
 voc6-game: install  ## ACR against its equal control on VOC-6, frozen backbone, three seeds; hours on two cores
 	$(ACR) ablation --config ablation/voc6_game.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
