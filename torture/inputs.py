@@ -10,8 +10,9 @@ from pathlib import Path
 import yaml
 
 from acr_lightning.metrics.voc_server import FOLDER
+from tests.tiny_coco import write_coco
 from torture.chain import Baseline, experiment
-from torture.commands import call, remove
+from torture.commands import call, in_copy, remove
 from torture.mutations import MUTATIONS
 from torture.tally import Tally
 
@@ -88,6 +89,12 @@ READERS = (
     Reader(("fit", *CHAIN, "--print_config"), ("chain.yaml",)),
     Reader(("run", *CHAIN, "--check"), ("chain.yaml",)),
     Reader(("data", "check", *CHAIN, "--pack", "pack.tgz", "--split=val"), ("pack.tgz",)),
+    Reader(
+        ("data", "check", "--config", "coco_data.yaml"),
+        ("coco/annotations/*", "coco/*2014/*", "coco_cache/*/*.npz", "coco_cache/*/masks/*"),
+    ),
+    Reader(("fit", "--config", "kept.yaml"), ("features/*/*",)),
+    Reader(("fit", "--config", "weights.yaml"), ("net.safetensors", "weights.yaml")),
     Reader(("weights", "convert", "net.params", "net.safetensors"), ("net.params",)),
 )  # fmt: skip
 
@@ -143,4 +150,33 @@ def prepare(made: Baseline) -> None:
     with tarfile.open(folder / "pack.tgz", "w:gz") as pack:
         for image_id in ids:
             pack.add(folder / PREDICTIONS / f"{image_id}.png", f"{FOLDER}/{image_id}.png")
+    prepare_kinds(folder)
+
+
+def prepare_kinds(folder: Path) -> None:
+    """COCO with its cache, the kept maps of a frozen backbone, and weights of both formats."""
+    write_coco(folder / "coco", 2014, train=4, val=2)
+    coco = {"class_path": "COCO", "init_args": {"root": "coco", "cache": "coco_cache"}}
+    (folder / "coco_data.yaml").write_text(yaml.safe_dump({"run": "run", "dataset": coco}))
+    call(["data", "check", "--config", "coco_data.yaml"], folder / "said.log", folder)
+    frozen = {"class_path": "FrozenClassifier", "init_args": {"backbone": "tiny_resnet"}}
+    kept = {"class_path": "FrozenFeatures", "init_args": {"size": 64, "cache": "features"}}
+    for name, classifier, data in (("kept", frozen, kept), ("weights", {"weights": "net.safetensors"}, None)):
+        content = {**experiment(), "run": f"run_{name}"}
+        fit = content["fit"]
+        fit["model"] = {"strategy": "baseline", "classifier": {**fit["model"]["classifier"], **classifier}}
+        if data is not None:
+            fit["model"]["classifier"], fit["data"] = classifier, data
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    in_copy(lambda: _save_weights(folder / "net.safetensors"), folder / "said.log")
+    call(["fit", "--config", "kept.yaml"], folder / "said.log", folder)
+    remove(folder / "run_kept")
     (folder / "net.params").write_bytes((0x112).to_bytes(8, "little") + bytes(24) + bytes(range(256)))
+
+
+def _save_weights(path: Path) -> int:
+    import timm
+    from safetensors.torch import save_file
+
+    save_file(timm.create_model("tiny_resnet").state_dict(), path)
+    return 0
