@@ -10,8 +10,9 @@ from acr_lightning.stages.refiner_check import check_refiner
 HELP = """the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network
 
 Reads `cam/cams/`, `label/labels/` and `segment/last.ckpt`, each if its stage was done. Writes
-`evaluate/predictions/<id>.png`, `evaluate/scores.json`, `evaluate/scores.md` and `evaluate/confusion_*.csv` (pixels);
-without masks nothing is scored. `acr evaluate --split S` does another split, in the folder `evaluate_S`.
+`evaluate/predictions/<id>.png`, `evaluate/scores.json`, `scores.csv`, `scores.md` and `evaluate/confusion_*.csv`
+(pixels); without masks nothing is scored. Where the training was logged to W&B, a W&B run of its group gets the same.
+`acr evaluate --split S` does another split, in the folder `evaluate_S`.
 """
 
 
@@ -31,7 +32,8 @@ def main(job: Job) -> dict[str, Any]:
     from acr_lightning.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
-    from acr_lightning.report.run_scores import score_run
+    from acr_lightning.report.run_scores import ids_of, score_run
+    from acr_lightning.report.wandb_scores import log_to_wandb
     from acr_lightning.segment.prediction_writer import PredictionWriter
 
     counts: dict[str, Any] = {}
@@ -48,7 +50,10 @@ def main(job: Job) -> dict[str, Any]:
     if is_first_process():
         data = job.section["data"]["init_args"]
         dataset, own = build(data["dataset"], "dataset", TaggedDataset), job.folder.name == EVALUATE.name
-        counts["scores"] = len(score_run(job.inputs, dataset, data.get("splits", ["val"]), job.folder, own))
+        splits = data.get("splits", ["val"])
+        records = score_run(job.inputs, dataset, splits, job.folder, own)
+        counts["scores"] = len(records)
+        log_to_wandb(job.run, job.folder, dataset, ids_of(dataset, splits), records)
     return counts
 
 

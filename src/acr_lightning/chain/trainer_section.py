@@ -17,6 +17,7 @@ from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError
+from acr_lightning.report.filterable import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
@@ -30,7 +31,7 @@ class ConfigToLoggers(SaveConfigCallback):
         values = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_hyperparams(values)
+                logger.log_hyperparams(filterable(values))
 
 
 class TrainerCLI(LightningCLI):

@@ -19,6 +19,7 @@ from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
 from acr_lightning.metrics.folder_scores import require_files
+from acr_lightning.report.scores_csv import scores_csv
 from acr_lightning.segment.recorded_test import recorded_test
 
 # Folders of a run's stages, by name.
@@ -31,7 +32,7 @@ SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 def score_run(
     stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path, own: bool = True
 ) -> list[dict[str, Any]]:
-    """Score what a run has made; write `scores.json`, `scores.md`, `confusion_*.csv` and `sweep.json`.
+    """Score what a run has made; write `scores.json`, `.csv`, `.md`, `confusion_*.csv` and `sweep.json`.
 
     CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
 
@@ -56,7 +57,7 @@ def score_run(
             counts = score_folder(stages["label"] / "labels", dataset, ids, ignored=0)
             write_confusion(folder / "confusion_label.csv", counts, names)
             records.append({**_label_conditions(stages), **scores(counts, names)})
-    test_ids = list(dict.fromkeys(image_id for split in tested for image_id in dataset.ids(split)))
+    test_ids = ids_of(dataset, tested)
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
@@ -64,9 +65,13 @@ def score_run(
         if "refiner" in conditions:
             conditions["refiner"] = describe(conditions["refiner"])
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
-    write_json(folder / "scores.json", records)
-    write_text(folder / "scores.md", table(records))
+    _keep(records, folder)
     return records
+
+
+def ids_of(dataset: TaggedDataset, splits: list[Split]) -> list[str]:
+    """The photos of several splits, each once."""
+    return list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
 
 
 def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
@@ -187,9 +192,14 @@ def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
 def keep_and_print(records: list[dict[str, Any]], output: str | None) -> None:
     """Print the table of scores; in the folder `output`, if there is one, it is kept."""
     if output:
-        write_json(Path(output) / "scores.json", records)
-        write_text(Path(output) / "scores.md", table(records))
+        _keep(records, Path(output))
     print(table(records), end="")
+
+
+def _keep(records: list[dict[str, Any]], folder: Path) -> None:
+    write_json(folder / "scores.json", records)
+    write_text(folder / "scores.csv", scores_csv(records))
+    write_text(folder / "scores.md", table(records))
 
 
 def table(records: list[dict[str, Any]]) -> str:

@@ -1,0 +1,110 @@
+"""An evaluation as a W&B run in the group of the run's trainings: scores, confusion matrices and pictures."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.manifest import TRAINED, part, read, stages_of
+from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.report.filterable import filterable
+from acr_lightning.report.held_out import spread
+from acr_lightning.report.pictures import overlay
+from acr_lightning.report.run_scores import ORACLE
+
+PICTURES = 16
+# What an evaluation takes over from the logger of the training.
+KEPT = ("project", "entity", "offline")
+
+
+def wandb_options(run: Path) -> dict[str, Any] | None:
+    """`project`, `entity`, `offline` and `group` of the run's W&B logger; None where its training had none."""
+    folders = stages_of(run)
+    trained = next((folders[name] for name in TRAINED if name in folders), None)
+    loggers = part(read(trained) if trained else None, "config", "trainer").get("logger")
+    for logger in loggers if isinstance(loggers, list) else [loggers]:
+        if isinstance(logger, dict) and str(logger.get("class_path")).endswith("WandbLogger"):
+            found = part(logger, "init_args")
+            # A training that was read from another run has that run's group.
+            own = trained is not None and trained.parent.resolve() == run.resolve()
+            group = found.get("group", run.name) if own else run.name
+            return {"offline": True, **{key: found[key] for key in KEPT if key in found}, "group": group}
+    return None
+
+
+def log_to_wandb(
+    run: Path, folder: Path, dataset: TaggedDataset, ids: list[str], records: list[dict[str, Any]]
+) -> None:
+    """Log an evaluation, if the run's training was logged to W&B; otherwise nothing is imported.
+
+    Args:
+        run: its manifests are the logged configuration, each stage under its name.
+        folder: of the evaluation, with `predictions` and `confusion_*.csv`.
+        dataset: of the photos, and of masks if it has any.
+        ids: of the photos that were predicted; up to 16 of them are shown.
+        records: the scores.
+    """
+    options = wandb_options(run)
+    if options is None:
+        return
+    import wandb
+
+    logged = wandb.init(
+        project=options.get("project"),
+        entity=options.get("entity"),
+        group=options["group"],
+        job_type="evaluate",
+        name=f"{run.name}-{folder.name}",
+        dir=folder,
+        mode="offline" if options["offline"] else None,
+        config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
+    )
+    with logged:
+        logged.log({**_values(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
+
+
+def _values(records: list[dict[str, Any]]) -> dict[str, float]:
+    """`network/miou`, `network/iou/cat` and the like; a CAM's best of all thresholds is `cam_oracle/…`."""
+    values: dict[str, float] = {}
+    for record in records:
+        what = record["what"].replace(" ", "_") + ("_oracle" if record.get("chosen") == ORACLE else "")
+        values |= {f"{what}/{key}": record[key] for key in ("miou", "precision", "recall")}
+        for label, one in record["classes"].items():
+            values |= {f"{what}/{key}/{label}": value for key, value in one.items()}
+    return values
+
+
+def _confusions(folder: Path) -> dict[str, Any]:
+    """W&B's confusion matrix, of pixels, for each `confusion_*.csv`."""
+    import wandb
+
+    charts = {}
+    for path in sorted(folder.glob("confusion_*.csv")):
+        [[_, *labels], *rows] = csv.reader(path.read_text().splitlines())
+        cells = [
+            [true, label, int(pixels)] for true, *counts in rows for label, pixels in zip(labels, counts, strict=True)
+        ]
+        what = path.stem.removeprefix("confusion_")
+        charts[f"{what}/confusion"] = wandb.plot_table(
+            "wandb/confusion_matrix/v1",
+            wandb.Table(["Actual", "Predicted", "nPredictions"], cells),
+            {name: name for name in ("Actual", "Predicted", "nPredictions")},
+            {"title": f"{what}: pixels"},
+        )
+    return charts
+
+
+def _pictures(folder: Path, dataset: TaggedDataset, ids: list[str]) -> dict[str, Any]:
+    """A table of photos at even distances: photo, prediction and, where there is one, mask."""
+    import wandb
+
+    rows = []
+    for image_id in spread([one for one in ids if item_path(folder, one, ".png").is_file()], PICTURES):
+        image, path = dataset.image(image_id), dataset.mask_path(image_id)
+        mask = dataset.mask(image_id) if path is not None and path.is_file() else None
+        shown = [image, overlay(image, read_mask(item_path(folder, image_id, ".png")))]
+        shown += [] if mask is None else [overlay(image, mask)]
+        made = [wandb.Image(one, file_type="jpg") for one in shown]  # a PNG would count among the stage's label maps
+        rows.append([image_id, *made, *([None] if mask is None else [])])
+    return {"network/pictures": wandb.Table(["photo id", "photo", "prediction", "mask"], rows)} if rows else {}
