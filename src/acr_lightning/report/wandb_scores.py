@@ -1,6 +1,7 @@
 """An evaluation as a W&B run in the group of the run's trainings: scores, confusion matrices and pictures."""
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from acr_lightning.report.run_scores import ORACLE
 
 PICTURES = 16
 # What an evaluation takes over from the logger of the training.
-KEPT = ("project", "entity", "offline")
+KEPT = ("project", "entity")
 
 
 def wandb_options(run: Path) -> dict[str, Any] | None:
-    """`project`, `entity`, `offline` and `group` of the run's W&B logger; None where its training had none."""
+    """`project`, `entity` and `group` of the run's W&B logger; None where its training had none."""
     folders = stages_of(run)
     trained = next((folders[name] for name in TRAINED if name in folders), None)
     loggers = part(read(trained) if trained else None, "config", "trainer").get("logger")
@@ -29,7 +30,7 @@ def wandb_options(run: Path) -> dict[str, Any] | None:
             # A training that was read from another run has that run's group.
             own = trained is not None and trained.parent.resolve() == run.resolve()
             group = found.get("group", run.name) if own else run.name
-            return {"offline": True, **{key: found[key] for key in KEPT if key in found}, "group": group}
+            return {**{key: found[key] for key in KEPT if key in found}, "group": group}
     return None
 
 
@@ -57,7 +58,8 @@ def log_to_wandb(
         job_type="evaluate",
         name=f"{run.name}-{folder.name}",
         dir=folder,
-        mode="offline" if options["offline"] else None,
+        # A run folder may come from a stranger: what its manifest names gets photos only if the user's own word says so.
+        mode=os.environ.get("WANDB_MODE", "offline"),
         config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
     )
     with logged:
