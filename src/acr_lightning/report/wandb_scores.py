@@ -58,7 +58,7 @@ def log_to_wandb(
         job_type="evaluate",
         name=f"{run.name}-{folder.name}",
         dir=folder,
-        # A run folder may come from a stranger: what its manifest names gets photos only if the user's own word says so.
+        # A run may come from a stranger: what its manifest names gets photos only where the user says so.
         mode=os.environ.get("WANDB_MODE", "offline"),
         config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
     )
