@@ -61,10 +61,10 @@ def log_to_wandb(
         config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
     )
     with logged:
-        logged.log({**_values(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
+        logged.log({**values_of(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
 
 
-def _values(records: list[dict[str, Any]]) -> dict[str, float]:
+def values_of(records: list[dict[str, Any]]) -> dict[str, float]:
     """`network/miou`, `network/iou/cat` and the like; a CAM's best of all thresholds is `cam_oracle/…`."""
     values: dict[str, float] = {}
     for record in records:
