@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.artefacts.manifest import require_network
 
 
@@ -14,10 +15,11 @@ def export(
     height: int = 512,
     width: int = 512,
 ) -> int:
-    """The network as one file, preprocessing included, compared with torch before it is written.
+    """The network as one file, preprocessing included, compared with torch before it is written, and a model card.
 
     The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
     `probabilities`, `[B, K + 1, height, width]`, label 0 is background.
+    `MODEL_CARD.md` beside the file says classes, input, scores with their conditions, how it was trained, and limits.
 
     Args:
         run: folder of a run whose stage `segment` is done.
@@ -27,9 +29,19 @@ def export(
         width: that the file takes, pixels.
     """
     require_network(Path(run))
+    from acr_lightning.nets.checkpoint import read_checkpoint
+    from acr_lightning.report.model_card import NAME, model_card
     from acr_lightning.segment.export import export as write
+    from acr_lightning.segment.inference import checkpoint_of, load_network
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
     difference = write(Path(run), path, format, (height, width))
+    checkpoint = checkpoint_of(Path(run))
+    backbone = load_network(checkpoint).backbone
+    normalisation = {name: backbone.get_buffer(name).flatten().tolist() for name in ("mean", "std")}
+    labels = ["background", *read_checkpoint(checkpoint, made_by="acr segment")["class_names"]]
+    card = path.with_name(NAME)
+    write_text(card, model_card(Path(run), path.name, labels, (height, width), normalisation))
     print(f"{path}: probabilities differ from torch's by {difference:.1e} at the most")
+    print(f"{card}: what whoever gets the file has to know")
     return 0

@@ -20,7 +20,7 @@ def listing(what: str, /) -> int:
     if what not in KINDS:
         raise UserError(f"no list of '{what}'.{nearest(what, KINDS)} Known: {', '.join(KINDS)}")
     if what == "configs":
-        names = [path.relative_to(shipped("")).as_posix() for path in sorted(shipped("").rglob("*.yaml"))]
+        names = configs()
     elif what == "methods":
         names = [name for name, path in SHORT.items() if ".methods." in path]
     elif what == "classes":
@@ -33,3 +33,9 @@ def listing(what: str, /) -> int:
         names = ["resnet38d", *timm.list_models()]
     print("\n".join(names))
     return 0
+
+
+def configs() -> list[str]:
+    """The shipped files that `--config` takes; the sweep is W&B's."""
+    found = (path.relative_to(shipped("")).as_posix() for path in sorted(shipped("").rglob("*.yaml")))
+    return [name for name in found if not name.startswith("wandb/")]

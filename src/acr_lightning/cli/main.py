@@ -28,6 +28,7 @@ COMMANDS = {
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights convert": ("weights.convert", "ResNet38d's ImageNet weights from MXNet's format"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
+    "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
     "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
     "benchmark": ("benchmark.benchmark", "methods × data sets × seeds on equal terms, as one table"),
 }

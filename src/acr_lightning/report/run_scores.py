@@ -61,7 +61,7 @@ def score_run(
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
         write_confusion(folder / "confusion_network.csv", counts, names)
-        conditions = {"trained": _trained(stages), **recorded_test(folder).settings}
+        conditions = {"trained": trained_as(stages), **recorded_test(folder).settings}
         if "refiner" in conditions:
             conditions["refiner"] = describe(conditions["refiner"])
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
@@ -170,7 +170,7 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
     }
 
 
-def _trained(stages: Stages) -> str:
+def trained_as(stages: Stages) -> str:
     """Network, initialisation, loss and labels: what its score cannot be compared without (docs/segment.md)."""
     made, data = (part(_made(stages, "segment"), "config", key, "init_args") for key in ("model", "data"))
     labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"

@@ -59,14 +59,14 @@ def log_to_wandb(
         name=f"{run.name}-{folder.name}",
         dir=folder,
         # A run may come from a stranger: what its manifest names gets photos only where the user says so.
-        mode=os.environ.get("WANDB_MODE", "offline"),
+        mode=None if "WANDB_MODE" in os.environ else "offline",
         config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
     )
     with logged:
-        logged.log({**_values(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
+        logged.log({**values_of(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
 
 
-def _values(records: list[dict[str, Any]]) -> dict[str, float]:
+def values_of(records: list[dict[str, Any]]) -> dict[str, float]:
     """`network/miou`, `network/iou/cat` and the like; a CAM's best of all thresholds is `cam_oracle/…`."""
     values: dict[str, float] = {}
     for record in records:

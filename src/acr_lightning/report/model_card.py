@@ -1,0 +1,88 @@
+"""What whoever gets an exported network has to know: the model card, from what the run says of itself.
+
+Its parts are those of Mitchell et al., Model Cards for Model Reporting (FAT* 2019), as far as a run knows them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.labels.refiner import describe
+from acr_lightning.report.run_scores import ORACLE, trained_as
+from acr_lightning.report.score_files import read_scores
+from acr_lightning.report.summary import duration
+from acr_lightning.report.templates import render
+from acr_lightning.segment.recorded_test import recorded_test
+
+NAME = "MODEL_CARD.md"
+# What a score says beside its conditions.
+NUMBERS = ("miou", "precision", "recall", "classes", "what", "split")
+SAID = ("version", "python", "written")
+
+
+def model_card(
+    run: Path, file: str, labels: Sequence[str], size: tuple[int, int], normalisation: Mapping[str, Sequence[float]]
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        run: folder of a run whose stage `segment` is done.
+        file: name of the exported file.
+        labels: names of 0..K.
+        size: height and width that the file takes.
+        normalisation: `mean` and `std` of the three channels, which the file applies itself.
+
+    Raises:
+        UserError: a manifest or the scores are damaged.
+    """
+    stages = stages_of(run)
+    made = {name: one for name, folder in stages.items() if (one := read(folder))}
+    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
+    records = read_scores(run)
+    tested = recorded_test(run / "evaluate").settings
+    network = next((record for record in records if record.get("what") == "network"), None)
+    return render(
+        "model_card.md",
+        name=run.resolve().name,
+        file=file,
+        labels=[(name, part(network, "classes", name).get("iou")) for name in labels],
+        size=size,
+        normalisation=normalisation,
+        tested=_conditions({key: describe(value) if key == "refiner" else value for key, value in tested.items()}),
+        scores=[{**record, "conditions": _conditions(record)} for record in records],
+        measured=network is not None,
+        oracle=any(record.get("what") == "label" and record.get("chosen") == ORACLE for record in records),
+        method=_class(made, "fit", "model"),
+        strategy=part(made, "fit", "config", "model", "init_args").get("strategy"),
+        dataset=_class(made, "segment", "data", "init_args", "dataset"),
+        network=trained_as(stages),
+        supervised=part(made, "segment", "config", "data", "init_args").get("labels") == "masks",
+        stages=[(name, *_stage(one)) for name, one in ordered],
+        cell=_cell,
+    )
+
+
+def _stage(made: dict[str, Any]) -> list[Any]:
+    """Photos, epochs, time, versions and date of a stage; empty what it does not say."""
+    counts, seconds = part(made, "counts"), made.get("seconds")
+    time = "" if seconds is None else duration(seconds)
+    return [counts.get("photos", ""), counts.get("epochs", ""), time, *(made.get(key, "") for key in SAID)]
+
+
+def _class(made: dict[str, Any], stage: str, *keys: str) -> str | None:
+    """The last word of a class that a stage's section names."""
+    path = part(made, stage, "config", *keys).get("class_path")
+    return None if path is None else str(path).rpartition(".")[2]
+
+
+def _conditions(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items() if key not in NUMBERS and value is not None)
+
+
+def _cell(value: Any) -> str:
+    """Text that stays in its cell: a run may come from anyone, and Markdown may hold HTML."""
+    text = " ".join(str(value).split())
+    for character, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
+        text = text.replace(character, written)
+    return text
