@@ -30,9 +30,8 @@ def called(sweep, tmp_path):
     assert command[-1] == "${args}"
     acr = tmp_path / "bin" / "acr"
     acr.parent.mkdir()
-    acr.write_text(
-        f"#!{sys.executable} -S\nimport json, os, sys\nprint(json.dumps([os.environ['WANDB_RESUME'], os.environ['WANDB_MODE'], *sys.argv[1:]]))\n"
-    )
+    told = "[os.environ['WANDB_RESUME'], os.environ['WANDB_MODE'], *sys.argv[1:]]"
+    acr.write_text(f"#!{sys.executable} -S\nimport json, os, sys\nprint(json.dumps({told}))\n")
     acr.chmod(0o755)
     env = {"PATH": f"{acr.parent}{os.pathsep}{os.environ['PATH']}", "WANDB_RUN_ID": "trial7"}
     words = [*command[:-1], *filled["args"]]
