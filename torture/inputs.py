@@ -94,7 +94,7 @@ READERS = (
         ("coco/annotations/*", "coco/*2014/*", "coco_cache/*/*.npz", "coco_cache/*/masks/*"),
     ),
     Reader(("fit", "--config", "kept.yaml"), ("features/*/*",)),
-    Reader(("fit", "--config", "weights.yaml"), ("net.safetensors", "weights.yaml")),
+    Reader(("fit", "--config", "weights.yaml"), ("net.safetensors",)),
     Reader(("weights", "convert", "net.params", "net.safetensors"), ("net.params",)),
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,22 @@ def test_a_mistake_while_a_refusal_is_handled_is_not_taken_for_it(monkeypatch):
 
 def test_an_error_that_names_no_number_is_not_the_systems():
     assert system_error(OSError("image file is truncated")) is None
+
+
+def test_an_end_that_a_library_made_an_error_of_is_the_end(monkeypatch, capsys):
+    """Compiled code that calls back into Python, matplotlib's for one, raises an error of its own instead."""
+
+    def compiled():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except SystemExit:
+            raise ValueError("Invalid affine transformation matrix") from None
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("acr_lightning.cli.run.run", compiled)
+    monkeypatch.setattr("acr_lightning.cli.processes._is_terminated", False)
+    try:
+        assert main(["run"]) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "acr run: stopped by SIGTERM; the same command continues" in capsys.readouterr().err

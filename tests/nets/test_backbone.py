@@ -99,3 +99,11 @@ def test_frozen_batchnorm_is_still_in_a_new_backbone_too():
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     backbone(torch.rand(2, 3, 32, 32))
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+
+
+def test_weights_that_cannot_be_fetched_get_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match="weights: timm's of resnet18 cannot be fetched"):
+        Backbone("resnet18", "timm")

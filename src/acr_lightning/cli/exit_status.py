@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from acr_lightning.cli.processes import Terminated
+from acr_lightning.cli.processes import Terminated, is_terminated
 from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
 
@@ -26,15 +26,21 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (SystemExit, KeyboardInterrupt) as stop:
-        status, what = _stopped(stop)
-        print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
-        return status
+        return _say_stopped(command, stop, forced)
     except Exception as error:
+        if is_terminated():
+            return _say_stopped(command, Terminated(), forced)
         message = _wrapped(error)
         if message is None:
             raise
         print(f"acr {command}: {message.replace(same_command(), same_command(forced))}", file=sys.stderr)
     return 2
+
+
+def _say_stopped(command: str, stop: BaseException, forced: bool) -> int:
+    status, what = _stopped(stop)
+    print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
+    return status
 
 
 def same_command(forced: bool = False) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 from acr_lightning.child_process import die_with
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
+_is_terminated = False
 
 
 class Terminated(SystemExit):
@@ -26,7 +27,14 @@ def end_well_on_sigterm() -> None:
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
     if signal.getsignal(signum) is _terminate:  # otherwise Lightning's handler calls this one
+        global _is_terminated
+        _is_terminated = True
         raise Terminated
+
+
+def is_terminated() -> bool:
+    """Whether SIGTERM came. A library may have turned the exception into one of its own: compiled code does."""
+    return _is_terminated
 
 
 class Child(Protocol):

@@ -70,7 +70,14 @@ class Backbone(Described):
             raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
         overlay = pretrained_overlay(name, weights)
         source: dict[str, Any] = {"pretrained": overlay is not None, "pretrained_cfg_overlay": overlay}
-        net: Any = _extractor(name, source, output_stride, blocks)
+        try:
+            net: Any = _extractor(name, source, output_stride, blocks)
+        except OSError as error:
+            if weights != "timm":
+                raise
+            raise UserError(
+                f"weights: timm's of {name} cannot be fetched ({_first_line(error)}); give a file"
+            ) from None
         self.net = net
         self.map_channels: list[int] = net.feature_info.channels()
         self.strides: list[int] = net.feature_info.reduction()
@@ -119,6 +126,10 @@ class Backbone(Described):
         return Taps(*self.maps(image)[-TAPS:])
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _extractor(name: str, source: dict[str, Any], output_stride: int | None, blocks: Sequence[int] | None) -> Any:
     """A network that makes all its feature maps, finest first."""
     if not is_vit(name):
@@ -128,7 +139,7 @@ def _extractor(name: str, source: dict[str, Any], output_stride: int | None, blo
         try:
             return timm.create_model(name, features_only=True, **source, **options)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise UserError(f"backbone {name}: {str(error).splitlines()[0]}") from None
+            raise UserError(f"backbone {name}: {_first_line(error)}") from None
     if output_stride is not None:
         raise UserError(f"output_stride: {name} is a ViT, whose stride is its patch; set output_stride to null")
     return patch_tokens(name, source, blocks)
