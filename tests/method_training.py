@@ -1,5 +1,8 @@
 """What every method has to do: train its classifier, also on kept maps, and hand it to stage `cam`."""
 
+import copy
+
+import pytest
 import torch
 from lightning.pytorch import Trainer
 from tiny_acr import ADAMW, tiny_classifier
@@ -49,6 +52,22 @@ def plain_run(kind, folder, dataset):
     """A run of the plain CAM, for methods that begin with one."""
     fit(folder, Plain(classifier_of(kind), ADAMW), data_of(kind, folder, dataset))
     return str(folder)
+
+
+def check_step(method, photos, slow_losses):
+    """Terms and gradients of a method's losses are those of a plain transcription, by the names of the terms."""
+    loss, terms = method.losses(photos)
+    loss.backward()
+    got = {name: one.grad.clone() for name, one in method.classifier.named_parameters() if one.grad is not None}
+    other = copy.deepcopy(method)
+    other.zero_grad()
+    wanted = slow_losses(other, photos)
+    for name, value in wanted.items():
+        assert terms[name].item() == pytest.approx(value.item(), abs=1e-5), name
+    sum(wanted.values()).backward()
+    for name, one in other.classifier.named_parameters():
+        if one.grad is not None:
+            assert torch.allclose(got[name], one.grad, atol=1e-5), name
 
 
 def trained_and_loaded(kind, folder, dataset, module, epochs=1):

@@ -1,10 +1,8 @@
 """CPN against a slow transcription."""
 
-import copy
-
 import pytest
 import torch
-from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
+from method_training import KINDS, check_step, classifier_of, photos_of, trained_and_loaded
 from tiny_acr import ADAMW
 from torch.nn import functional as F
 
@@ -120,19 +118,7 @@ def slow_losses(cpn, photos):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
-    cpn, photos = CPN(classifier_of(kind).eval(), patches=[16]), photos_of(2, 32)
-    loss, terms = cpn.losses(photos)
-    loss.backward()
-    got = {name: one.grad.clone() for name, one in cpn.classifier.named_parameters() if one.grad is not None}
-    other = copy.deepcopy(cpn)
-    other.zero_grad()
-    wanted = slow_losses(other, photos)
-    for name, value in wanted.items():
-        assert terms[name].item() == pytest.approx(value.item(), abs=1e-5), name
-    sum(wanted.values()).backward()
-    for name, one in other.classifier.named_parameters():
-        if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-5), name
+    check_step(CPN(classifier_of(kind).eval(), patches=[16]), photos_of(2, 32), slow_losses)
 
 
 def test_who_learns_from_what():

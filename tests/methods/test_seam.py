@@ -1,10 +1,8 @@
 """SEAM against a slow transcription."""
 
-import copy
-
 import pytest
 import torch
-from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
+from method_training import KINDS, check_step, classifier_of, photos_of, trained_and_loaded
 from tiny_acr import ADAMW
 from torch.nn import functional as F
 
@@ -108,19 +106,7 @@ def slow_losses(seam, photos):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
-    seam, photos = SEAM(classifier_of(kind).eval(), smaller=0.5), photos_of(3, 48)
-    loss, terms = seam.losses(photos)
-    loss.backward()
-    got = {name: one.grad.clone() for name, one in seam.classifier.named_parameters() if one.grad is not None}
-    other = copy.deepcopy(seam)
-    other.zero_grad()
-    wanted = slow_losses(other, photos)
-    for name, value in wanted.items():
-        assert terms[name].item() == pytest.approx(value.item(), abs=1e-5), name
-    sum(wanted.values()).backward()
-    for name, one in other.classifier.named_parameters():
-        if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-5), name
+    check_step(SEAM(classifier_of(kind).eval(), smaller=0.5), photos_of(3, 48), slow_losses)
 
 
 def test_who_learns_from_what():

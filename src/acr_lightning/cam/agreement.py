@@ -43,11 +43,6 @@ def agreement(cams: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor], tags: 
     )
 
 
-def enlarged(maps: Tensor, image: Tensor) -> Tensor:
-    """Maps `[B, C, h, w]` as large as the image that they were made of."""
-    return F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)
-
-
 def _exclusive(cam: Tensor) -> Tensor:
     """Each pixel's likeliest class keeps its value, and the background is what it leaves: `[B, K + 1, h, w]`."""
     fixed = cam.detach()

@@ -48,6 +48,13 @@ class RefinedCam(WrappedClassifier):
         """
         return spread(exclusive_cam(output.cam_logits), self.mix(self.known(image, output)))
 
+    def both_cams(self, image: Tensor, output: ClassifierOutput) -> tuple[Tensor, Tensor]:
+        """The CAM logits and the spread CAM, as large as the image: `[B, K, H, W]` and `[B, K + 1, H, W]`."""
+        size = image.shape[-2:]
+        made = output.cam_logits, self.refined(image, output)
+        cam, refined = (F.interpolate(maps.float(), size, mode="bilinear", align_corners=True) for maps in made)
+        return cam, refined
+
     def known(self, image: Tensor, output: ClassifierOutput) -> Tensor:
         """What is known of each cell: colour, and what is made of two maps, `[B, 3 + Σ widths, h, w]`."""
         size = output.cam_logits.shape[-2:]

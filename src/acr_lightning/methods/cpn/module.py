@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.cpn.loss import complement
 from acr_lightning.methods.cpn.patches import shown_patches
 from acr_lightning.methods.cpn.region_cam import RegionCam
-from acr_lightning.nets.classifier import Classifier, ClassifierOutput
+from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.optimisation import OptimizerSettings
@@ -56,18 +54,10 @@ class CPN(ClassifierTraining):
         outputs = [self.classifier(one) for one in seen]
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = torch.stack(losses).mean()
-        made = [self._maps(view, output) for view, output in zip(views, outputs, strict=True)]
+        made = [self.classifier.both_cams(view, output) for view, output in zip(views, outputs, strict=True)]
         (cam, spread), (cam_one, spread_one), (cam_two, spread_two) = made
         terms = complement(
-            (cam, cam_one, cam_two), (spread, spread_one, spread_two), photos.tags, mask.mean(dim=(1, 2, 3))
-        )
+            (cam, cam_one, cam_two), (spread[:, 1:], spread_one[:, 1:], spread_two[:, 1:]), photos.tags,
+            mask.mean(dim=(1, 2, 3)),
+        )  # fmt: skip
         return Update(classification + sum(terms), {"classification": classification, **terms._asdict()})
-
-    def _maps(self, image: Tensor, output: ClassifierOutput) -> tuple[Tensor, Tensor]:
-        """The CAM and the spread CAM of the classes, as large as the image."""
-        spread = self.classifier.refined(image, output)[:, 1:]
-        cam, spread = (
-            F.interpolate(maps.float(), image.shape[-2:], mode="bilinear", align_corners=True)
-            for maps in (output.cam_logits, spread)
-        )
-        return cam, spread

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from acr_lightning.cam.agreement import agreement, enlarged
+from acr_lightning.cam.agreement import agreement
 from acr_lightning.counts import PositiveInt
 from acr_lightning.methods.ppc.cells import cells_of
 from acr_lightning.methods.ppc.contrast import Contrast, contrast
@@ -66,10 +66,11 @@ class PPC(ClassifierTraining):
             embedded, features = inner.embed(seen)
             output = inner.classified(embedded, features)
             classifications.append(inner.classification_loss(output, tags))
-            cams.append(enlarged(output.cam_logits, view))
-            spreads.append(enlarged(self.classifier.refined(view, output), view))
+            cam, spread = self.classifier.both_cams(view, output)
+            cams.append(cam)
+            spreads.append(spread)
             projected = F.relu(self.projection(embedded))
-            cells.append(cells_of(projected, spreads[-1][:, 1:], tags, settings.grid, settings.background))
+            cells.append(cells_of(projected, spread[:, 1:], tags, settings.grid, settings.background))
         classification = torch.stack(classifications).mean()
         terms = agreement((cams[0], cams[1]), (spreads[0], spreads[1]), tags)
         noise = [torch.rand(settings.grid**2, generator=one) for one in photo_generators(photos.drawn)]

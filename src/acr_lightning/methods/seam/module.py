@@ -2,7 +2,7 @@
 
 from torch.nn import functional as F
 
-from acr_lightning.cam.agreement import agreement, enlarged
+from acr_lightning.cam.agreement import agreement
 from acr_lightning.counts import PositiveInt
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.refined_cam import RefinedCam
@@ -49,8 +49,7 @@ class SEAM(ClassifierTraining):
         outputs = self.classifier(photos.seen_by(self.classifier)), self.classifier(small)
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = (losses[0] + losses[1]) / 2
-        views = list(zip((image, small), outputs, strict=True))
-        cams = [enlarged(output.cam_logits, view) for view, output in views]
-        spread = [enlarged(self.classifier.refined(view, output), view) for view, output in views]
-        terms = agreement((cams[0], cams[1]), (spread[0], spread[1]), photos.tags)
+        cam, spread = self.classifier.both_cams(image, outputs[0])
+        cam_small, spread_small = self.classifier.both_cams(small, outputs[1])
+        terms = agreement((cam, cam_small), (spread, spread_small), photos.tags)
         return Update(classification + sum(terms), {"classification": classification, **terms._asdict()})
