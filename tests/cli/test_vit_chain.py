@@ -49,7 +49,7 @@ def test_every_stage_with_a_vit(config, tmp_path, shapes):
     for name, mask in masks.items():
         assert np.array_equal(mask, read_mask(run / "evaluate" / "predictions" / name))
     for form in ("onnx", "torchscript"):
-        assert export.export(run, tmp_path / form, form, (50, 70)) < 1e-4
+        assert export.export(run, tmp_path / form, form, (50, 70)).difference < 1e-4
 
 
 def test_two_processes_train_a_vit_as_one(config, tmp_path):

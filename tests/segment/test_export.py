@@ -14,7 +14,7 @@ from acr_lightning.segment.inference import load_network
 @pytest.mark.parametrize("form", ["onnx", "torchscript"])
 def test_the_file_gives_what_torch_gives(trained_run, tmp_path, form):
     path = tmp_path / "network"
-    assert exporting.export(trained_run, path, form, (64, 96)) < 1e-4
+    assert exporting.export(trained_run, path, form, (64, 96)).difference < 1e-4
     network = load_network(trained_run / "segment" / "last.ckpt")
     image = torch.rand(3, 3, 64, 96)
     with torch.no_grad():

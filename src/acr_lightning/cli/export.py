@@ -29,19 +29,13 @@ def export(
         width: that the file takes, pixels.
     """
     require_network(Path(run))
-    from acr_lightning.nets.checkpoint import read_checkpoint
     from acr_lightning.report.model_card import NAME, model_card
     from acr_lightning.segment.export import export as write
-    from acr_lightning.segment.inference import checkpoint_of, load_network
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
-    difference = write(Path(run), path, format, (height, width))
-    checkpoint = checkpoint_of(Path(run))
-    backbone = load_network(checkpoint).backbone
-    normalisation = {name: backbone.get_buffer(name).flatten().tolist() for name in ("mean", "std")}
-    labels = ["background", *read_checkpoint(checkpoint, made_by="acr segment")["class_names"]]
+    made = write(Path(run), path, format, (height, width))
     card = path.with_name(NAME)
-    write_text(card, model_card(Path(run), path.name, labels, (height, width), normalisation))
-    print(f"{path}: probabilities differ from torch's by {difference:.1e} at the most")
+    write_text(card, model_card(Path(run), path.name, made.labels, (height, width), made.normalisation))
+    print(f"{path}: probabilities differ from torch's by {made.difference:.1e} at the most")
     print(f"{card}: what whoever gets the file has to know")
     return 0

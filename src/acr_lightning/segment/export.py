@@ -7,7 +7,7 @@ The file holds one pass of the network. Its metadata say what a user has to know
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,20 @@ from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]
 TOLERANCE = 1e-4
+
+
+class Exported(NamedTuple):
+    """What is known of a file.
+
+    Attributes:
+        difference: the largest one of a probability from torch's, on random images, one and two in a batch.
+        labels: names of 0..K.
+        normalisation: `mean` and `std` of the three channels, which the file applies itself.
+    """
+
+    difference: float
+    labels: list[str]
+    normalisation: dict[str, list[float]]
 
 
 class Deployed(nn.Module):
@@ -42,7 +56,7 @@ class Deployed(nn.Module):
         return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False).softmax(dim=1)
 
 
-def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> float:
+def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> Exported:
     """Write the network of a run as ONNX or TorchScript.
 
     Args:
@@ -51,17 +65,14 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> fl
         format: of the file.
         size: height and width that it takes; any batch.
 
-    Returns:
-        The largest difference of a probability from torch's, on random images, one and two in a batch.
-
     Raises:
         UserError: there is no network, a library is missing, or the file's results differ from torch's.
     """
     checkpoint = checkpoint_of(run)
     model = Deployed(load_network(checkpoint)).eval()
-    names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
+    labels = ["background", *read_checkpoint(checkpoint, made_by="acr segment")["class_names"]]
     metadata = {
-        "labels": json.dumps(["background", *names]),
+        "labels": json.dumps(labels),
         "input": json.dumps("RGB in 0..1, not normalised, [B, 3, height, width]"),
         "not_in_this_file": json.dumps(recorded_test(run / "evaluate").settings),
     }
@@ -78,7 +89,10 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> fl
             )
         with atomic_write(output) as file:
             file.write(path.read_bytes())
-    return max(differences)
+    backbone = model.network.backbone
+    return Exported(
+        max(differences), labels, {name: backbone.get_buffer(name).flatten().tolist() for name in ("mean", "std")}
+    )
 
 
 def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
