@@ -115,20 +115,23 @@ def test_an_error_that_names_no_number_is_not_the_systems():
     assert system_error(OSError("image file is truncated")) is None
 
 
-def test_an_end_that_a_library_made_an_error_of_is_the_end(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("signum", "status", "line"), [(signal.SIGTERM, 143, "stopped by SIGTERM"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_an_end_that_a_library_made_an_error_of_is_the_end(monkeypatch, capsys, signum, status, line):
     """Compiled code that calls back into Python, matplotlib's for one, raises an error of its own instead."""
 
     def compiled():
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
-        except SystemExit:
+            os.kill(os.getpid(), signum)
+        except (SystemExit, KeyboardInterrupt):
             raise ValueError("Invalid affine transformation matrix") from None
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signum)
     monkeypatch.setattr("acr_lightning.cli.run.run", compiled)
-    monkeypatch.setattr("acr_lightning.cli.processes._is_terminated", False)
+    monkeypatch.setattr("acr_lightning.cli.processes._came", [])
     try:
-        assert main(["run"]) == 143
+        assert main(["run"]) == status
     finally:
-        signal.signal(signal.SIGTERM, before)
-    assert "acr run: stopped by SIGTERM; the same command continues" in capsys.readouterr().err
+        signal.signal(signum, before)
+    assert f"acr run: {line}; the same command continues" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from acr_lightning.cli.processes import Terminated, is_terminated
+from acr_lightning.cli.processes import Terminated, ended
 from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
 
@@ -28,8 +28,8 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
     except (SystemExit, KeyboardInterrupt) as stop:
         return _say_stopped(command, stop, forced)
     except Exception as error:
-        if is_terminated():
-            return _say_stopped(command, Terminated(), forced)
+        if stopped := ended():
+            return _say_stopped(command, stopped, forced)
         message = _wrapped(error)
         if message is None:
             raise

@@ -9,7 +9,7 @@ import warnings
 
 from acr_lightning.child_process import die_with
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import end_well_on_sigterm
+from acr_lightning.cli.processes import end_well_on_signals
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.version import __version__
@@ -71,7 +71,7 @@ def main(words: list[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a user's own classes lie beside the experiment
     command, rest = _command(words)
-    end_well_on_sigterm()
+    end_well_on_signals()
     if os.environ.get("LOCAL_RANK", "0") != "0":
         die_with(os.getppid())  # the first process of a distributed job started this one
     return exit_status(command, functools.partial(_dispatch, command, rest), "--force" in rest)

@@ -13,28 +13,37 @@ from typing import Any, Protocol, cast
 from acr_lightning.child_process import die_with
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
-_is_terminated = False
+# Signals that came and were to end this process.
+_came: list[int] = []
 
 
 class Terminated(SystemExit):
     """SIGTERM came; what is open is closed on the way out."""
 
 
-def end_well_on_sigterm() -> None:
-    """Let SIGTERM end this process by an exception; while a Trainer runs, it is Lightning that ends after the batch."""
-    signal.signal(signal.SIGTERM, _terminate)
+def end_well_on_signals() -> None:
+    """Let SIGTERM end this process by an exception, as SIGINT does.
+
+    While a Trainer runs, it is Lightning that ends after the batch on SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, by `nohup`, say
+        signal.signal(signal.SIGINT, _end)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    if signal.getsignal(signum) is _terminate:  # otherwise Lightning's handler calls this one
-        global _is_terminated
-        _is_terminated = True
-        raise Terminated
+def _end(signum: int, frame: FrameType | None) -> None:
+    if signal.getsignal(signum) is _end:  # otherwise Lightning's handler calls this one
+        _came.append(signum)
+        raise _exception_of(signum)
 
 
-def is_terminated() -> bool:
-    """Whether SIGTERM came. A library may have turned the exception into one of its own: compiled code does."""
-    return _is_terminated
+def ended() -> BaseException | None:
+    """What the first signal that came raised: a library may have made another exception of it, compiled code does."""
+    return _exception_of(_came[0]) if _came else None
+
+
+def _exception_of(signum: int) -> BaseException:
+    return KeyboardInterrupt() if signum == signal.SIGINT else Terminated()
 
 
 class Child(Protocol):
@@ -109,7 +118,7 @@ def wait_for(child: Child) -> int:
         for signum, handler in before.items():
             signal.signal(signum, handler)
     if received:
-        raise KeyboardInterrupt if received[0] == signal.SIGINT else Terminated
+        raise _exception_of(received[0])
     return status if status >= 0 else 128 - status
 
 
