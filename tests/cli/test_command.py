@@ -47,32 +47,6 @@ def test_light_commands_load_nothing_heavy(words, status, text):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--fit.model.sfr=8"], r"fit\.model\.sfr: no such key. Did you mean 'srf'?"),
-        (["--fit.model.srf.gird=8"], r"fit\.model\.srf\.gird: no such key. Did you mean 'grid'?"),
-        (["--fit.model.decoder_depth=3"], r"fit\.model\.decoder_depth: is now fit\.model\.reconstructor\.depth"),
-        (["--fit.model.lr=0.1"], r"fit\.model\.lr: is now fit\.model\.optimizer\.lr"),
-        (["--fit.trainer.max_epoch=8"], r"fit\.trainer\.max_epoch: no such key. Did you mean 'max_epochs'?"),
-        (["--fit.data.crop=wide"], r"fit\.data\.crop: "),
-        (["--label.refiner=hard_lable"], r"label\.refiner: no refiner 'hard_lable'. Did you mean 'hard_label'?"),
-        (["--label.crf=none"], r"label\.crf: it is `refiner` now"),
-        (["--dataset.root=/nowhere", "--dataset=VOC2012", "--dataset.root=/nowhere"], "not a VOC 2012 folder"),
-        (["--fit.model.classifier.weights=/nowhere.pth"], "no file /nowhere.pth"),
-        (["--fit.model.reconstructor.depth=7"], "48 is not a multiple of 256; change crop"),
-        (["--fit.data.batch_size=5", "--fit.trainer.devices=2"], "5 photos cannot be shared evenly by 2 devices"),
-        (["--dataset.class_path=Nothing"], "no class 'Nothing'"),
-        (["--fit.data.class_path=Nothing"], "write either class_path and init_args, or the arguments alone"),
-    ],
-)
-def test_bad_values_get_one_line(config, words, message, capsys):
-    assert here("run", "--config", config, "--stages", "fit,cam,label", "--check", *words) == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    assert re.search(message, said), said
-
-
 def test_a_value_that_only_a_training_knows_gets_one_line(config, capsys):
     assert here("fit", "--config", config, "--trainer.gradient_clip_val=1") == 2
     said = capsys.readouterr().err.splitlines()[-1]
