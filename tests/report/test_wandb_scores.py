@@ -16,8 +16,8 @@ from PIL import Image
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import write_mask
-from acr_lightning.report.filterable import filterable
 from acr_lightning.report.pictures import overlay
+from acr_lightning.report.wandb_config import filterable
 from acr_lightning.report.wandb_scores import log_to_wandb, wandb_options
 
 BLOCK, HEADER = 32768, 7

@@ -9,10 +9,10 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import TRAINED, part, read, stages_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.report.filterable import filterable
 from acr_lightning.report.held_out import spread
 from acr_lightning.report.pictures import overlay
 from acr_lightning.report.run_scores import ORACLE
+from acr_lightning.report.wandb_config import filterable
 
 PICTURES = 16
 # What an evaluation takes over from the logger of the training.
