@@ -32,9 +32,10 @@ class NonFinite:
             finite: whether its loss is finite, on all devices: a bool without dimensions.
             parameters: whose gradients may be touched.
         """
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.masked_fill_(~finite, 0.0)
+        if finite.device.type != "cpu" or not finite:  # asking makes a GPU wait, and costs a CPU nothing
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    parameter.grad.masked_fill_(~finite, 0.0)
         self.skipped[update] = self.skipped[update].to(finite.device) + ~finite
         self._in_a_row[update] = (self._in_a_row[update].to(finite.device) + 1) * ~finite
 
