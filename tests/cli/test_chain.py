@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
+    took = r"acr run: fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s, report \d+ s; together \d+ s"
+    assert re.fullmatch(rf"{took} → {run}/report.html", done.stderr.splitlines()[-1])
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
     assert "mIoU" in page

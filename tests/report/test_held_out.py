@@ -5,10 +5,11 @@ import json
 import numpy as np
 
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.duration import duration
 from acr_lightning.report.held_out import held_out, spread
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import class_colours
-from acr_lightning.report.summary import class_table, duration, sentence
+from acr_lightning.report.summary import class_table, sentence
 
 
 def test_the_best_and_the_worst_come_first(tmp_path, shapes):

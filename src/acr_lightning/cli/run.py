@@ -1,7 +1,9 @@
 """`acr run` and one command for each stage."""
 
 import sys
+import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,6 +15,7 @@ from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
+from acr_lightning.duration import duration
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -48,7 +51,7 @@ def run(
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own."""
-    start = None
+    start, seconds = None, dict[str, float]()
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
             print(f"{name}: done before", file=sys.stderr, flush=True)
@@ -64,11 +67,27 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             if key != "stages" and (is_shared(CHAIN, key) or key.partition(".")[0] == name)
         }
         words = [name, *words_of(config, own), *(["--force"] if force else [])]
+        since = time.monotonic()
         if status := start(words, partial(stage, name, config=config, force=force, **own)):
             again = same_command(force)
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
+        seconds[name] = time.monotonic() - since
+    if seconds:
+        print(f"acr run: {_durations(seconds)} → {_to_open(experiment.run)}", file=sys.stderr, flush=True)
     return 0
+
+
+def _durations(seconds: dict[str, float]) -> str:
+    """How long each stage took, and all of them."""
+    stages = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
+    return stages if len(seconds) == 1 else f"{stages}; together {duration(sum(seconds.values()))}"
+
+
+def _to_open(run: Path) -> Path:
+    """The page of a run, or its folder."""
+    page = run / "report.html"
+    return page if page.exists() else run
 
 
 def stage(

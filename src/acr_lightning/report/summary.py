@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.duration import duration
 
 
 class ClassRow(NamedTuple):
@@ -43,14 +44,6 @@ def next_step(run: Path) -> str:
     if (stages.get("segment", run / "segment") / "last.ckpt").is_file():
         return f"acr predict --run {run} --images PHOTO|FOLDER --output masks"
     return "acr run with the same --config"
-
-
-def duration(seconds: float) -> str:
-    """`48 s`, `12 min` or `3 h 05 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[ClassRow]:
