@@ -11,7 +11,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound voc6-game ablation ablation-demo \
-	benchmark bench-step bench-vit bench-labels torture
+	notebook benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ docs: $(VENV)/docs  ## The documentation as a site, build/docs/index.html; a bro
 $(VENV)/docs: $(VENV)/installed
 	$(BIN)/pip install -e '.[docs]'
 	touch $@
+
+notebook: install  ## Run docs/notebook.ipynb, the chain on generated scenes; minutes
+	$(BIN)/jupyter execute docs/notebook.ipynb --timeout=300
 
 torture: install  ## Kills, damaged and hostile files for the real commands; an hour on one core
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m torture $(ARGS)
