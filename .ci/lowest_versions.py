@@ -1,4 +1,4 @@
-"""Print the lowest versions that setup.cfg allows, as constraints for pip: `python .ci/lowest_versions.py > lowest.txt`."""
+"""Print the lowest versions that setup.cfg allows, as constraints for pip."""
 
 import configparser
 import re

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.duration import duration
 from acr_lightning.labels.refiner import describe
 from acr_lightning.report.run_scores import ORACLE, trained_as
 from acr_lightning.report.score_files import read_scores
-from acr_lightning.duration import duration
 from acr_lightning.report.templates import render
 from acr_lightning.segment.recorded_test import recorded_test
 
