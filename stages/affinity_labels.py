@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from acr_lightning.bounded import ClosedUnitInterval, PositiveInt
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.counts import PositiveInt
 from acr_lightning.stages.pool import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
@@ -34,9 +34,9 @@ def affinity_labels(
     dataset: Any,
     cams: str,
     output: str,
-    strong_threshold: float | Literal["auto"] | None = None,
+    strong_threshold: ClosedUnitInterval | Literal["auto"] | None = None,
     strong_alpha: float | None = None,
-    weak_threshold: float | Literal["auto"] | None = None,
+    weak_threshold: ClosedUnitInterval | Literal["auto"] | None = None,
     weak_alpha: float | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     workers: PositiveInt | None = None,

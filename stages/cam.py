@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.inference import infer, inference_defaults
+from acr_lightning.stages.inference import check_scales, infer, inference_defaults
 
 HELP = """the classifier's CAM of every photo
 
@@ -31,4 +31,11 @@ def main(job: Job) -> dict[str, Any]:
     return infer(job, CamWriter(folder), folder, ".npz", is_whole)
 
 
-CAM = Stage("cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS, allows="model.allow")
+def check(values: Section, devices: int) -> None:
+    """Refuse inference at no scale."""
+    check_scales("cam", values)
+
+
+CAM = Stage(
+    "cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS, allows="model.allow", check=check
+)

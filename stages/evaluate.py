@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.inference import infer, inference_defaults
+from acr_lightning.stages.inference import check_scales, infer, inference_defaults
 from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network
@@ -57,6 +57,12 @@ def main(job: Job) -> dict[str, Any]:
     return counts
 
 
+def check(values: Section, devices: int) -> None:
+    """Refuse inference at no scale, and a refiner that cannot be made."""
+    check_scales("evaluate", values)
+    check_refiner("evaluate.model.refiner", "model")(values, devices)
+
+
 EVALUATE = Stage(
     "evaluate",
     HELP,
@@ -64,5 +70,5 @@ EVALUATE = Stage(
     defaults,
     reads={"model.checkpoint": ("segment",)},
     also_reads=("cam", "affinity_walk", "label", "segment"),
-    check=check_refiner("evaluate.model.refiner", "model"),
+    check=check,
 )

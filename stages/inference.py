@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.stage import Job
+from acr_lightning.chain.stage import Job, Section
+from acr_lightning.errors import UserError
 from acr_lightning.stages.progress_bar import progress_bar
 
 
@@ -18,6 +19,16 @@ def inference_defaults(folder: Path) -> dict[str, Any]:
         "enable_model_summary": False,
         "default_root_dir": str(folder),
     }
+
+
+def check_scales(name: str, values: Section) -> None:
+    """Refuse a stage's inference at no scale.
+
+    Raises:
+        UserError: its key.
+    """
+    if not values["model"].get("scales", True):
+        raise UserError(f"{name}.model.scales: is empty; give factors of the photo's size, such as [1.0]")
 
 
 def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]) -> dict[str, Any]:

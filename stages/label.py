@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from acr_lightning.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.counts import PositiveInt
 from acr_lightning.stages.pool import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
@@ -34,8 +34,8 @@ def label(
     dataset: Any,
     cams: str,
     output: str,
-    threshold: float | Literal["auto", "oracle", "walked"] | None = "auto",
-    alpha: float | None = None,
+    threshold: ClosedUnitInterval | Literal["auto", "oracle", "walked"] | None = "auto",
+    alpha: PositiveFloat | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
     smoothing: float | None = None,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.bounded import PositiveFloat
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
@@ -31,7 +32,7 @@ class CamInference(LightningModule):
     def __init__(
         self,
         checkpoint: str,
-        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
         flip: bool = True,
         long_side: int | None = None,
         allow: Sequence[str] = (),

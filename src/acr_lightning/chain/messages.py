@@ -6,8 +6,13 @@ from typing import Any, get_args
 
 from acr_lightning.errors import nearest
 
-# In words, what `counts` names.
-COUNTS = {"PositiveInt": "int above 0", "NonNegativeInt": "int, 0 or more"}
+# In words, what `bounded` names.
+BOUNDED = {
+    "ClosedUnitInterval": "float in 0..1",
+    "NonNegativeInt": "int, 0 or more",
+    "PositiveFloat": "float above 0",
+    "PositiveInt": "int above 0",
+}
 
 
 def readable(error: Exception) -> str:
@@ -30,7 +35,7 @@ def readable(error: Exception) -> str:
 def _kind(line: str) -> str:
     """What a line of jsonargparse's says was expected."""
     if line.startswith("Not of type"):
-        return COUNTS.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
+        return BOUNDED.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
     return line.removeprefix("Expected ").partition(". Got value")[0]
 
 

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.class_names import full_path, import_class
-from acr_lightning.counts import NonNegativeInt, PositiveInt
 
 REQUIRED = inspect.Parameter.empty
 _BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.manifest import stages_of
+from acr_lightning.bounded import PositiveFloat
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints
@@ -56,7 +57,7 @@ class NetworkInference(LightningModule):
     def __init__(
         self,
         checkpoint: str,
-        scales: Sequence[float] = (0.5, 0.75, 1.0, 1.25, 1.5),
+        scales: Sequence[PositiveFloat] = (0.5, 0.75, 1.0, 1.25, 1.5),
         flip: bool = True,
         long_side: int | None = None,
         refiner: RefinerNode = "none",

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from acr_lightning.counts import PositiveInt
+from acr_lightning.bounded import PositiveInt
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, Update

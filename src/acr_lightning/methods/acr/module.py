@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from acr_lightning.counts import NonNegativeInt, PositiveInt
+from acr_lightning.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Balance, Game, equal_force, forces

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from acr_lightning.bounded import PositiveFloat
 from acr_lightning.cam.inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views
 from acr_lightning.errors import UserError
@@ -37,7 +38,7 @@ class RIB(CamInference):
     def __init__(
         self,
         checkpoint: str,
-        scales: Sequence[float] = (0.5, 1.0, 1.5, 2.0),
+        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
         finetuning: Finetuning = Finetuning(),
         flip: bool = True,
         long_side: int | None = None,

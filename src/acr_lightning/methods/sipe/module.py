@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.counts import PositiveInt
+from acr_lightning.bounded import PositiveInt
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
 from acr_lightning.methods.sipe.prototypes import EPSILON, prototype_maps, seeds, with_background
 from acr_lightning.nets.classifier import ConvolutionalClassifier
