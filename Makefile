@@ -11,7 +11,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound voc6-game ablation ablation-demo \
-	notebook benchmark bench-step bench-vit bench-labels torture
+	picture notebook benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ docs: $(VENV)/docs  ## The documentation as a site, build/docs/index.html; a bro
 $(VENV)/docs: $(VENV)/installed
 	$(BIN)/pip install -e '.[docs]'
 	touch $@
+
+picture:  ## The README's picture, of the run that make demo left
+	$(BIN)/python docs/chain_picture.py runs/demo/acr docs/chain.jpg
 
 notebook: install  ## Run docs/notebook.ipynb, the chain on generated scenes; minutes
 	$(BIN)/jupyter execute docs/notebook.ipynb --timeout=300
