@@ -18,11 +18,13 @@ from acr_lightning.cli.main import main
 
 def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     # Without the tests' zygote, as a user's shell starts it.
-    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config)]
+    words = [sys.executable, "-m", "acr_lightning", "run", "--config", str(config), "--estimate"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
     took = r"acr run: fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s, report \d+ s; together \d+ s"
+    told = r"fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s"
+    assert re.search(rf"^acr run: about \d+ s \({told}\), at most \d\.\d GB of memory$", done.stderr, re.MULTILINE)
     assert re.fullmatch(rf"{took} → {run}/report.html", done.stderr.splitlines()[-1])
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere

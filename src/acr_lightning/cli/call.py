@@ -17,6 +17,8 @@ from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Signature, signature_of_function
 from acr_lightning.errors import UserError, nearest, shown
 
+# Types of options that may stand without a value, which is then true.
+FLAGS = (bool, bool | None)
 # Types of options that may be given several times.
 LISTS = (list[str], list[str] | None)
 
@@ -66,7 +68,7 @@ def _split(
         hint = nearest(name, options)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
-        if not equals and name in options and options[name].type is bool:
+        if not equals and name in options and options[name].type in FLAGS:
             text = "true"
         elif not equals:
             if not left:

@@ -62,6 +62,8 @@ def run_cells(cells: Iterable[Cell]) -> int:
     start = way_to_start()
     for title, base, values in cells:
         print(f"{title} → {values['run']}", file=sys.stderr, flush=True)
-        if status := start(["run", *words_of(base, values)], partial(run, config=base, **values)):
+        if status := start(
+            ["run", "--estimate=false", *words_of(base, values)], partial(run, config=base, estimate=False, **values)
+        ):
             return status
     return 0

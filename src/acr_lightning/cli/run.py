@@ -12,6 +12,7 @@ from acr_lightning.chain import check as checks
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.cli.estimate import print_estimate
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
@@ -24,7 +25,13 @@ SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
 
 
 def run(
-    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
+    *,
+    config: str | None = None,
+    force: bool = False,
+    print_config: bool = False,
+    check: bool = False,
+    estimate: bool | None = None,
+    **values: Any,
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
@@ -36,6 +43,7 @@ def run(
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
         check: check everything, and run nothing.
+        estimate: first say how long the run will take and how much memory, from a few steps; null: on a terminal.
         **values: of the experiment.
     """
     experiment = load(CHAIN, config, values)
@@ -46,10 +54,11 @@ def run(
     if check:
         checks.check_thoroughly(experiment, experiment.stages, build=True)
         return 0
-    return _run_stages(experiment, config, values, force)
+    wanted = sys.stderr.isatty() if estimate is None else estimate
+    return _run_stages(experiment, config, values, force, wanted)
 
 
-def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
+def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool, estimate: bool) -> int:
     """Each stage that is not done in a process of its own."""
     start, seconds = None, dict[str, float]()
     for name in experiment.stages:
@@ -61,6 +70,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             everything = partial(run, config=config, check=True, **values)
             if status := start(["run", *words_of(config, values), "--check"], everything):
                 return status
+            if estimate and name == experiment.stages[0] and not experiment.others and sys.platform == "linux":
+                print_estimate(experiment)
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value
             for key, value in values.items()
@@ -129,7 +140,7 @@ def affinity(**values: Any) -> int:
 
     Options and values are those of `acr run`.
     """
-    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
+    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check", "estimate") if key in values}
     return run(**own, **values, stages="affinity")
 
 
