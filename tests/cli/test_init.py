@@ -1,5 +1,7 @@
 """`acr init`: from a folder of photos to an experiment that runs, with nothing edited."""
 
+import re
+
 import pytest
 import yaml
 from PIL import Image
@@ -54,6 +56,20 @@ def test_a_file_of_tags_is_found_and_its_faults_are_told(photos, capsys):
     assert main(["init", str(photos), "--output=more.yaml", "--negatives"]) == 0
     assert "to mend" not in capsys.readouterr().out
     assert written("more.yaml").ids("train") == ["other", "cat/1", "cat/3"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "fault"),
+    [
+        ("image,tags\nother.JPG,dog", "line 2: photo 'other.JPG' is not in .* Did you mean 'other.jpg'?"),
+        ("hello", "line 1 must be the header `image,tags`"),
+    ],
+)
+def test_a_tags_file_that_names_no_photo_says_why(tmp_path, capsys, tags, fault):
+    Image.new("RGB", (40, 30)).save(tmp_path / "other.jpg")
+    (tmp_path / "tags.csv").write_text(tags)
+    assert main(["init", str(tmp_path)]) == 2
+    assert re.search(rf"no tag of a photo found; .*{fault}", capsys.readouterr().err)
 
 
 def test_nothing_is_replaced_or_guessed(photos, capsys):

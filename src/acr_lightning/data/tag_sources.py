@@ -36,6 +36,8 @@ def find_tags(root: Path) -> TagSource:
         raise UserError(f"{root}: no such folder of photos")
     files = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     found = [source for name in (*files, None) if (source := _read(root, name))]
+    if not found and (fault := next(filter(None, (_first_fault(root, name) for name in files)), None)):
+        raise UserError(f"{root}: no tag of a photo found; {fault}")
     if not found:
         raise UserError(
             f"{root}: no tags found; put a file tags.csv there, whose header is `image,tags` and whose lines look like "
@@ -43,6 +45,15 @@ def find_tags(root: Path) -> TagSource:
         )
     # A file that names one photo is worth more than subfolders, which may mean anything.
     return max(found, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+
+
+def _first_fault(root: Path, tags: str) -> str | None:
+    """Why a file names no photo of the folder."""
+    try:
+        _, faults = TagFolder.with_faults(root=str(root), tags=tags)
+    except UserError as error:
+        return str(error)
+    return faults[0] if faults else None
 
 
 def _read(root: Path, tags: str | None) -> TagSource | None:
