@@ -58,6 +58,15 @@ def test_nothing_is_missing_from_a_whole_run(run):
     )  # the network's; curves, photos, CAM and its threshold, label and prediction
 
 
+def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
+    write_mask(tmp_path / "masks" / "a.png", np.ones((6, 8), np.uint8))
+    path = run / "evaluate" / "manifest.json"
+    made = json.loads(path.read_text())
+    made["config"]["data"]["init_args"]["dataset"]["init_args"]["masks"] = str(tmp_path / "masks")
+    path.write_text(json.dumps(made))
+    assert "<figcaption>mask (scoring only)" in page_of(run)
+
+
 @pytest.mark.parametrize(
     ("place", "content", "said"),
     [

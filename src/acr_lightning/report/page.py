@@ -68,11 +68,11 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
 
 def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
     stages = manifest.stages_of(run)
-    for stage in manifest.TRAINED:
-        if stage in stages and (made := manifest.read(stages[stage])):
-            node = manifest.part(made, "config", "data", "init_args").get("dataset")
-            where = f"{stages[stage] / manifest.NAME}: dataset"
-            return build_foreign(node, where, TaggedDataset, allow) if node else None
+    # Masks may have come after the training, for the test alone.
+    for stage in ("evaluate", *manifest.TRAINED):
+        made = manifest.read(stages[stage]) if stage in stages else None
+        if node := manifest.part(made, "config", "data", "init_args").get("dataset"):
+            return build_foreign(node, f"{stages[stage] / manifest.NAME}: dataset", TaggedDataset, allow)
     return None
 
 
