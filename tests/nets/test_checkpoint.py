@@ -35,6 +35,8 @@ def tiny_backbone():
         (lambda: AffinityNet(tiny_backbone(), widths=(4, 8, 16)), AffinityNetwork),
         (lambda: BoundaryNet(tiny_backbone(), stride=8), AffinityNetwork),
         (lambda: DeepLab(tiny_backbone(), 4, "v3plus", rates=(1, 2)), DeepLab),
+        (lambda: DeepLab(tiny_backbone(), 4, "linear"), DeepLab),
+        (lambda: DeepLab(Backbone("test_vit"), 4, "upsample"), DeepLab),
     ],
 )
 def test_round_trip(tmp_path, make, kind):

@@ -1,4 +1,4 @@
-"""DeepLab on any backbone: V1-LargeFOV, V2 and V3+."""
+"""DeepLab on any backbone: V1-LargeFOV, V2 and V3+; or one of the light heads."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,23 +8,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
+from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.described import Described
+from acr_lightning.nets.light_heads import LinearHead, UpsamplingHead
 
-HeadName = Literal["v1_large_fov", "v2", "v3plus"]
-# Dilations of each head at output stride 8 and above, as published.
+HeadName = Literal["v1_large_fov", "v2", "v3plus", "linear", "upsample"]
+# Dilations of each head that has some, at output stride 8 and above, as published.
 RATES: dict[HeadName, tuple[int, ...]] = {"v1_large_fov": (12,), "v2": (6, 12, 18, 24), "v3plus": (6, 12, 18)}
 
 
 class DeepLab(Described):
-    """A backbone and one of DeepLab's heads; the logits have the stride of what the head works on.
+    """A backbone and a head, DeepLab's or a light one; the logits have the stride of what the head works on.
 
     Args:
         backbone: the feature extractor.
         num_labels: K + 1, with background.
         head: `v1_large_fov` (one wide convolution, Chen et al., 2015), `v2` (branches summed, 2017) or `v3plus` (ASPP
-            and a decoder at stride 4, 2018).
+            and a decoder at stride 4, 2018); `linear` or `upsample` (light_heads.py).
         rates: dilations of the head; None takes the published ones.
+
+    Raises:
+        UserError: `rates` for a head without dilations.
     """
 
     def __init__(
@@ -32,9 +37,15 @@ class DeepLab(Described):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        chosen = tuple(rates or RATES[head])
+        if rates and head not in RATES:
+            raise UserError(f"rates: the head {head} has no dilations; set rates to null")
+        chosen = tuple(rates or RATES.get(head, ()))
         self.head: nn.Module
-        if head == "v1_large_fov":
+        if head == "linear":
+            self.head = LinearHead(backbone.channels[-1], num_labels)
+        elif head == "upsample":
+            self.head = UpsamplingHead(backbone.channels[-1], num_labels)
+        elif head == "v1_large_fov":
             self.head = LargeFOV(backbone.channels[-1], num_labels, chosen[0])
         elif head == "v2":
             self.head = SummedASPP(backbone.channels[-1], num_labels, chosen)

@@ -25,7 +25,7 @@ class Segmenter(LightningModule):
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
             weights (and `trainer.sync_batchnorm: true` on several devices).
-        head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`.
+        head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`; the light ones `linear` and `upsample`.
         rates: dilations of the head; null takes the published ones.
         loss: `cross_entropy`, or `balanced` between background and foreground.
         optimizer: `sgd` or `adamw`.

@@ -1,0 +1,109 @@
+"""The heads `linear` and `upsample`: what they compute, and that the rest of the segmentation takes them."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from acr_lightning.errors import UserError
+from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.deeplab import DeepLab
+from acr_lightning.segment import export as exporting
+from acr_lightning.segment.inference import NetworkInference
+from acr_lightning.segment.module import Segmenter
+from acr_lightning.training.optimisation import parameter_groups
+
+VIT = "test_vit"  # timm's: 6 blocks of 64 channels, patches of 16 pixels
+HEADS = ["linear", "upsample"]
+
+
+def with_statistics(head):
+    """BatchNorm that has seen something: at its start it changes nothing."""
+    for part in head.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(part.running_mean, -1, 1)
+            torch.nn.init.uniform_(part.running_var, 0.5, 2)
+            torch.nn.init.uniform_(part.weight, 0.5, 2)
+            torch.nn.init.uniform_(part.bias, -1, 1)
+    return head.eval()
+
+
+def normalised(norm, value):
+    """BatchNorm by its formula."""
+    columns = [one[:, None, None] for one in (norm.running_mean, norm.running_var, norm.weight, norm.bias)]
+    return (value - columns[0]) / (columns[1] + norm.eps).sqrt() * columns[2] + columns[3]
+
+
+def test_linear_is_one_matrix_for_every_patch():
+    network = DeepLab(Backbone(VIT), 4, "linear").eval()
+    norm, classify = with_statistics(network.head)
+    image = torch.randn(2, 3, 48, 80)
+    final = normalised(norm, network.backbone(image).final)
+    wanted = torch.einsum("kc,bchw->bkhw", classify.weight[..., 0, 0], final) + classify.bias[:, None, None]
+    torch.testing.assert_close(network(image), wanted)
+    assert wanted.shape == (2, 4, 3, 5)
+
+
+def test_upsample_doubles_twice():
+    network = DeepLab(Backbone(VIT), 4, "upsample").eval()
+    *stages, classify = with_statistics(network.head)
+    image = torch.randn(2, 3, 48, 80)
+    value, size = network.backbone(image).final, (3, 5)
+    for convolution, norm, *_ in stages:
+        size = (2 * size[0], 2 * size[1])
+        value = normalised(norm, F.conv2d(value, convolution.weight, padding=1)).clamp(min=0)
+        value = F.interpolate(value, size, mode="bilinear", align_corners=False)
+    wanted = torch.einsum("kc,bchw->bkhw", classify.weight[..., 0, 0], value) + classify.bias[:, None, None]
+    torch.testing.assert_close(network(image), wanted)
+    assert wanted.shape == (2, 4, 12, 20)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_on_a_cnn(head):
+    stride = {"linear": 8, "upsample": 2}[head]
+    network = DeepLab(Backbone("test_resnet", output_stride=8), 7, head).eval()
+    assert network(torch.rand(2, 3, 64, 48)).shape == (2, 7, 64 // stride, 48 // stride)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_light_heads_have_no_dilations(head):
+    with pytest.raises(UserError, match=f"rates: the head {head} has no dilations"):
+        DeepLab(Backbone("test_resnet"), 3, head, rates=(1, 2))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_is_new_and_the_backbone_is_not(head):
+    network = DeepLab(Backbone(VIT), 4, head)
+    pretrained = {id(parameter) for parameter in network.backbone.parameters()}
+    groups = parameter_groups(network, network.backbone.parameters(), 1.0, 0.1, 10.0, 1.0)
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    assert all(rate == (1.0 if parameter in pretrained else 10.0) for parameter, rate in rates.items())
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_scales_mirror_images_and_windows(tmp_path, head):
+    segmenter = Segmenter(3, VIT, output_stride=None, head=head)
+    with_statistics(segmenter.network.head)
+    checkpoint = {"state_dict": segmenter.state_dict()}
+    describe_in(checkpoint, segmenter.network, "network")
+    torch.save(checkpoint, tmp_path / "last.ckpt")
+    image = torch.rand(1, 3, 70, 91)
+    whole = NetworkInference(str(tmp_path / "last.ckpt"), scales=(0.5, 1.0)).eval()
+    windows = NetworkInference(str(tmp_path / "last.ckpt"), scales=(0.5, 1.0), window=48).eval()
+    with torch.inference_mode():
+        one, other = whole.probabilities(image), windows.probabilities(image)
+        mirrored = whole.probabilities(image.flip(-1)).flip(-1)
+    assert one.shape == other.shape == (1, 4, 70, 91)
+    torch.testing.assert_close(one, mirrored, atol=1e-5, rtol=0)
+    torch.testing.assert_close(other.sum(dim=1), torch.ones(1, 70, 91))
+    assert not torch.allclose(one, other)  # the windows were read
+
+
+def test_torchscript_gives_what_torch_gives(tmp_path):
+    model = exporting.Deployed(DeepLab(Backbone(VIT), 4, "upsample")).eval()
+    with_statistics(model.network.head)
+    example = torch.rand(2, 3, 64, 72)
+    exporting._to_torchscript(model, example, tmp_path / "network", {})
+    with torch.inference_mode():
+        torch.testing.assert_close(torch.jit.load(tmp_path / "network")(example[:1]), model(example[:1]))
