@@ -1,6 +1,7 @@
 import pytest
 import torch
 from timm.optim import param_groups_layer_decay
+from timm.scheduler import CosineLRScheduler
 from torch import nn
 
 from acr_lightning.errors import UserError
@@ -11,7 +12,7 @@ from acr_lightning.training.optimisation import (
     make_optimizer,
     parameter_groups,
     poly_schedule,
-    poly_spans,
+    schedule_by_spans,
 )
 
 
@@ -82,13 +83,28 @@ def test_spans_begin_anew():
     layer = nn.Linear(1, 1)
     optimizer = make_optimizer("sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), 0.9)
     # Eight steps in four epochs: one epoch, a rest of one, and two at half the rate.
-    schedule, seen = poly_spans(optimizer, [Span(0, 1), Span(2, None, 0.5)], total_steps=8, epochs=4), []
+    schedule, seen = schedule_by_spans(optimizer, [Span(0, 1), Span(2, None, 0.5)], total_steps=8, epochs=4), []
     for _ in range(8):
         seen.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
     last = 2 * 0.5**0.9
     assert seen == pytest.approx([2.0, last, last, last, 1.0, 0.75**0.9, 0.5**0.9, 0.25**0.9])
+
+
+def test_a_cosine_after_a_rise_as_timm_has_it():
+    layer = nn.Linear(1, 1)
+    optimizer = make_optimizer("sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), 0.9)
+    # Ten steps in five epochs, two of which rise.
+    schedule, seen = schedule_by_spans(optimizer, [Span(0, None)], 10, 5, "cosine", warmup_epochs=2), []
+    for _ in range(10):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert seen[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    timms = CosineLRScheduler(optimizer, t_initial=10, lr_min=0)
+    timms.base_values = [2.0]
+    assert seen[4:] == pytest.approx([timms._get_lr(step)[0] for step in range(4, 10)])
 
 
 def test_any_of_timms_optimisers_by_name():

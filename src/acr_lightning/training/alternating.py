@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
-from acr_lightning.training.optimisation import OptimizerSettings, Span, poly_spans
+from acr_lightning.training.optimisation import OptimizerSettings, Span, schedule_by_spans
 
 # Batches after which a GPU is asked whether its losses are finite.
 ASK_EVERY = 10
@@ -117,7 +117,7 @@ class AlternatingModule(LightningModule, ABC):
         return images // self.micro_batches
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
-        """An optimiser and a poly schedule for each player; checkpoints keep both."""
+        """An optimiser and a schedule for each player; checkpoints keep both."""
         # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
         total, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
         optimizers: list[torch.optim.Optimizer] = []
@@ -127,7 +127,8 @@ class AlternatingModule(LightningModule, ABC):
             if (shorter := settings.schedule_epochs) is not None:
                 spans[-1] = spans[-1]._replace(epochs=shorter)
             optimizers.append(settings.build(player.network, player.pretrained))
-            schedules.append(poly_spans(optimizers[-1], spans, total, epochs))
+            fall, rise = settings.schedule, settings.warmup_epochs
+            schedules.append(schedule_by_spans(optimizers[-1], spans, total, epochs, fall, rise))
         return optimizers, schedules
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

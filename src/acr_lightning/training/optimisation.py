@@ -1,6 +1,7 @@
-"""Optimisers of this field: groups of parameters with rates of their own, a poly schedule by iteration."""
+"""Optimisers of this field: groups of parameters with rates of their own, a schedule by iteration."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -9,10 +10,12 @@ from timm.optim._optim_factory import create_optimizer_v2, list_optimizers
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from acr_lightning.bounded import NonNegativeInt
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.training.layer_decay import layer_factors
 
 OptimizerName = Literal["sgd", "adamw"]
+ScheduleName = Literal["poly", "cosine"]
 
 
 def parameter_groups(
@@ -72,13 +75,25 @@ def make_optimizer(name: str, groups: list[dict[str, Any]], momentum: float) -> 
     return create_optimizer_v2(groups, opt=name, lr=groups[0]["lr"], momentum=momentum)
 
 
-def poly_schedule(optimizer: torch.optim.Optimizer, total_steps: int, power: float = 0.9) -> LambdaLR:
-    """`lr · (1 − step/total)^power`, stepped once a batch; from the last of `total_steps` on it stays as it is."""
-    return LambdaLR(optimizer, lambda step: (1 - min(step, total_steps - 1) / total_steps) ** power)
+def _poly(share: float) -> float:
+    return float((1 - share) ** 0.9)
+
+
+def _cosine(share: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * share))
+
+
+# How the rate falls with the share of the steps that is done.
+SCHEDULES: dict[ScheduleName, Callable[[float], float]] = {"poly": _poly, "cosine": _cosine}
+
+
+def poly_schedule(optimizer: torch.optim.Optimizer, total_steps: int) -> LambdaLR:
+    """`lr · (1 − step/total)^0.9`, stepped once a batch; from the last of `total_steps` on it stays as it is."""
+    return LambdaLR(optimizer, lambda step: _poly(min(step, total_steps - 1) / total_steps))
 
 
 class Span(NamedTuple):
-    """A stretch of the run with a poly schedule of its own.
+    """A stretch of the run with a schedule of its own.
 
     Attributes:
         start: its first epoch.
@@ -91,25 +106,33 @@ class Span(NamedTuple):
     factor: float = 1.0
 
 
-def poly_spans(
-    optimizer: torch.optim.Optimizer, spans: Sequence[Span], total_steps: int, epochs: int, power: float = 0.9
+def schedule_by_spans(
+    optimizer: torch.optim.Optimizer,
+    spans: Sequence[Span],
+    total_steps: int,
+    epochs: int,
+    schedule: ScheduleName = "poly",
+    warmup_epochs: int = 0,
 ) -> LambdaLR:
-    """A poly schedule that begins anew in each span, stepped once a batch; after a span it stays as it is.
+    """A schedule that begins anew in each span, stepped once a batch; after a span it stays as it is.
 
     Args:
         optimizer: whose rates it sets.
         spans: in order.
         total_steps: of the run.
         epochs: of the run.
-        power: of the schedule.
+        schedule: how the rate falls over a span: `(1 − share)^0.9`, or half a period of the cosine.
+        warmup_epochs: at the start of the first span the rate rises in a line from 0 instead.
     """
     per_epoch = total_steps // max(1, epochs)
 
     def factor(step: int) -> float:
+        if (risen := step - spans[0].start * per_epoch + 1) <= warmup_epochs * per_epoch:
+            return spans[0].factor * max(0, risen) / (warmup_epochs * per_epoch)
         begun = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
         start = begun[-1].start * per_epoch
         length = max(1, total_steps - start if begun[-1].epochs is None else begun[-1].epochs * per_epoch)
-        return begun[-1].factor * (1 - min(max(step - start, 0), length - 1) / length) ** power
+        return begun[-1].factor * SCHEDULES[schedule](min(max(step - start, 0), length - 1) / length)
 
     return LambdaLR(optimizer, factor)
 
@@ -123,7 +146,9 @@ class OptimizerSettings:
         lr: of pretrained weights.
         new_layer_factor: times `lr` for layers that start from random weights.
         transposed_factor: the same for transposed convolutions; null treats them as other new layers.
-        schedule_epochs: length of the poly schedule, after which the rate stays at its last value; null: the whole run.
+        schedule: how the rate falls: `poly`, `(1 − share of the steps)^0.9`, or `cosine`, half a period.
+        schedule_epochs: its length, after which the rate stays at its last value; null: the whole run.
+        warmup_epochs: so many epochs at first the rate rises in a line from 0.
         momentum: of SGD.
         weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
         gradient_clip_val: largest gradient norm of each network; null leaves gradients alone.
@@ -135,7 +160,9 @@ class OptimizerSettings:
     lr: float = 0.01
     new_layer_factor: float = 10.0
     transposed_factor: float | None = None
+    schedule: ScheduleName = "poly"
     schedule_epochs: int | None = None
+    warmup_epochs: NonNegativeInt = 0
     momentum: float = 0.9
     weight_decay: float = 5e-4
     gradient_clip_val: float | None = None
