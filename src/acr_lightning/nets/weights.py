@@ -9,7 +9,7 @@ import torch
 from timm.models import load_state_dict
 from torch import Tensor
 
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.tensors_digest import require_whole
 
 # Weights that a Python package carries: name -> (package, timm model). Their tensors are, in order, timm's.
@@ -35,7 +35,7 @@ def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
         return None
     if weights == "timm":
         return {}
-    state = _packaged_state(name, weights) if weights in PACKAGED else _file_state(weights)
+    state = _packaged_state(name, weights) if weights in PACKAGED else file_state(weights)
     _check_fit(name, state, weights)
     return {"state_dict": state}
 
@@ -60,7 +60,12 @@ def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
     return dict(zip(names, values, strict=True))
 
 
-def _file_state(path: str) -> dict[str, Tensor]:
+def file_state(path: str) -> dict[str, Tensor]:
+    """The tensors of a file by name; those of `{"model": …}` or `{"state_dict": …}`, as DeiT's and others are.
+
+    Raises:
+        UserError: there is no such file, or it is damaged or none of weights.
+    """
     if not Path(path).is_file():
         raise UserError(
             f"weights: no file {path}; known names: {', '.join(PACKAGED)}, timm; null starts at random; "
@@ -78,16 +83,36 @@ def _file_state(path: str) -> dict[str, Tensor]:
         raise UserError(f"weights: {path} is not a weights file ({str(error).splitlines()[0]})") from None
 
 
-def _check_fit(name: str, state: dict[str, Tensor], weights: str) -> None:
-    """Timm loads a feature extractor's weights leniently; a file of another network must not pass."""
+def unused_tensors(name: str, path: str) -> tuple[int, list[str]]:
+    """How many tensors of a file a timm model's backbone takes, and the names of those that it does not.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit the model.
+    """
+    state = file_state(path)
+    _check_fit(name, state, path)
+    wanted = _wanted(name)
+    unused = [key for key in state if key not in wanted]
+    return len(state) - len(unused), unused
+
+
+def _wanted(name: str) -> dict[str, torch.Size]:
+    """Tensors of a timm model, without its classifier."""
+    if not timm.is_model(name):
+        raise UserError(f"timm knows no model '{name}'.{nearest(name, timm.list_models())}")
     with torch.device("meta"):
         model: Any = timm.create_model(name)
     classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
-    wanted = {
+    return {
         key: value.shape
         for key, value in model.state_dict().items()
         if not key.startswith(classifier) and not key.endswith("num_batches_tracked")
     }
+
+
+def _check_fit(name: str, state: dict[str, Tensor], weights: str) -> None:
+    """Timm loads a feature extractor's weights leniently; a file of another network must not pass."""
+    wanted = _wanted(name)
     missing = [key for key in wanted if key not in state]
     if missing:
         raise UserError(

@@ -1,0 +1,74 @@
+"""MCTformer's published checkpoints as this project's classifier."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from acr_lightning.artefacts.atomic import atomic_path
+from acr_lightning.errors import UserError
+from acr_lightning.nets.checkpoint import NETWORK, PART
+from acr_lightning.nets.vit.mctformer import MCTFormer
+from acr_lightning.nets.weights import file_state
+
+# DeiT by the width of its tokens.
+BACKBONES = {size: f"deit_{name}_patch16_224" for size, name in ((192, "tiny"), (384, "small"), (768, "base"))}
+# What MCTformer+ does otherwise than V2, by whose names a file is recognised: its positions are two tensors.
+PLUS = {"layers": None, "fusion": "root", "pooling": "rank", "contrast": 1.0}
+OWN_NAMES = {"cls_token": "class_tokens", "pos_embed_cls": "class_positions", "pos_embed_pat": "patch_positions"}
+
+
+class Published(NamedTuple):
+    """A published classifier.
+
+    Attributes:
+        network: with the file's weights.
+        used: how many of the file's tensors it has.
+        unused: the names of the others.
+    """
+
+    network: MCTFormer
+    used: int
+    unused: list[str]
+
+
+def read_published(path: Path) -> Published:
+    """MCTformer-V2's or MCTformer+'s classifier from a file of its authors' (xulianuwa/MCTformer, `{"model": …}`).
+
+    Raises:
+        UserError: the file cannot be read, or lacks a tensor or has one of another shape.
+    """
+    state = file_state(str(path))
+    tokens = state.get("cls_token")
+    if tokens is None or tokens.dim() != 3 or tokens.shape[2] not in BACKBONES or "head.weight" not in state:
+        raise UserError(f"{path}: holds no MCTformer on DeiT (a `cls_token` of [1, K, 192, 384 or 768], a `head`)")
+    classes = tokens.shape[1]
+    plus = PLUS if "pos_embed_cls" in state else {}
+    network = MCTFormer(classes, BACKBONES[tokens.shape[2]], None, **plus)  # type: ignore[arg-type]
+    found = {_own_name(name): tensor for name, tensor in state.items()}
+    if (positions := found.pop("vit.pos_embed", None)) is not None:
+        found |= {"class_positions": positions[:, :classes], "patch_positions": positions[:, classes:]}
+    wanted = network.state_dict()
+    for name, tensor in wanted.items():
+        if name not in found or found[name].shape != tensor.shape:
+            has = f"is {list(found[name].shape)}" if name in found else "is missing"
+            raise UserError(
+                f"{path}: does not fit {BACKBONES[tokens.shape[2]]}: {name} {has}, not {list(tensor.shape)}"
+            )
+    network.load_state_dict({name: found[name] for name in wanted})
+    unused = [name for name in state if _own_name(name) not in wanted and name != "pos_embed"]
+    return Published(network.eval(), len(state) - len(unused), unused)
+
+
+def write_as_fit(network: MCTFormer, target: Path) -> None:
+    """Write a classifier as stage `fit` would have left it."""
+    state: dict[str, Tensor] = {f"classifier.{name}": tensor for name, tensor in network.state_dict().items()}
+    with atomic_path(target) as temporary:
+        torch.save({NETWORK: network.description(), PART: "classifier", "state_dict": state}, temporary)
+
+
+def _own_name(name: str) -> str:
+    """A published tensor's name here."""
+    head, dot, rest = name.partition(".")
+    return f"classify.{rest}" if head == "head" and dot else OWN_NAMES.get(name, f"vit.{name}")
