@@ -1,6 +1,7 @@
 """The whole chain with ViTs: MCTFormer's CAM, a ViT as segmentation network; two processes train as one."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import yaml
@@ -8,7 +9,9 @@ from commands import acr, here
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.errors import UserError
 from acr_lightning.segment import export
+from acr_lightning.segment.inference import load_network
 
 
 @pytest.fixture
@@ -50,6 +53,25 @@ def test_every_stage_with_a_vit(config, tmp_path, shapes):
         assert np.array_equal(mask, read_mask(run / "evaluate" / "predictions" / name))
     for form in ("onnx", "torchscript"):
         assert export.export(run, tmp_path / form, form, (50, 70)).difference < 1e-4
+    at_any_size(run, tmp_path)
+
+
+def at_any_size(run, tmp_path):
+    """A file that takes multiples of the patch gives what torch gives, at sizes that it was not made with."""
+    made = export.export(run, tmp_path / "dynamic", "onnx", (48, 64), dynamic=True)
+    assert made.step == 16
+    session, network = onnxruntime.InferenceSession(tmp_path / "dynamic"), load_network(run / "segment" / "last.ckpt")
+    for size in ((32, 112), (160, 160), (208, 16)):
+        image = torch.rand(2, 3, *size)
+        with torch.no_grad():
+            logits = network(network.backbone.normalise(image))
+            wanted = torch.nn.functional.interpolate(logits, size, mode="bilinear").softmax(dim=1).numpy()
+        (got,) = session.run(None, {"image": image.numpy()})
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+    with pytest.raises(UserError, match="50×70: with --dynamic height and width are multiples of 16"):
+        export.export(run, tmp_path / "no", "onnx", (50, 70), dynamic=True)
+    with pytest.raises(UserError, match="goes with --format=onnx"):
+        export.export(run, tmp_path / "no", "torchscript", (48, 64), dynamic=True)
 
 
 def test_two_processes_train_a_vit_as_one(config, tmp_path):

@@ -14,6 +14,7 @@ def export(
     format: Literal["onnx", "torchscript"] = "onnx",
     height: int = 512,
     width: int = 512,
+    dynamic: bool = False,
 ) -> int:
     """The network as one file, preprocessing included, compared with torch before it is written, and a model card.
 
@@ -27,15 +28,16 @@ def export(
         format: of the file.
         height: that the file takes, pixels.
         width: that the file takes, pixels.
+        dynamic: (onnx) the file takes any height and width that are multiples of a ViT's patch, or of 32 with a CNN.
     """
     require_network(Path(run))
     from acr_lightning.report.model_card import NAME, model_card
     from acr_lightning.segment.export import export as write
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
-    made = write(Path(run), path, format, (height, width))
+    made = write(Path(run), path, format, (height, width), dynamic)
     card = path.with_name(NAME)
-    write_text(card, model_card(Path(run), path.name, made.labels, (height, width), made.normalisation))
+    write_text(card, model_card(Path(run), path.name, made.labels, (height, width), made.step, made.normalisation))
     print(f"{path}: probabilities differ from torch's by {made.difference:.1e} at the most")
     print(f"{card}: what whoever gets the file has to know")
     return 0

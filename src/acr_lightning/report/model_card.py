@@ -22,7 +22,12 @@ SAID = ("version", "python", "written")
 
 
 def model_card(
-    run: Path, file: str, labels: Sequence[str], size: tuple[int, int], normalisation: Mapping[str, Sequence[float]]
+    run: Path,
+    file: str,
+    labels: Sequence[str],
+    size: tuple[int, int],
+    step: int | None,
+    normalisation: Mapping[str, Sequence[float]],
 ) -> str:
     """The card as Markdown.
 
@@ -31,6 +36,7 @@ def model_card(
         file: name of the exported file.
         labels: names of 0..K.
         size: height and width that the file takes.
+        step: it takes any multiples of this instead; None if it does not.
         normalisation: `mean` and `std` of the three channels, which the file applies itself.
 
     Raises:
@@ -47,7 +53,8 @@ def model_card(
         name=run.resolve().name,
         file=file,
         labels=[(name, part(network, "classes", name).get("iou")) for name in labels],
-        size=size,
+        size=size if step is None else ("height", "width"),
+        step=step,
         normalisation=normalisation,
         tested=_conditions({key: describe(value) if key == "refiner" else value for key, value in tested.items()}),
         scores=[{**record, "conditions": _conditions(record)} for record in records],

@@ -23,6 +23,8 @@ from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]
 TOLERANCE = 1e-4
+# Of a CNN of this field.
+LARGEST_STRIDE = 32
 
 
 class Exported(NamedTuple):
@@ -32,11 +34,13 @@ class Exported(NamedTuple):
         difference: the largest one of a probability from torch's, on random images, one and two in a batch.
         labels: names of 0..K.
         normalisation: `mean` and `std` of the three channels, which the file applies itself.
+        step: what heights and widths are multiples of; None where the file takes one size.
     """
 
     difference: float
     labels: list[str]
     normalisation: dict[str, list[float]]
+    step: int | None
 
 
 class Deployed(nn.Module):
@@ -56,7 +60,7 @@ class Deployed(nn.Module):
         return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False).softmax(dim=1)
 
 
-def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> Exported:
+def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynamic: bool = False) -> Exported:
     """Write the network of a run as ONNX or TorchScript.
 
     Args:
@@ -64,25 +68,40 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> Ex
         output: the file.
         format: of the file.
         size: height and width that it takes; any batch.
+        dynamic: it takes any multiples of `step_of` the network, of which `size` is one.
 
     Raises:
-        UserError: there is no network, a library is missing, or the file's results differ from torch's.
+        UserError: there is no network, a library is missing, the size does not fit, or the file's results differ from
+            torch's.
     """
     checkpoint = checkpoint_of(run)
     model = Deployed(load_network(checkpoint)).eval()
+    step = step_of(model.network) if dynamic else None
+    if step is not None and format != "onnx":
+        raise UserError("export: --dynamic goes with --format=onnx; a file of TorchScript has one size in it")
+    if step is not None and (size[0] % step or size[1] % step):
+        raise UserError(f"export: {size[0]}×{size[1]}: with --dynamic height and width are multiples of {step}")
     labels = ["background", *read_checkpoint(checkpoint, made_by="acr segment")["class_names"]]
     metadata = {
         "labels": json.dumps(labels),
         "input": json.dumps("RGB in 0..1, not normalised, [B, 3, height, width]"),
+        "size": json.dumps({"multiples of": step} if step else [*size]),
         "not_in_this_file": json.dumps(recorded_test(run / "evaluate").settings),
     }
-    example = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    random = torch.Generator().manual_seed(0)
+    example = torch.rand(2, 3, *size, generator=random)
+    compared = [example, example[:1]]
+    if step is not None:
+        compared.append(torch.rand(1, 3, size[0] + step, size[1] + 2 * step, generator=random))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"
-        (_to_onnx if format == "onnx" else _to_torchscript)(model, example, path, metadata)
+        if format == "onnx":
+            _to_onnx(model, example, path, metadata, step)
+        else:
+            _to_torchscript(model, example, path, metadata)
         run_file = _onnx_runner(path) if format == "onnx" else torch.jit.load(path)
         with torch.inference_mode():
-            differences = [float((run_file(images) - model(images)).abs().max()) for images in (example, example[:1])]
+            differences = [float((run_file(images) - model(images)).abs().max()) for images in compared]
         if max(differences) > TOLERANCE:
             raise UserError(
                 f"export: the {format} file differs from torch by {max(differences):.2g}; nothing was written"
@@ -91,16 +110,26 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int]) -> Ex
             file.write(path.read_bytes())
     backbone = model.network.backbone
     return Exported(
-        max(differences), labels, {name: backbone.get_buffer(name).flatten().tolist() for name in ("mean", "std")}
+        max(differences),
+        labels,
+        {name: backbone.get_buffer(name).flatten().tolist() for name in ("mean", "std")},
+        step,
     )
 
 
-def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
+def step_of(network: DeepLab) -> int:
+    """What sides of any size have to be multiples of: a ViT's patch, a CNN's largest stride."""
+    return network.backbone.multiple if network.backbone.multiple > 1 else LARGEST_STRIDE
+
+
+def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str], step: int | None) -> None:
     _onnx()
-    batch = torch.export.Dim("batch")
+    shape = {0: torch.export.Dim("batch")}
+    if step is not None:
+        shape |= {2: step * torch.export.Dim("rows", min=1), 3: step * torch.export.Dim("columns", min=1)}
     program = torch.onnx.export(
         model, (example,), dynamo=True, input_names=["image"], output_names=["probabilities"],
-        dynamic_shapes={"image": {0: batch}}, verbose=False,
+        dynamic_shapes={"image": shape}, verbose=False,
     )  # fmt: skip
     assert program is not None
     program.model.metadata_props.update(metadata)
