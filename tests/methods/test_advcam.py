@@ -88,5 +88,9 @@ def test_stage_cam(kind, tmp_path, shapes):
     assert torch.allclose(one[2], total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5), atol=1e-5)
     assert one[1].tolist() == [0, 2]
     assert two[2].shape == (0, 40, 48)
+    sizes, net.multiple = [], 16
+    net.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:])))
+    advcam.predict_step(samples, 0)
+    assert set(sizes) == {(16, 32), (32, 48)}  # the nearest multiples
     with pytest.raises(UserError, match="a number for each of scales"):
         AdvCAM(checkpoint, scales=[1.0])

@@ -158,6 +158,11 @@ def test_training_and_inference(kind, tmp_path, shapes):
     assert agree.float().mean() > 0.999
     assert none.shape == (0,)
     assert nothing.shape == (0, 40, 48)
+    sizes, net.multiple = [], 16
+    net.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:])))
+    with torch.no_grad():
+        inference.predict_step(samples, 0)
+    assert sizes == [(16, 32), (32, 48)]  # the nearest multiples
 
 
 def test_another_methods_checkpoint_is_refused(tmp_path, shapes):

@@ -66,7 +66,8 @@ class AdvCAM(CamInference):
         if not len(classes):
             return total
         photo = self.classifier.normalise(image[None])
-        for views, steps in zip(scaled_views(photo, self.scales, self.flip, self.long_side), self.steps, strict=True):
+        each = scaled_views(photo, self.scales, self.flip, self.long_side, self.classifier.multiple)
+        for views, steps in zip(each, self.steps, strict=True):
             cams = climbing_cam(lambda x: self.classifier(x).cam_logits, views, classes, steps, self.climb)
             total += F.interpolate(cams[None], image.shape[-2:], mode="bilinear", align_corners=False)[0]
         return total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5)

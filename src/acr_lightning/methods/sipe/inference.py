@@ -50,7 +50,7 @@ class PrototypeInference(CamInference):
         images = self.classifier.normalise(torch.stack([sample["image"] for sample in samples]))
         mask = F.pad(torch.stack([sample["tags"] for sample in samples]), (1, 0), value=1.0)[:, :, None, None]
         total = torch.zeros(len(images), mask.shape[1], *images.shape[-2:], device=images.device)
-        for views in scaled_views(images, self.scales, self.flip, self.long_side):
+        for views in scaled_views(images, self.scales, self.flip, self.long_side, self.classifier.multiple):
             total += F.interpolate(self._maps(views, mask), images.shape[-2:], mode="bilinear", align_corners=False)
         total = total / (total.amax(dim=(2, 3), keepdim=True) + EPSILON)
         scores = (1 + total[:, 1:] - total[:, :1]) / 2
