@@ -1,0 +1,61 @@
+"""A full step of each method with the network of half of the papers, at a tiny crop."""
+
+import pytest
+import torch
+from method_training import photos_of
+
+from acr_lightning.methods.advcam.climbing import Climb, climbing_cam
+from acr_lightning.methods.aeft.loss import Triplet
+from acr_lightning.methods.aeft.module import AEFT
+from acr_lightning.methods.cpn.module import CPN
+from acr_lightning.methods.occse.module import OCCSE
+from acr_lightning.methods.ppc.module import PPC
+from acr_lightning.methods.recam.module import ReCAM
+from acr_lightning.methods.seam.module import SEAM
+from acr_lightning.methods.sipe.module import SIPE
+from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.training.optimisation import OptimizerSettings
+
+METHODS = {
+    "OC-CSE": lambda net: OCCSE(net, "a run"),
+    "ReCAM": ReCAM,
+    "SEAM": lambda net: SEAM(net, smaller=0.5),
+    "SIPE": SIPE,
+    "AEFT": lambda net: AEFT(net, Triplet(start=0)),
+    "CPN": lambda net: CPN(net, patches=[16]),
+    "PPC": lambda net: PPC(net, smaller=0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def resnet50():
+    torch.manual_seed(0)
+    net = CamClassifier(4, "resnet50", output_stride=16, width=None, taps=4)
+    torch.nn.init.uniform_(net.classify.weight, -0.05, 0.1)  # so that there is a CAM
+    return net
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_full_step(name, resnet50, monkeypatch):
+    monkeypatch.setattr("acr_lightning.methods.occse.module.load_weights", lambda *_: None)
+    method = METHODS[name](resnet50)
+    method.trainer = type("T", (), {"current_epoch": 0})
+    method.trained().train().zero_grad()
+    before = {key: one.detach().clone() for key, one in method.trained().named_parameters() if one.requires_grad}
+    optimizer = OptimizerSettings(lr=1e-4).build(method.trained(), method.classifier.pretrained_parameters())
+    loss, terms = method.losses(photos_of(2, 32))
+    loss.backward()
+    optimizer.step()
+    assert all(term.isfinite() for term in terms.values())
+    after = dict(method.trained().named_parameters())
+    assert all(after[key].isfinite().all() for key in before)
+    assert [key for key, one in before.items() if torch.equal(one, after[key])] == []
+
+
+def test_climbing(resnet50):
+    net = resnet50.eval().requires_grad_(False)
+    views = net.normalise(torch.rand(2, 3, 32, 32))
+    made = climbing_cam(lambda x: net(x).cam_logits, views, torch.tensor([0, 2]), 2, Climb())
+    assert made.shape == (2, 2, 2)
+    assert made.isfinite().all()
+    assert made.amax(dim=(1, 2)).min() > 0
