@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.cam.normalise import normalise_cam
+from acr_lightning.training.whole_batch import of_whole_batch
 
 EPSILON = 1e-5
 # Cells where a class has less than this count as not showing it; a repulsion needs more pairs than this.
@@ -74,6 +75,8 @@ def others(tags: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
 def repulsion(cam_logits: Tensor, pooled: Tensor, tags: Tensor, drawn: Tensor, margin: float) -> Tensor:
     """How near the surroundings of a photo's objects are to the embedding of a photo without them.
 
+    The other photo may be another device's.
+
     Args:
         cam_logits: `A`, `[B, K, h, w]`; no gradient reaches it from here but through `Q`.
         pooled: `Q`, `[B, K, h, w]`.
@@ -85,6 +88,7 @@ def repulsion(cam_logits: Tensor, pooled: Tensor, tags: Tensor, drawn: Tensor, m
     absent = (normalise_cam(cam_logits, tags) < ABSENT).float()
     around = (absent * scaled).sum(dim=(2, 3)) / (absent.sum(dim=(2, 3)) + EPSILON) * tags
     whole = scaled.mean(dim=(2, 3)) * tags
+    around, whole, tags, drawn = (of_whole_batch(rows) for rows in (around, whole, tags, drawn))
     ones, partners = others(tags, drawn)
     short = margin - (around[ones] - whole[partners]).square().sum(dim=1)
     near = short > 0

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from acr_lightning.bounded import PositiveInt
 from acr_lightning.cam.agreement import agreement
-from acr_lightning.methods.ppc.cells import cells_of
+from acr_lightning.methods.ppc.cells import Cells, cells_of
 from acr_lightning.methods.ppc.contrast import Contrast, contrast
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.nets.refined_cam import RefinedCam
@@ -15,6 +15,7 @@ from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 from acr_lightning.training.step_seed import photo_generators
+from acr_lightning.training.whole_batch import of_whole_batch
 
 
 class PPC(ClassifierTraining):
@@ -70,10 +71,11 @@ class PPC(ClassifierTraining):
             cams.append(cam)
             spreads.append(spread)
             projected = F.relu(self.projection(embedded))
-            cells.append(cells_of(projected, spread[:, 1:], tags, settings.grid, settings.background))
+            own = cells_of(projected, spread[:, 1:], tags, settings.grid, settings.background)
+            cells.append(Cells(*(of_whole_batch(rows) for rows in own)))
         classification = torch.stack(classifications).mean()
         terms = agreement((cams[0], cams[1]), (spreads[0], spreads[1]), tags)
         noise = [torch.rand(settings.grid**2, generator=one) for one in photo_generators(photos.drawn)]
-        more = contrast(cells[0], cells[1], torch.cat(noise).to(self.device), settings)
+        more = contrast(cells[0], cells[1], of_whole_batch(torch.cat(noise).to(self.device)), settings)
         loss = classification + sum(terms) + settings.weight * sum(more)
         return Update(loss, {"classification": classification, **terms._asdict(), **more._asdict()})
