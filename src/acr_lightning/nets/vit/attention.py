@@ -31,7 +31,8 @@ class Reading(NamedTuple):
 def is_readable(block: Any) -> bool:
     """Whether `run_block` does what the block does by itself."""
     plain = type(block) is Block and type(block.attn) is Attention
-    return plain and block.attn.gate is None and not block.attn.attn_drop.p
+    gate = getattr(block.attn, "gate", None)  # which older ones of timm do not know
+    return plain and gate is None and not block.attn.attn_drop.p
 
 
 def read_blocks(
