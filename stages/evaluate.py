@@ -71,4 +71,5 @@ EVALUATE = Stage(
     reads={"model.checkpoint": ("segment",)},
     also_reads=("cam", "affinity_walk", "label", "segment"),
     check=check,
+    sees_masks=lambda section: True,
 )

@@ -174,4 +174,5 @@ LABEL = Stage(
     writes=LABELS,
     function=label,
     check=check_refiner("label.refiner"),
+    sees_masks=lambda section: section.get("threshold") == "oracle",
 )

@@ -27,4 +27,18 @@ def check(values: Section, devices: int) -> None:
     check_batch("segment", values, devices)
 
 
-SEGMENT = Stage("segment", HELP, train, defaults, reads={"data.labels": ("label",)}, writes=CHECKPOINT, check=check)
+def sees_masks(section: Section) -> bool:
+    """Whether it trains on the true masks."""
+    return bool(section["data"]["init_args"].get("labels") == "masks")
+
+
+SEGMENT = Stage(
+    "segment",
+    HELP,
+    train,
+    defaults,
+    reads={"data.labels": ("label",)},
+    writes=CHECKPOINT,
+    check=check,
+    sees_masks=sees_masks,
+)

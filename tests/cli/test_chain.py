@@ -13,7 +13,10 @@ from commands import acr, here, start
 from results import contents
 
 from acr_lightning.artefacts.palette import read_mask
+from acr_lightning.chain.experiment_file import load
+from acr_lightning.chain.runner import _digest, is_done_before
 from acr_lightning.cli.main import main
+from acr_lightning.stages.chain import CHAIN
 
 
 def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
@@ -128,6 +131,20 @@ def test_photos_and_tags_without_masks(config, shapes, tmp_path):
     assert (run / "evaluate" / "scores.md").read_text() == "No masks, so nothing was scored.\n"
     assert (run / "segment" / "last.ckpt").is_file()
     assert len(list((run / "evaluate" / "predictions").glob("*.png"))) == 16
+    masks_that_come_later(str(config), tmp_path)
+
+
+def masks_that_come_later(config, tmp_path):
+    """Only what reads them is done again."""
+    (tmp_path / "masks").mkdir()
+    given = {"dataset.masks": str(tmp_path / "masks")}
+    experiment = load(CHAIN, config, given)
+    done = {name: is_done_before(experiment, name) for name in ("fit", "cam", "label", "segment", "evaluate")}
+    assert done == {"fit": True, "cam": True, "label": True, "segment": True, "evaluate": False}
+    assert not is_done_before(load(CHAIN, config, given | {"label.threshold": "oracle"}), "label")
+    supervised, without = (load(CHAIN, config, one | {"segment.data.labels": "masks"}) for one in (given, {}))
+    digests = [_digest(one, "segment", {}) for one in (supervised, without)]
+    assert digests[0] != digests[1]
 
 
 def test_ablation_runs_each_variant_once(config, tmp_path):

@@ -84,7 +84,11 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
 
 
 def _digest(experiment: Experiment, name: str, read_digests: dict[str, str]) -> str:
-    return manifest.digest(experiment.own_section(name), read_digests)
+    section = experiment.own_section(name)
+    if not experiment.chain.stages[name].sees_masks(section):
+        node = section if "dataset" in section else section.get("data", {}).get("init_args", {})
+        node.get("dataset", {}).get("init_args", {}).pop("masks", None)
+    return manifest.digest(section, read_digests)
 
 
 def _put_back(folder: Path, name: str, digest: str, shard: str | None = None) -> bool:

@@ -46,6 +46,7 @@ class Stage:
         allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
         check: what it knows of sizes: the values of `model`, `data` and `trainer`, and the number of devices.
+        sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stage:
     allows: str | None = None
     choice: str | None = None
     check: Callable[[Section, int], None] | None = None
+    sees_masks: Callable[[Section], bool] = lambda section: False
 
     @property
     def keys(self) -> tuple[str, ...]:

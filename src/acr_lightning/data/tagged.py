@@ -18,6 +18,8 @@ Split = Literal["train", "seed", "val", "test"]
 class TaggedDataset(ABC):
     """Photos with image-level tags; masks, where there are any, serve for scoring only.
 
+    An argument `masks` says where they are: with other ones, only the stages that read masks are done again.
+
     Splits: `train` trains both networks and gets pseudo-labels; `seed` is the part of `train` whose CAMs and
     pseudo-labels are scored; `val` is where the segmentation network predicts and is scored; `test` has neither tags
     nor masks, a server scores it.
