@@ -12,6 +12,7 @@ import yaml
 from commands import acr, here, start
 from results import contents
 
+from acr_lightning.artefacts.manifest import read
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import _digest, is_done_before
@@ -29,6 +30,7 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     told = r"fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s"
     assert re.search(rf"^acr run: about \d+ s \({told}\), at most \d\.\d GB of memory$", done.stderr, re.MULTILINE)
     assert re.fullmatch(rf"{took} → {run}/report.html", done.stderr.splitlines()[-1])
+    assert all(read(run / stage)["megabytes"] > 50 for stage in ("fit", "cam", "label", "segment", "evaluate"))
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
     assert "mIoU" in page

@@ -12,10 +12,11 @@ def run_with(folder, miou, batch=4, epochs=3, photos=10, label=None):
         records.append({"what": "label", "miou": label, "precision": 1.0, "recall": 1.0, "chosen": "auto: Otsu"})
     (folder / "evaluate").mkdir(parents=True)
     (folder / "evaluate" / "scores.json").write_text(json.dumps(records))
-    for stage, seconds, counts in (("fit", 60.0, {"epochs": epochs, "photos": photos}), ("cam", 30.0, {})):
+    fit = {"epochs": epochs, "photos": photos}
+    for stage, seconds, counts, megabytes in (("fit", 60.0, fit, 1536.0), ("cam", 30.0, {}, 1024.0)):
         (folder / stage).mkdir()
         made = {
-            "status": "done", "seconds": seconds, "counts": counts,
+            "status": "done", "seconds": seconds, "counts": counts, "megabytes": megabytes,
             "config": {"data": {"init_args": {"batch_size": batch}}},
         }  # fmt: skip
         (folder / stage / "manifest.json").write_text(json.dumps(made))
@@ -37,9 +38,9 @@ def test_scores_and_costs_by_hand(tmp_path, monkeypatch, capsys):
     assert rows[1].values["photos seen"] == [20 + 24]  # those of the run that it began with, too
     assert rows[1].values["minutes"] == [2.5]
     text = benchmark.write_tables({"VOC-6": rows}, tmp_path)
-    assert "| VOC-6 | seeds | cam | label | minutes | steps | photos seen | label threshold |" in text
-    assert "| plain <CAM> | 2 | 42.0 ± 2.8 | 51.0 ± 1.4 | 2 | 6 | 24 | auto: Otsu |" in text
-    assert "| ReCAM | 1 | 41.0 | – | 2 | 10 | 44 |  |" in text
+    assert "| VOC-6 | seeds | cam | label | minutes | memory, GB | steps | photos seen | label threshold |" in text
+    assert "| plain <CAM> | 2 | 42.0 ± 2.8 | 51.0 ± 1.4 | 2 | 1.5 | 6 | 24 | auto: Otsu |" in text
+    assert "| ReCAM | 1 | 41.0 | – | 2 | 1.5 | 10 | 44 |  |" in text
     assert "plain &lt;CAM&gt;" in (tmp_path / "benchmark.html").read_text()
     with (tmp_path / "benchmark.csv").open() as file:
         found = {(row["method"], row["what"]): row for row in csv.DictReader(file)}

@@ -13,7 +13,8 @@ from acr_lightning.errors import UserError
 NAME = "manifest.json"
 # What a manifest says, and of which kind it is.
 KINDS = {
-    "status": str, "digest": str, "config": dict, "counts": dict, "written": str, "seconds": float, "results": int,
+    "status": str, "digest": str, "config": dict, "counts": dict, "written": str, "seconds": float, "megabytes": float,
+    "results": int,
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"

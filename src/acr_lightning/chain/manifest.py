@@ -19,6 +19,7 @@ from acr_lightning.artefacts.atomic import remove_leftovers, write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, count_results, is_intact, read
 from acr_lightning.chain.stage import Section
+from acr_lightning.peak_memory import peak_megabytes
 from acr_lightning.version import __version__
 
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.
@@ -127,7 +128,7 @@ def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float)
     remove_leftovers(folder)
     _write(
         folder, record, status="done", counts=counts, seconds=seconds, checkpoint=stored_digest(folder / CHECKPOINT),
-        results=count_results(folder),
+        results=count_results(folder), megabytes=round(peak_megabytes(), 1),
     )  # fmt: skip
 
 

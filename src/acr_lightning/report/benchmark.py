@@ -15,12 +15,12 @@ from acr_lightning.report.templates import render
 
 # What is scored, in the chain's order, and what it cost.
 SCORES = ("cam", "walked cam", "label", "network")
-COSTS = ("minutes", "steps", "photos seen")
+COSTS = ("minutes", "memory, GB", "steps", "photos seen")
 CSV = "benchmark.csv"
 NOTE = (
     "mIoU in per cent, mean ± sample deviation over seeds; CAMs at the threshold that is best for their masks. "
-    "Minutes are those of all stages; steps and photos seen are those of stage fit, and of the runs that a method "
-    "began with."
+    "Minutes are those of all stages, memory is the most of any; steps and photos seen are those of stage fit, and of "
+    "the runs that a method began with."
 )
 
 
@@ -45,7 +45,8 @@ class Row:
         found = self.values[name]
         if name in SCORES:
             return mean_and_deviation(found)
-        return f"{statistics.mean(found):.0f}" if found else "–"
+        digits = 1 if name == "memory, GB" else 0
+        return f"{statistics.mean(found):.{digits}f}" if found else "–"
 
 
 def read_row(method: str, runs: Sequence[tuple[Path, Sequence[Path]]]) -> Row:
@@ -64,22 +65,25 @@ def read_row(method: str, runs: Sequence[tuple[Path, Sequence[Path]]]) -> Row:
                 values[what].append(float(record["miou"]))
                 if what == "label":
                     thresholds.append(str(record.get("chosen", "")))
-        for name, value in zip(COSTS, _costs([run, *before]), strict=True):
+        for name, value in _costs([run, *before]).items():
             values[name].append(value)
     return Row(method, [run for run, _ in scored], values, list(dict.fromkeys(thresholds)))
 
 
-def _costs(runs: Sequence[Path]) -> tuple[float, float, float]:
-    """Minutes, steps and photos seen of some runs together; of the first one all stages count, of the others `fit`."""
-    seconds = steps = photos = 0.0
+def _costs(runs: Sequence[Path]) -> dict[str, float]:
+    """What some runs took together, as far as they say; of the first one all stages count, of the others `fit`."""
+    seconds = steps = photos = megabytes = 0.0
     for at, run in enumerate(runs):
         made = {name: manifest.read(folder) or {} for name, folder in manifest.stages_of(run).items()}
-        seconds += sum(one.get("seconds", 0) for name, one in made.items() if at == 0 or name == "fit")
+        counted = [one for name, one in made.items() if at == 0 or name == "fit"]
+        seconds += sum(one.get("seconds", 0) for one in counted)
+        megabytes = max(megabytes, *(one.get("megabytes", 0.0) for one in counted), 0.0)
         fit = made.get("fit", {})
         counts, batch = fit.get("counts", {}), _batch_size(fit)
         batches = counts.get("epochs", 0) * (counts.get("photos", 0) // batch)
         steps, photos = steps + batches, photos + batches * batch
-    return seconds / 60, steps, photos
+    found = {"minutes": seconds / 60, "memory, GB": megabytes / 1024, "steps": steps, "photos seen": photos}
+    return found if megabytes else {name: value for name, value in found.items() if name != "memory, GB"}
 
 
 def _batch_size(fit: dict[str, object]) -> int:

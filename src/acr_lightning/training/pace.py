@@ -1,20 +1,18 @@
 """How fast a stage goes, from a few of its steps."""
 
-import resource
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loops.progress import _ProcessedTracker
 
 from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.peak_memory import peak_megabytes
 
 # A phase of a training may have steps of its own cost, so epochs of beginning, middle and end are timed.
 EPOCHS = 3
-MEGABYTE = 2**20
 
 
 class Pace(Callback):
@@ -87,15 +85,11 @@ class Pace(Callback):
         progress.processed, progress.completed = epoch, epoch - counted
 
     def _write(self, step: float, epoch_end: float) -> None:
-        if torch.cuda.is_initialized():
-            peak = max(torch.cuda.max_memory_allocated(device) for device in range(torch.cuda.device_count()))
-        else:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         found = {
             "step": step,
             "epoch_end": epoch_end,
             "preparation": self.preparation,
             "all": time.monotonic() - self.began,
-            "megabytes": peak / MEGABYTE,
+            "megabytes": peak_megabytes(),
         }
         write_json(self.output, found)
