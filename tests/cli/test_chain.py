@@ -26,10 +26,11 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
-    took = r"acr run: fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s, report \d+ s; together \d+ s"
-    told = r"fit \d+ s, cam \d+ s, label \d+ s, segment \d+ s, evaluate \d+ s"
-    assert re.search(rf"^acr run: about \d+ s \({told}\), at most \d\.\d GB of memory$", done.stderr, re.MULTILINE)
-    assert re.fullmatch(rf"{took} → {run}/report.html", done.stderr.splitlines()[-1])
+    stages = ", ".join(rf"{stage} \d+ (s|min)" for stage in ("fit", "cam", "label", "segment", "evaluate"))
+    about = rf"^acr run: about \d+ (s|min) \({stages}\), at most \d\.\d GB of memory$"
+    assert re.search(about, done.stderr, re.MULTILINE)
+    took = rf"acr run: {stages}, report \d+ (s|min); together \d+ (s|min) → {run}/report.html"
+    assert re.fullmatch(took, done.stderr.splitlines()[-1])
     assert all(read(run / stage)["megabytes"] > 50 for stage in ("fit", "cam", "label", "segment", "evaluate"))
     page = (run / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")  # nothing is loaded from elsewhere
