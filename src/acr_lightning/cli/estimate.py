@@ -32,7 +32,7 @@ def print_estimate(experiment: Experiment) -> None:
     names = [name for name in experiment.stages if name != "report"]  # seconds, and it reads no wrapped data set
     sections = {name: _values(experiment, name) for name in names}
     photos = STEPS * max((section["data"].get("batch_size", 1) for section in sections.values() if section), default=1)
-    if 2 * photos > len(experiment.dataset().ids("train")):
+    if not names or 2 * photos > len(experiment.dataset().ids("train")):
         return
     _say(f"acr run: first an estimate, from {photos} photos (--estimate=false leaves it out)")
     costs = dict[str, tuple[float, float]]()
@@ -67,28 +67,40 @@ def _try(experiment: Experiment, name: str, folder: Path, photos: int) -> int:
     """Do a stage on the first photos, and write what it will cost on all of them."""
     trial, devices = _trial(experiment, name, folder, photos)
     run_stage(trial, name)
-    dataset, made = experiment.dataset(), read(folder / name)
-    times = len(dataset.ids("train")) / photos
-    values, seconds, megabytes = _values(experiment, name), _seconds(folder / name), 0.0
-    if values is None:
-        results = sorted((folder / name).rglob("*.png"))
-        results[0].unlink()
-        run_stage(trial, name)
-        without = _seconds(folder / name)  # nearly
-        seconds = without + max(0.0, seconds - without) * times
+    times = len(experiment.dataset().ids("train")) / photos
+    if (values := _values(experiment, name)) is None:
+        seconds, megabytes = _of_results(trial, name, times), 0.0
     else:
-        pace, data = read_json(folder / name / PACE), values["data"]
-        if "splits" in data:
-            ids = {image_id for split in data["splits"] for image_id in dataset.ids(split)}
-            work = pace["step"] * len(ids) / devices
-        else:
-            steps = part(made, "counts")["photos"] * times // data["batch_size"]
-            work = values["trainer"]["max_epochs"] * (pace["step"] * steps + pace["epoch_end"])
-        # Kept maps are made once for each photo.
-        preparation = pace["preparation"] * (times if "cache" in data else 1)
-        seconds, megabytes = seconds - pace["all"] + preparation + work, pace["megabytes"]
+        seconds, megabytes = _of_steps(experiment, name, folder / name, values, devices, times)
     write_json(folder / name / COST, {"seconds": seconds, "megabytes": megabytes})
     return 0
+
+
+def _of_results(trial: Experiment, name: str, times: float) -> float:
+    """Seconds of a stage that works file by file: what it takes for one more tells what it takes without any."""
+    folder = trial.folder(name)
+    seconds = _seconds(folder)
+    next(folder.rglob("*.png")).unlink()
+    run_stage(trial, name)
+    without = _seconds(folder)
+    return without + max(0.0, seconds - without) * times
+
+
+def _of_steps(
+    experiment: Experiment, name: str, folder: Path, values: Section, devices: int, times: float
+) -> tuple[float, float]:
+    """Seconds and megabytes of a stage with a Trainer, from the pace of its trial."""
+    pace, data = read_json(folder / PACE), values["data"]
+    if "splits" in data:
+        dataset = experiment.dataset()
+        ids = {image_id for split in data["splits"] for image_id in dataset.ids(split)}
+        work = pace["step"] * len(ids) / devices
+    else:
+        steps = part(read(folder), "counts")["photos"] * times // data["batch_size"]
+        work = values["trainer"]["max_epochs"] * (pace["step"] * steps + pace["epoch_end"])
+    # Kept maps are made once for each photo.
+    preparation = pace["preparation"] * (times if "cache" in data else 1)
+    return _seconds(folder) - pace["all"] + preparation + work, pace["megabytes"]
 
 
 def _seconds(folder: Path) -> float:
