@@ -35,8 +35,9 @@ def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[
     """Run the section's model over the photos without a whole result; returns counts for the manifest."""
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import TrainerCLI
+    from acr_lightning.training.stop_on_signal import StopOnSignal
 
-    cli = TrainerCLI(job.section, [writer, *progress_bar(job.section)])
+    cli = TrainerCLI(job.section, [writer, StopOnSignal(), *progress_bar(job.section)])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()
