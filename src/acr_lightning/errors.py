@@ -13,9 +13,9 @@ class UserError(Exception):
     """
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'dog'?`, or nothing where no known name is near."""
-    matches = difflib.get_close_matches(name, list(known), n=1)
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """` Did you mean 'dog'?`, or nothing where no known name is near; `likeness` 1 is the name itself."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
     return f" Did you mean '{matches[0]}'?" if matches else ""
 
 

@@ -65,7 +65,8 @@ def _split(
             places.append(f"{key}{equals}{text}")
             continue
         name = {"-h": "help", "-c": "config"}.get(key, key.lstrip("-"))
-        hint = nearest(name, options)
+        # What is little like an option may be a misspelt key, which the experiment knows better.
+        hint = nearest(name, options, likeness=0.7 if takes_values else 0.6)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
         if not equals and name in options and options[name].type in FLAGS:

@@ -127,7 +127,8 @@ def schedule_by_spans(
     per_epoch = total_steps // max(1, epochs)
 
     def factor(step: int) -> float:
-        if (risen := step - spans[0].start * per_epoch + 1) <= warmup_epochs * per_epoch:
+        risen = step - spans[0].start * per_epoch + 1
+        if warmup_epochs and risen <= warmup_epochs * per_epoch:
             return spans[0].factor * max(0, risen) / (warmup_epochs * per_epoch)
         begun = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
         start = begun[-1].start * per_epoch
