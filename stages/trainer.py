@@ -1,5 +1,6 @@
 """What the training stages share: loggers, checkpoints, and going on after a kill."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from acr_lightning.chain.stage import Job, Section
 from acr_lightning.errors import UserError
 from acr_lightning.stages.progress_bar import progress_bar
 
+log = logging.getLogger(__name__)
+
 
 def trainer_defaults(folder: Path) -> dict[str, Any]:
     """Trainer options of a training stage: CSV always, W&B offline unless asked otherwise."""
@@ -17,6 +20,7 @@ def trainer_defaults(folder: Path) -> dict[str, Any]:
         "accelerator": "auto",
         "devices": "auto",
         "log_every_n_steps": 10,
+        "enable_model_summary": False,  # `train` says the one line of it that counts
         "default_root_dir": str(folder),
         "logger": [
             {
@@ -59,6 +63,9 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     ]
     cli = TrainerCLI(job.section, callbacks)
     cli.require_same_batchnorm()
+    learning = [one.numel() for one in cli.model.parameters() if one.requires_grad]
+    total = sum(one.numel() for one in cli.model.parameters())
+    log.info("%s: %.1f million parameters, of which %.1f learn", job.folder.name, total / 1e6, sum(learning) / 1e6)
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     finally:

@@ -31,6 +31,7 @@ SHORT = {
         "methods.sipe.inference": ("PrototypeInference",),
         "methods.aeft.module": ("AEFT",),
         "methods.cda.data": ("PastedCrops",),
+        "methods.clims.module": ("CLIMS",),
         "methods.cpn.module": ("CPN",),
         "methods.ppc.module": ("PPC",),
         "methods.rib.inference": ("RIB",),

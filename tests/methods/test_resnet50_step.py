@@ -3,20 +3,28 @@
 import pytest
 import torch
 from method_training import photos_of
+from tiny_clip import tiny_clip
 
+from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.methods.advcam.climbing import Climb, climbing_cam
 from acr_lightning.methods.aeft.loss import Triplet
 from acr_lightning.methods.aeft.module import AEFT
+from acr_lightning.methods.cda.data import PastedCrops
+from acr_lightning.methods.clims.judge import Judge
+from acr_lightning.methods.clims.module import CLIMS
 from acr_lightning.methods.cpn.module import CPN
 from acr_lightning.methods.occse.module import OCCSE
+from acr_lightning.methods.plain.module import Plain
 from acr_lightning.methods.ppc.module import PPC
 from acr_lightning.methods.recam.module import ReCAM
 from acr_lightning.methods.seam.module import SEAM
 from acr_lightning.methods.sipe.module import SIPE
 from acr_lightning.nets.classifier import CamClassifier
 from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
 
 METHODS = {
+    "plain": Plain,
     "OC-CSE": lambda net: OCCSE(net, "a run"),
     "ReCAM": ReCAM,
     "SEAM": lambda net: SEAM(net, smaller=0.5),
@@ -35,21 +43,44 @@ def resnet50():
     return net
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_full_step(name, resnet50, monkeypatch):
-    monkeypatch.setattr("acr_lightning.methods.occse.module.load_weights", lambda *_: None)
-    method = METHODS[name](resnet50)
+def check_full_step(method, photos):
+    """Loss, gradient and update are finite, and every parameter that learns moves."""
     method.trainer = type("T", (), {"current_epoch": 0})
     method.trained().train().zero_grad()
     before = {key: one.detach().clone() for key, one in method.trained().named_parameters() if one.requires_grad}
     optimizer = OptimizerSettings(lr=1e-4).build(method.trained(), method.classifier.pretrained_parameters())
-    loss, terms = method.losses(photos_of(2, 32))
+    loss, terms = method.losses(photos)
     loss.backward()
     optimizer.step()
-    assert all(term.isfinite() for term in terms.values())
+    assert all(term.isfinite() for term in (loss, *terms.values()))
     after = dict(method.trained().named_parameters())
     assert all(after[key].isfinite().all() for key in before)
     assert [key for key, one in before.items() if torch.equal(one, after[key])] == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_full_step(name, resnet50, monkeypatch):
+    monkeypatch.setattr("acr_lightning.methods.occse.module.load_weights", lambda *_: None)
+    check_full_step(METHODS[name](resnet50), photos_of(2, 32))
+
+
+def test_a_full_step_judged_by_clip(resnet50, tmp_path):
+    pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install 'acr-lightning[clims]'")
+    method = CLIMS(resnet50, tiny_clip(tmp_path))
+    method.judge = Judge(method.clip, ["ring", "person", "cross", "disc"])
+    check_full_step(method, photos_of(4, 32))  # which show all classes
+
+
+def test_a_full_step_on_pasted_objects(resnet50, shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr("acr_lightning.methods.cda.pasting.SMALLEST", 0.01)
+    for image_id in shapes.ids("train"):
+        mask = shapes.mask(image_id)
+        write_mask(tmp_path / f"{image_id}.png", mask * (mask == 1))
+    samples = PastedCrops(shapes, str(tmp_path), crop=32, long_side=(32, 40)).samples()
+    pairs = [(samples[0, at], samples[0, at + samples.photos]) for at in range(samples.photos)]
+    pasted = [more for plain, more in pairs if more["tags"].sum() > plain["tags"].sum()][:2]
+    image, tags = (torch.stack([one[key] for one in pasted]) for key in ("image", "tags"))
+    check_full_step(Plain(resnet50), Photos(image, tags, drawn=torch.rand(2)))
 
 
 def test_climbing(resnet50):

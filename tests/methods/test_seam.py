@@ -32,6 +32,38 @@ def test_the_exclusive_cam_cell_by_cell():
     assert torch.allclose(exclusive_cam(logits), torch.stack([slow_exclusive(one) for one in logits]), atol=1e-6)
 
 
+def slow_refined(net, image):
+    """The spread CAM of one photo by its definition, cell by cell; its maps are the two before the last."""
+    output = net.classifier(image)
+    h, w = output.cam_logits.shape[-2:]
+    resized = lambda maps, corners: F.interpolate(maps, (h, w), mode="bilinear", align_corners=corners)[0]  # noqa: E731
+    colour = resized(image, True)
+    early, middle = (resized(one, False) for one in output.features[-3:-1])
+    cells = [(i, j) for i in range(h) for j in range(w)]
+    vectors = []
+    for i, j in cells:
+        known = [colour[:, i, j]]
+        for maps, layer in ((early, net.early), (middle, net.middle)):
+            known.append(torch.stack([row @ maps[:, i, j] for row in layer.weight[:, :, 0, 0]]).clamp(min=0))
+        vector = net.mix.weight[:, :, 0, 0] @ torch.cat(known)
+        vectors.append(vector / (vector.square().sum().sqrt() + 1e-5))
+    cam, made = slow_exclusive(output.cam_logits[0]), torch.zeros(len(output.cam_logits[0]), h, w)
+    for (i, j), own in zip(cells, vectors, strict=True):
+        alike = [max(0.0, float(other @ own)) for other in vectors]
+        for c in range(len(made)):
+            spread_here = sum(cam[c + 1, a, b] * weight for (a, b), weight in zip(cells, alike, strict=True))
+            made[c, i, j] = spread_here / (sum(alike) + 1e-5)
+    return made
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_stage_cam_reads_is_the_definition_cell_by_cell(kind):
+    net = RefinedCam(classifier_of(kind), widths=(4, 6), mixed=8).eval()
+    image = net.normalise(torch.rand(1, 3, 40, 56))
+    assert torch.allclose(net.cam(image)[0], slow_refined(net, image), atol=1e-5)
+
+
 def test_spreading_in_blocks_is_one_large_product(monkeypatch):
     cam, mixed = torch.rand(2, 4, 5, 3), torch.randn(2, 6, 5, 3, requires_grad=True)
     monkeypatch.setattr(refined_cam, "COLUMNS", 4)

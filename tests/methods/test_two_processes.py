@@ -5,11 +5,14 @@ import socket
 import sys
 import traceback
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from method_training import classifier_of, plain_run
+from tiny_clip import tiny_clip
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.chain.trainer_section import DDP
@@ -19,6 +22,8 @@ from acr_lightning.methods.advcam.inference import AdvCAM
 from acr_lightning.methods.aeft.loss import Triplet
 from acr_lightning.methods.aeft.module import AEFT
 from acr_lightning.methods.cda.data import PastedCrops
+from acr_lightning.methods.clims.loss import Matching
+from acr_lightning.methods.clims.module import CLIMS
 from acr_lightning.methods.cpn.module import CPN
 from acr_lightning.methods.occse.module import OCCSE
 from acr_lightning.methods.plain.module import Plain
@@ -43,6 +48,10 @@ TRAINED = {
     "PPC": lambda net, _: PPC(net, 0.5, Contrast(grid=4, width=8), SGD),
     "CDA": lambda net, _: Plain(net, SGD),
 }
+if find_spec("open_clip"):  # an extra; the CLIP lies beside the plain run
+    TRAINED["CLIMS"] = lambda net, plain: CLIMS(
+        net, tiny_clip(Path(plain)), matching=Matching(alike=-1.0), optimizer=SGD
+    )
 TINY = Finetuning(steps=2, others=2, crop=32, long_side=(32, 48), lr=0.01, most_covered=2)
 INFERRED = {
     "AdvCAM": partial(AdvCAM, scales=[1.0], steps=[2]),

@@ -119,6 +119,10 @@ class TrainerCLI(LightningCLI):
             trainer = super()._instantiate_trainer(together, callbacks)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                # Lightning hands on an option that wandb has dropped, and wandb warns of it.
+                logger._wandb_init.pop("anonymous", None)
         return trainer
 
 

@@ -36,6 +36,25 @@ COMMANDS = {
 }
 # What other programs call them.
 ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}
+# What other libraries log, some of it in each of a run's processes, and nobody acts on.
+TALKING = (
+    "",  # open_clip's
+    "lightning.fabric.utilities.seed",
+    "lightning.pytorch",
+    "lightning.pytorch.trainer.connectors.data_connector",
+    "lightning.pytorch.utilities.rank_zero",
+    "timm.models._builder",
+)
+KNOWN = (
+    "litlogger",
+    "Seed set to",  # the experiment says which
+    "GPU available: False",
+    "TPU available: False",
+    "to estimate number of stepping batches",
+    "`max_epochs=",
+    "No pretrained weights loaded",  # of CLIP, whose weights come from a file, and then they are
+    "Unexpected keys (",  # of ImageNet's classifier, whose backbone alone is wanted
+)
 HELP = f"""usage: acr COMMAND --config FILE [--KEY=VALUE …]
 
 From image tags to a segmentation network (ACR, CVPR 2023).
@@ -110,8 +129,8 @@ def _quieten() -> None:
     """Show this package's log, and hide what other libraries say that no user of `acr` can act on."""
     logging.getLogger("acr_lightning").handlers = [logging.StreamHandler()]
     logging.getLogger("acr_lightning").setLevel(logging.INFO)
-    logging.getLogger("lightning.pytorch").addFilter(_no_advertising)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_advertising)
+    for logger in TALKING:
+        logging.getLogger(logger).addFilter(_worth_reading)
     os.environ.setdefault("WANDB_SILENT", "true")
     for message in (
         ".*args parameter is intended to run from within Python.*",  # a section is handed over as a mapping
@@ -127,8 +146,8 @@ def _quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _no_advertising(record: logging.LogRecord) -> bool:
-    return "litlogger" not in record.getMessage()
+def _worth_reading(record: logging.LogRecord) -> bool:
+    return not any(words in record.getMessage() for words in KNOWN)
 
 
 if __name__ == "__main__":

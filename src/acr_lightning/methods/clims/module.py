@@ -1,0 +1,79 @@
+"""CLIMS as a LightningModule."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.bounded import PositiveInt
+from acr_lightning.methods.clims.judge import Clip, Judge
+from acr_lightning.methods.clims.loss import Matching, like, like_any, over_photos, unlike
+from acr_lightning.nets.checkpoint import load_weights
+from acr_lightning.nets.classifier import Classifier
+from acr_lightning.training.alternating import Update
+from acr_lightning.training.classifier_training import ClassifierTraining
+from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
+
+
+class CLIMS(ClassifierTraining):
+    """What the CAM shows must look like its tag to CLIP, and what it hides must not (CVPR 2022).
+
+    `L = α·L_shown + β·L_hidden + γ·L_beside + δ·mean S`, where `S = σ(A)` weighs the pixels of the photo.
+
+    Args:
+        classifier: whose CAM is wanted.
+        clip: the judge; its weights are your own.
+        initial: a run, or a checkpoint of stage `fit`, whose classifier it was; null starts anew.
+        matching: the weights.
+        optimizer: of the classifier.
+        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
+            run.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        clip: Clip,
+        initial: str | None = None,
+        matching: Matching = Matching(),
+        optimizer: OptimizerSettings = OptimizerSettings(),
+        micro_batches: PositiveInt = 1,
+        max_nonfinite: PositiveInt = 10,
+    ) -> None:
+        if initial is not None:
+            load_weights(classifier, initial)
+        super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
+        self.clip, self.matching = clip, matching
+
+    def setup(self, stage: str) -> None:
+        """Let the judge read the names of the data set's classes."""
+        super().setup(stage)
+        self.judge = Judge(self.clip, self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]
+
+    def losses(self, photos: Photos) -> Update:
+        """What CLIP says of each tag's object, shown alone and hidden."""
+        output, judge, weights = (
+            self.classifier(photos.seen_by(self.classifier)),
+            self.judge.to(self.device),
+            self.matching,
+        )
+        cam = output.cam_logits.float().sigmoid()
+        photo, tag = photos.tags.nonzero(as_tuple=True)
+        # Normalised as the classifier's, not as CLIP's own; what is hidden is the mean colour. Both are the release's.
+        seen = _resized(self.classifier.normalise(photos.image), judge.size)[photo]
+        shown = _resized(cam[photo, tag][:, None], judge.size)
+        inside, outside = judge(torch.cat([seen * shown, seen * (1 - shown)])).chunk(2)
+        text = judge.classes[tag]
+        costs = {
+            "shown": like((inside * text).sum(dim=1)),
+            "hidden": unlike((outside * text).sum(dim=1)),
+            "beside": like_any(inside @ judge.background.T, weights.alike) * photos.tags.sum(dim=1)[photo],
+        }
+        terms = {name: over_photos(each, photos.tags) for name, each in costs.items()} | {"area": cam.mean()}
+        return Update(sum(getattr(weights, name) * term for name, term in terms.items()), terms)
+
+
+def _resized(maps: Tensor, size: torch.Size) -> Tensor:
+    return F.interpolate(maps, size, mode="bilinear", align_corners=True)
