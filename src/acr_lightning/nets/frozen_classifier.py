@@ -103,5 +103,8 @@ class FrozenClassifier(ConvolutionalClassifier):
 
 def _resized(maps: Tensor, size: torch.Size) -> Tensor:
     if maps.shape[-2] > size[0]:
+        if maps.shape[-2] % size[0] == maps.shape[-1] % size[1] == 0:
+            # The same means as below, bit by bit, in less than half the time on a CPU.
+            return F.avg_pool2d(maps, (maps.shape[-2] // size[0], maps.shape[-1] // size[1]))
         return F.adaptive_avg_pool2d(maps, (size[0], size[1]))
     return F.interpolate(maps, size, mode="bilinear", align_corners=False)
