@@ -14,6 +14,7 @@ from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
+FROZEN = ("demo.yaml", "voc6_frozen.yaml", "voc6_dinov2.yaml", "tag_folder_small.yaml")
 WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {
@@ -116,7 +117,7 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         values |= {"fit.model.reconstructor.depth": 2, "fit.model.reconstructor.stride": 1}
         values |= {"fit.model.classifier.weights": None, "fit.data.long_side": [40, 48]}
         values |= {"fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}
-        if name in ("demo.yaml", "voc6_frozen.yaml", "tag_folder_small.yaml"):  # no crop, but maps that are kept
+        if name in FROZEN:  # no crop, but maps that are kept
             del values["fit.data.crop"], values["fit.data.long_side"]
             values |= {"fit.data.size": 32, "fit.data.cache": str(tmp_path / "features")}
             values["fit.model.reconstructor.stride"] = 4

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
+from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
@@ -107,3 +109,16 @@ def test_torchscript_gives_what_torch_gives(tmp_path):
     exporting._to_torchscript(model, example, tmp_path / "network", {})
     with torch.inference_mode():
         torch.testing.assert_close(torch.jit.load(tmp_path / "network")(example[:1]), model(example[:1]))
+
+
+def test_a_frozen_backbone_stays_as_it_is(tmp_path, shapes):
+    segmenter = Segmenter(4, VIT, output_stride=None, head="linear", freeze_backbone=True, lr=0.1)
+    before = {name: value.clone() for name, value in segmenter.network.named_parameters()}
+    data = LabelledCrops(shapes, "masks", crop=32, batch_size=4, num_workers=0)
+    trainer = Trainer(
+        default_root_dir=tmp_path, max_epochs=1, limit_train_batches=2, accelerator="cpu", devices=1, logger=False,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+    )  # fmt: skip
+    trainer.fit(segmenter, data)
+    moved = {name for name, value in segmenter.network.named_parameters() if not torch.equal(value, before[name])}
+    assert moved == {name for name in before if name.startswith("head.")}

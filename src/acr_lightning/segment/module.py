@@ -25,6 +25,7 @@ class Segmenter(LightningModule):
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
             weights (and `trainer.sync_batchnorm: true` on several devices).
+        freeze_backbone: train the head alone.
         head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`; the light ones `linear` and `upsample`.
         rates: dilations of the head; null takes the published ones.
         loss: `cross_entropy`, or `balanced` between background and foreground.
@@ -46,6 +47,7 @@ class Segmenter(LightningModule):
         weights: str | None = None,
         output_stride: int | None = 8,
         freeze_batchnorm: bool = True,
+        freeze_backbone: bool = False,
         head: HeadName = "v2",
         rates: tuple[int, ...] | None = None,
         loss: LossName = "cross_entropy",
@@ -61,6 +63,7 @@ class Segmenter(LightningModule):
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
         features = Backbone(backbone, weights, output_stride, freeze_batchnorm, blocks=blocks)
+        features.requires_grad_(not freeze_backbone)
         self.network = DeepLab(features, num_classes + 1, head, rates)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
