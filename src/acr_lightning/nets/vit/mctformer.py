@@ -48,7 +48,7 @@ class MCTFormer(Classifier):
         weights: its weights: `timm` (timm's hub), a file, or null.
         layers: of how many blocks, counted from the last, the class tokens' attention is taken; null takes all.
         refine: spread the CAM along the patches' attention, summed over all blocks.
-        fusion: of attention and patch maps: `product`, or `root` of it.
+        fusion: of attention and patch maps: `product`, or `root` of it; `patches` leaves the attention out.
         pooling: of the patch maps to logits: `mean`, or `rank` (weights that fall with the rank).
         contrast: weight of the loss that keeps class tokens apart.
         drop_path: share of residual branches left out in training at the last block, less at those before.
