@@ -1,7 +1,7 @@
 """A classifier on the maps of a backbone that does not learn: those maps can be computed once and kept."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,14 +97,15 @@ class FrozenClassifier(ConvolutionalClassifier):
         """Normalised images `[B, 3, H, W]`, or their maps, to what `classify` takes, and to scaled maps."""
         scaled = self.features(image)
         size = scaled[self.grid].shape[-2:]
-        sides = [_resized(side(self.dropout(one)), size) for side, one in zip(self.sides, scaled, strict=True)]
+        sides = [_on_grid(side, self.dropout(one), size) for side, one in zip(self.sides, scaled, strict=True)]
         return F.relu(self.mix(self.dropout(F.relu(torch.stack(sides).sum(dim=0))))), scaled
 
 
-def _resized(maps: Tensor, size: torch.Size) -> Tensor:
-    if maps.shape[-2] > size[0]:
-        if maps.shape[-2] % size[0] == maps.shape[-1] % size[1] == 0:
-            # The same means as below, bit by bit, in less than half the time on a CPU.
-            return F.avg_pool2d(maps, (maps.shape[-2] // size[0], maps.shape[-1] // size[1]))
-        return F.adaptive_avg_pool2d(maps, (size[0], size[1]))
-    return F.interpolate(maps, size, mode="bilinear", align_corners=False)
+def _on_grid(side: nn.Module, maps: Tensor, size: torch.Size) -> Tensor:
+    """What a 1×1 convolution makes of maps, on one grid; it commutes with means, so the smaller of both is convolved."""
+    if maps.shape[-2] <= size[0]:
+        return F.interpolate(side(maps), size, mode="bilinear", align_corners=False)
+    if maps.shape[-2] % size[0] == maps.shape[-1] % size[1] == 0:
+        # The same means as below, bit by bit, in less than half the time on a CPU.
+        return cast(Tensor, side(F.avg_pool2d(maps, (maps.shape[-2] // size[0], maps.shape[-1] // size[1]))))
+    return cast(Tensor, side(F.adaptive_avg_pool2d(maps, (size[0], size[1]))))
