@@ -102,7 +102,7 @@ class FrozenClassifier(ConvolutionalClassifier):
 
 
 def _on_grid(side: nn.Module, maps: Tensor, size: torch.Size) -> Tensor:
-    """What a 1×1 convolution makes of maps, on one grid; it commutes with means, so the smaller of both is convolved."""
+    """What a 1×1 convolution makes of maps, on one grid; it commutes with means, so the smaller map is convolved."""
     if maps.shape[-2] <= size[0]:
         return F.interpolate(side(maps), size, mode="bilinear", align_corners=False)
     if maps.shape[-2] % size[0] == maps.shape[-1] % size[1] == 0:
