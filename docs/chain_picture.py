@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from acr_lightning.data.shapes import Shapes
 from acr_lightning.report.notes import Notes
+from acr_lightning.report.page import dataset_of
 from acr_lightning.report.pictures import pictures
 
 # Of the held-out scenes the first ones with one tag, so that no one chose them.
@@ -16,8 +16,10 @@ SCENES, SIDE, GAP, LINE = 4, 150, 6, 26
 TITLES = ("photo", "CAM", "pseudo-label", "network", "true mask")
 
 
-def main(run: Path, scenes: Shapes, output: Path) -> None:
+def main(run: Path, output: Path) -> None:
     """Draw a row for each scene."""
+    scenes = dataset_of(run, ())
+    assert scenes is not None, f"{run} is not a run"
     ids = [image_id for image_id in scenes.ids("val") if len(scenes.tags(image_id)) == 1][:SCENES]
     sheet = Image.new("RGB", (len(TITLES) * (SIDE + GAP) - GAP, LINE + SCENES * (SIDE + GAP) - GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
@@ -34,4 +36,4 @@ def main(run: Path, scenes: Shapes, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Shapes("data/shapes", num_train=480, num_val=120, size=128), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -132,7 +132,9 @@ def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], second
         )
         return
     manifest.finish(folder, record, counts, seconds)
-    _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in counts.items())} → {folder}")
+    _say(
+        f"{record.stage}: done, {', '.join(f'{key} {count:.3g}' if isinstance(count, float) else f'{key} {count}' for key, count in counts.items())} → {folder}"
+    )
 
 
 def shard_of(section: Section) -> str | None:

@@ -42,7 +42,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
     """
     for run in runs:
         manifest.require_trained(run)
-    dataset, notes = _dataset(runs[0], allow), Notes()
+    dataset, notes = dataset_of(runs[0], allow), Notes()
     shown = spread(dataset.ids("seed"), images) if dataset else []
     tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
@@ -66,7 +66,8 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
     return len(shown)
 
 
-def _dataset(run: Path, allow: Collection[str]) -> TaggedDataset | None:
+def dataset_of(run: Path, allow: Collection[str]) -> TaggedDataset | None:
+    """The data set that a run's manifests name; None where none does."""
     stages = manifest.stages_of(run)
     # Masks may have come after the training, for the test alone.
     for stage in ("evaluate", *manifest.TRAINED):
