@@ -132,9 +132,8 @@ def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], second
         )
         return
     manifest.finish(folder, record, counts, seconds)
-    _say(
-        f"{record.stage}: done, {', '.join(f'{key} {count:.3g}' if isinstance(count, float) else f'{key} {count}' for key, count in counts.items())} → {folder}"
-    )
+    shown = {key: f"{count:.3g}" if isinstance(count, float) else count for key, count in counts.items()}
+    _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in shown.items())} → {folder}")
 
 
 def shard_of(section: Section) -> str | None:
