@@ -200,6 +200,8 @@ def test_options_change_what_they_say():
     flat = mctformer(refine=False)
     read, maps = flat._run(image)
     torch.testing.assert_close(flat.cam(image), (read.classes * (12 / 3)).view_as(maps) * F.relu(maps))
+    plain = mctformer(fusion="patches", refine=False)
+    torch.testing.assert_close(plain.cam(image), F.relu(plain._run(image)[1]))
 
 
 def test_a_checkpoint_makes_it_again(tmp_path):
