@@ -73,7 +73,6 @@ voc6-game: install  ## ACR against its equal control on VOC-6, frozen backbone, 
 
 benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
 	$(ACR) benchmark --config benchmark/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
-	$(BIN)/python -m acr_lightning.report.benchmark runs/benchmark
 
 bench-step: install  ## Images/s and peak memory of a training step in each mode
 	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)

@@ -23,7 +23,7 @@ def run_with(folder, miou, batch=4, epochs=3, photos=10, label=None):
     return folder
 
 
-def test_scores_and_costs_by_hand(tmp_path, monkeypatch, capsys):
+def test_scores_and_costs_by_hand(tmp_path):
     first = run_with(tmp_path / "a0", 40.0, label=50.0), run_with(tmp_path / "a1", 44.0, label=52.0)
     later = run_with(tmp_path / "b0", 41.0, batch=5, epochs=2)
     rows = [
@@ -46,10 +46,9 @@ def test_scores_and_costs_by_hand(tmp_path, monkeypatch, capsys):
         found = {(row["method"], row["what"]): row for row in csv.DictReader(file)}
     assert found["plain <CAM>", "cam"]["values"] == "40.0 44.0"
     assert float(found["plain <CAM>", "label"]["deviation"]) == pytest.approx(2**0.5)
-    monkeypatch.setattr("sys.argv", ["benchmark", str(tmp_path)])
-    benchmark.main()
-    assert capsys.readouterr().out.splitlines() == [
+    assert benchmark.figures({"VOC-6": rows}) == [
         "figure benchmark.plain_cam.cam 42.0",
         "figure benchmark.plain_cam.label 51.0",
         "figure benchmark.recam.cam 41.0",
     ]
+    assert "figure benchmark.coco.recam.cam 41.0" in benchmark.figures({"VOC-6": rows, "COCO": rows})

@@ -25,7 +25,7 @@ def benchmark(*, config: str, shard: str | None = None, **values: Any) -> int:
         shard: `2/3` does the second of three parts of data sets × seeds, with all methods; tables hold what is done.
         **values: keys of the plan or of the experiments.
     """
-    from acr_lightning.report.benchmark import read_row, write_tables
+    from acr_lightning.report.benchmark import figures, read_row, write_tables
     from acr_lightning.report.over_seeds import as_word
 
     plan, common = read_plan(config, KEYS, values)
@@ -49,6 +49,7 @@ def benchmark(*, config: str, shard: str | None = None, **values: Any) -> int:
         for name in plan["datasets"]
     }
     print(write_tables(tables, folder))
+    print("\n".join(figures(tables)))
     return 0
 
 

@@ -1,6 +1,5 @@
 """Tables of a benchmark: methods on equal terms, mean and deviation over seeds; Markdown, CSV and one HTML page."""
 
-import argparse
 import csv
 import io
 import statistics
@@ -137,15 +136,13 @@ def _csv(tables: Mapping[str, Sequence[Row]]) -> str:
     return file.getvalue()
 
 
-def main() -> None:
-    """Print `figure benchmark.METHOD.cam VALUE` and `.label`, of a benchmark of one data set."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="of the benchmark")
-    with (parser.parse_args().folder / CSV).open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["what"] in ("cam", "label"):
-                print(f"figure benchmark.{as_word(row['method'])}.{row['what']} {float(row['mean']):.1f}")
-
-
-if __name__ == "__main__":
-    main()
+def figures(tables: Mapping[str, Sequence[Row]]) -> list[str]:
+    """`figure benchmark.METHOD.cam VALUE` and `.label`, the means; of several data sets, with their names before."""
+    return [
+        f"figure {prefix}.{as_word(row.method)}.{what} {statistics.mean(row.values[what]):.1f}"
+        for dataset, rows in tables.items()
+        for prefix in ["benchmark" if len(tables) == 1 else f"benchmark.{as_word(dataset)}"]
+        for row in rows
+        for what in ("cam", "label")
+        if row.values[what]
+    ]
