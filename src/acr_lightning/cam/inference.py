@@ -27,6 +27,8 @@ class CamInference(LightningModule):
         long_side: resize photos to this long side first (the base size); null keeps their size.
         allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
             itself names are.
+        overrides: arguments of the classifier that are to be others than in its training, of those that change no
+            weight: `{refine: false}` leaves out what MCTFormer's CAM is spread by.
     """
 
     def __init__(
@@ -36,9 +38,10 @@ class CamInference(LightningModule):
         flip: bool = True,
         long_side: int | None = None,
         allow: Sequence[str] = (),
+        overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", allow)  # type: ignore[type-abstract]
+        self.classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", allow, overrides)  # type: ignore[type-abstract]
         self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:

@@ -1,13 +1,13 @@
 """Networks in checkpoints: each describes itself, and is made again without its training module."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, nearest
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.nets.described import Described
 
@@ -28,7 +28,13 @@ def describe_in(checkpoint: dict[str, Any], network: Described, part: str) -> No
     checkpoint.update({NETWORK: network.description(), PART: part})
 
 
-def load_network(path: str | Path, kind: type[Network], made_by: str, packages: Collection[str] = ()) -> Network:
+def load_network(
+    path: str | Path,
+    kind: type[Network],
+    made_by: str,
+    packages: Collection[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Network:
     """The trained network of a checkpoint, in eval mode.
 
     Args:
@@ -36,11 +42,14 @@ def load_network(path: str | Path, kind: type[Network], made_by: str, packages: 
         kind: what the network must be.
         made_by: the command that makes such checkpoints, for messages.
         packages: of which networks may be made, beside this package.
+        overrides: arguments of the network that are to be others than in its training.
 
     Raises:
-        UserError: the file is missing or damaged, or holds no such network.
+        UserError: the file is missing or damaged, or holds no such network, or one without such arguments.
     """
     checkpoint = read_checkpoint(path, made_by)
+    if overrides:
+        checkpoint[NETWORK] = _overridden(checkpoint[NETWORK], overrides)
     network = _made(checkpoint[NETWORK], f"{path}: {NETWORK}", packages)
     if not isinstance(network, kind):
         raise UserError(f"{path}: holds a {type(network).__name__}, not a checkpoint of `{made_by}`")
@@ -73,6 +82,14 @@ def _load(network: torch.nn.Module, checkpoint: dict[str, Any], path: str | Path
     except Exception as error:  # torch says RuntimeError of tensors that lack or do not fit, and more of other types
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: its weights do not fit its network ({reason})") from None
+
+
+def _overridden(node: Any, overrides: Mapping[str, Any]) -> Any:
+    known = node.get("init_args", {}) if isinstance(node, dict) else {}
+    for name in overrides:
+        if name not in known:
+            raise UserError(f"overrides: the network has no {name!r}.{nearest(name, known)} It has {', '.join(known)}")
+    return {**node, "init_args": {**known, **overrides}}
 
 
 def _short(node: dict[str, Any]) -> str:

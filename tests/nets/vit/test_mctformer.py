@@ -216,6 +216,10 @@ def test_a_checkpoint_makes_it_again(tmp_path):
     image = net.normalise(torch.rand(1, 3, 48, 48))
     again = load_network(tmp_path / "last.ckpt", Classifier, "acr fit")
     assert torch.equal(again.cam(image), net.cam(image))
+    plain = load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides={"refine": False, "fusion": "patches"})
+    assert torch.equal(plain.cam(image), F.relu(net._run(image)[1]))
+    with pytest.raises(UserError, match="the network has no 'refined'. Did you mean 'refine'"):
+        load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides={"refined": False})
 
 
 @pytest.mark.parametrize("name", ["tiny_resnet", "deit_tiny_distilled_patch16_224", "vit_tiny_r_s16_p8_224", "nothing"])
