@@ -31,7 +31,7 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     assert re.search(about, done.stderr, re.MULTILINE)
     took = rf"acr run: {stages}, report \d+ (s|min); together \d+ (s|min) → {run}/report.html"
     assert re.fullmatch(took, done.stderr.splitlines()[-1])
-    ours = r"(acr run|fit|cam|label|segment|evaluate|report): \S"
+    ours = r"(acr run|fit|cam|label|segment|evaluate|report): \S|labels ━+ 100%"  # the bar, once it is full
     assert [line for line in done.stderr.splitlines() if not re.match(ours, line)] == []
     assert all(read(run / stage)["megabytes"] > 50 for stage in ("fit", "cam", "label", "segment", "evaluate"))
     page = (run / "report.html").read_text()

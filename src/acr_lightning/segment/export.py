@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -124,9 +125,13 @@ def step_of(network: DeepLab) -> int:
 
 def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str], step: int | None) -> None:
     _onnx()
-    shape = {0: torch.export.Dim("batch")}
+    # Bounded, since torch 2.7 refuses to trace a ViT for batches that could be as large as the largest integer.
+    shape = {0: torch.export.Dim("batch", max=1 << 16)}
     if step is not None:
         shape |= {2: step * torch.export.Dim("rows", min=1), 3: step * torch.export.Dim("columns", min=1)}
+        for module in model.modules():
+            if isinstance(module, PatchEmbed):
+                module.img_size = None  # its check puts the sides into a message, and torch 2.7 and 2.8 fix them there
     program = torch.onnx.export(
         model, (example,), dynamo=True, input_names=["image"], output_names=["probabilities"],
         dynamic_shapes={"image": shape}, verbose=False,

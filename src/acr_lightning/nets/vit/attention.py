@@ -87,7 +87,7 @@ def run_block(block: Block, tokens: Tensor, rows: slice = slice(None)) -> tuple[
         mixed, read = checkpoint(attend, query, key, value, rows, use_reentrant=False, preserve_rng_state=False)
     else:
         mixed, read = attend(query, key, value, rows)
-    mixed = attention.norm(mixed.transpose(1, 2).reshape(batch, count, attention.attn_dim))
+    mixed = attention.norm(mixed.transpose(1, 2).flatten(2))
     tokens = tokens + block.drop_path1(block.ls1(attention.proj_drop(attention.proj(mixed))))
     return tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens)))), read
 
