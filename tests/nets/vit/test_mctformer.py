@@ -216,9 +216,10 @@ def test_a_checkpoint_makes_it_again(tmp_path):
     image = net.normalise(torch.rand(1, 3, 48, 48))
     again = load_network(tmp_path / "last.ckpt", Classifier, "acr fit")
     assert torch.equal(again.cam(image), net.cam(image))
-    plain = load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides={"refine": False, "fusion": "patches"})
+    alone = {"refine": False, "fusion": "patches"}
+    plain = load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides=alone)
     assert torch.equal(plain.cam(image), F.relu(net._run(image)[1]))
-    with pytest.raises(UserError, match="the network has no 'refined'. Did you mean 'refine'"):
+    with pytest.raises(UserError, match=r"the network has no 'refined'\. Did you mean 'refine'"):
         load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides={"refined": False})
 
 
