@@ -17,6 +17,8 @@ from acr_lightning.methods.occse.module import OCCSE
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.methods.ppc.module import PPC
 from acr_lightning.methods.recam.module import ReCAM
+from acr_lightning.methods.rib.finetuning import Finetuning
+from acr_lightning.methods.rib.inference import RIB
 from acr_lightning.methods.seam.module import SEAM
 from acr_lightning.methods.sipe.module import SIPE
 from acr_lightning.nets.classifier import CamClassifier
@@ -90,3 +92,16 @@ def test_climbing(resnet50):
     assert made.shape == (2, 2, 2)
     assert made.isfinite().all()
     assert made.amax(dim=(1, 2)).min() > 0
+
+
+def test_finetuning_on_one_photo(resnet50, monkeypatch):
+    monkeypatch.setattr("acr_lightning.cam.inference.load_network", lambda *_: resnet50.requires_grad_(True).eval())
+    rib = RIB("", scales=[1.0], finetuning=Finetuning(steps=2, most_covered=2.0, lr=0.01))
+    before = {name: one.detach().clone() for name, one in resnet50.named_parameters()}
+    photos = photos_of(2, 32)
+    others = [{"image": image, "tags": tags} for image, tags in zip(photos.image, photos.tags, strict=True)]
+    made = rib._finetuned_cam(torch.rand(1, 3, 32, 32), torch.tensor([0.0, 1, 0, 1]), iter([others]))
+    assert made.shape == (2, 32, 32)
+    assert made.isfinite().all()
+    assert all(one.isfinite().all() for one in resnet50.parameters())
+    assert [name for name, one in resnet50.named_parameters() if torch.equal(one, before[name])] == []

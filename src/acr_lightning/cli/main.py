@@ -135,6 +135,7 @@ def _quieten() -> None:
     for message in (
         ".*args parameter is intended to run from within Python.*",  # a section is handed over as a mapping
         ".*does not have many workers.*",  # two cores are two cores
+        ".*DataLoader will create.*",  # and one is one
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
         ".*Couldn't infer the batch indices.*",  # results are named by id
         ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued
