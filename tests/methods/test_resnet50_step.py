@@ -1,5 +1,7 @@
 """A full step of each method with the network of half of the papers, at a tiny crop."""
 
+import copy
+
 import pytest
 import torch
 from method_training import photos_of
@@ -38,11 +40,20 @@ METHODS = {
 
 
 @pytest.fixture(scope="module")
-def resnet50():
+def untrained():
     torch.manual_seed(0)
     net = CamClassifier(4, "resnet50", output_stride=16, width=None, taps=4)
     torch.nn.init.uniform_(net.classify.weight, -0.05, 0.1)  # so that there is a CAM
+    net.classify.weight.data[3].neg_()  # and one class that shows nowhere
+    for module in net.modules():  # timm's new blocks pass nothing on, and would learn nothing
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.constant_(module.weight, 0.5)
     return net
+
+
+@pytest.fixture
+def resnet50(untrained):
+    return copy.deepcopy(untrained)
 
 
 def check_full_step(method, photos):
@@ -50,7 +61,10 @@ def check_full_step(method, photos):
     method.trainer = type("T", (), {"current_epoch": 0})
     method.trained().train().zero_grad()
     before = {key: one.detach().clone() for key, one in method.trained().named_parameters() if one.requires_grad}
-    optimizer = OptimizerSettings(lr=1e-4).build(method.trained(), method.classifier.pretrained_parameters())
+    # Without decay, so that what moves was moved by the loss.
+    optimizer = OptimizerSettings(lr=1e-2, weight_decay=0.0).build(
+        method.trained(), method.classifier.pretrained_parameters()
+    )
     loss, terms = method.losses(photos)
     loss.backward()
     optimizer.step()
@@ -63,7 +77,7 @@ def check_full_step(method, photos):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_full_step(name, resnet50, monkeypatch):
     monkeypatch.setattr("acr_lightning.methods.occse.module.load_weights", lambda *_: None)
-    check_full_step(METHODS[name](resnet50), photos_of(2, 32))
+    check_full_step(METHODS[name](resnet50), photos_of(4, 64))
 
 
 def test_a_full_step_judged_by_clip(resnet50, tmp_path):
@@ -88,7 +102,8 @@ def test_a_full_step_on_pasted_objects(resnet50, shapes, tmp_path, monkeypatch):
 def test_climbing(resnet50):
     net = resnet50.eval().requires_grad_(False)
     views = net.normalise(torch.rand(2, 3, 32, 32))
-    made = climbing_cam(lambda x: net(x).cam_logits, views, torch.tensor([0, 2]), 2, Climb())
+    shown = net(views).cam_logits.amax(dim=(0, 2, 3)).topk(2).indices
+    made = climbing_cam(lambda x: net(x).cam_logits, views, shown, 2, Climb())
     assert made.shape == (2, 2, 2)
     assert made.isfinite().all()
     assert made.amax(dim=(1, 2)).min() > 0
