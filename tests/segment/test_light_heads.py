@@ -111,6 +111,17 @@ def test_torchscript_gives_what_torch_gives(tmp_path):
         torch.testing.assert_close(torch.jit.load(tmp_path / "network")(example[:1]), model(example[:1]))
 
 
+def test_frozen_batchnorm_does_not_learn_unless_it_is_asked_to():
+    for frozen in (True, False):
+        backbone = Segmenter(
+            4, "tiny_resnet", output_stride=None, rates=(1, 2), freeze_batchnorm=frozen
+        ).network.backbone
+        norms = [part for part in backbone.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+        learn = {id(one) for one in backbone.parameters() if one.requires_grad}
+        assert {id(one) in learn for norm in norms for one in norm.parameters()} == {not frozen}
+        assert learn  # the convolutions
+
+
 def test_a_frozen_backbone_stays_as_it_is(tmp_path, shapes):
     segmenter = Segmenter(4, VIT, output_stride=None, head="linear", freeze_backbone=True, lr=0.1)
     before = {name: value.clone() for name, value in segmenter.network.named_parameters()}

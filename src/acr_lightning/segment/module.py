@@ -63,7 +63,8 @@ class Segmenter(LightningModule):
         self.save_hyperparameters(logger=False)
         self.options: Any = self.hparams  # the arguments above, by name
         features = Backbone(backbone, weights, output_stride, freeze_batchnorm, blocks=blocks)
-        features.requires_grad_(not freeze_backbone)
+        if freeze_backbone:  # and otherwise frozen BatchNorm stays frozen
+            features.requires_grad_(False)
         self.network = DeepLab(features, num_classes + 1, head, rates)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
