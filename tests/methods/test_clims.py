@@ -116,7 +116,7 @@ def test_training(kind, clip, tmp_path, shapes):
 
 
 def test_what_does_not_fit_is_said(clip, tmp_path):
-    with pytest.raises(UserError, match="no file nowhere"):
+    with pytest.raises(UserError, match=r"clip\.weights: no file nowhere\.safetensors; CLIMS needs"):
         Judge(Clip("nowhere.safetensors", "tiny"), NAMES)
     with pytest.raises(UserError, match="open_clip has no 'ViT-B-33'"):
         Judge(Clip(clip.weights, "ViT-B-33"), NAMES)

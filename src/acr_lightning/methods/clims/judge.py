@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,9 @@ class Judge:
         except ImportError:
             raise UserError("fit.model: CLIMS needs CLIP; pip install 'acr-lightning[clims]'") from None
         if clip.architecture not in (known := open_clip.list_models()):
-            raise UserError(f"clip.architecture: open_clip has no {clip.architecture!r}; it has {', '.join(known)}")
+            raise UserError(
+                f"fit.model.clip.architecture: open_clip has no {clip.architecture!r}; it has {', '.join(known)}"
+            )
         both = open_clip.create_model(clip.architecture, load_weights=False)
         _load(both, clip)
         words = [clip.called.get(name, name) for name in class_names]
@@ -81,7 +84,12 @@ class Judge:
 
 
 def _load(network: nn.Module, clip: Clip) -> None:
+    if not Path(clip.weights).is_file():
+        raise UserError(
+            f"fit.model.clip.weights: no file {clip.weights}; CLIMS needs the weights of open_clip's "
+            f"{clip.architecture}, which are yours to bring"
+        )
     try:
         network.load_state_dict(file_state(clip.weights))
     except RuntimeError:
-        raise UserError(f"clip.weights: {clip.weights} is not open_clip's {clip.architecture}") from None
+        raise UserError(f"fit.model.clip.weights: {clip.weights} is not open_clip's {clip.architecture}") from None
