@@ -53,7 +53,7 @@ def kill_trial(made: Baseline, seed: str, tally: Tally) -> None:
     stage, run = rng.choice(STAGES), Path()
     run = made.begun(stage, seed)
     words = made.words(stage, run, by_run=rng.random() < 0.5)
-    landed, clear = [], True
+    landed, unclear = [], ""
     for number in range(rng.choice([1, 1, 2])):
         kind = rng.choice(KINDS)
         command = Command(words, run.parent / f"killed-{number}.log", made.folder)
@@ -62,10 +62,10 @@ def kill_trial(made: Baseline, seed: str, tally: Tally) -> None:
             break
         kind(command, rng)
         outcome = command.wait()
-        clear &= outcome.is_clear
+        unclear += _unclear(outcome)
         if outcome.status:  # else it had ended just before
             landed.append(kind.__name__)
-    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], landed, clear, seed, tally)
+    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], landed, unclear, seed, tally)
 
 
 def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
@@ -79,10 +79,10 @@ def shard_trial(made: Baseline, seed: str, tally: Tally) -> None:
     time.sleep(rng.uniform(0.1, made.seconds[stage]))
     if victim.poll() is None:
         kind(victim, rng)
-    clear = all([command.wait().is_clear for command in both])
+    unclear = "".join([_unclear(command.wait()) for command in both])
     landed = [f"{kind.__name__} of a shard"] if victim.status else []
     again = [call(one, run.parent / f"again-{part}.log", made.folder) for part, one in enumerate(words)]
-    _end(made, stage, run, again, landed, clear, seed, tally)
+    _end(made, stage, run, again, landed, unclear, seed, tally)
 
 
 def devices_trial(made: Baseline, seed: str, tally: Tally) -> None:
@@ -100,7 +100,7 @@ def devices_trial(made: Baseline, seed: str, tally: Tally) -> None:
     outcome = command.wait()
     landed = [f"{kind.__name__} of two processes"] if outcome.status else []
     again = call(words, run.parent / "again.log", made.folder)
-    _end(made, stage, run, [again], landed, outcome.is_clear, seed, tally)
+    _end(made, stage, run, [again], landed, _unclear(outcome), seed, tally)
 
 
 def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
@@ -115,7 +115,7 @@ def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
     outcomes = [command.wait() for command in both]
     for outcome in outcomes:
         tally.answered(outcome, f"{seed}: two commands on {stage}")
-    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], [], True, seed, tally)
+    _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], [], "", seed, tally)
 
 
 def disk_trial(made: Baseline, seed: str, tally: Tally) -> None:
@@ -135,13 +135,18 @@ def disk_trial(made: Baseline, seed: str, tally: Tally) -> None:
         tally.answered(full, f"{seed}: full disk under {stage}")
         (disk / "ballast").unlink()
         again = call(made.words(stage, run), run.parent / "again.log", made.folder)
-        _end(made, stage, run, [again], [], True, seed, tally)
+        _end(made, stage, run, [again], [], "", seed, tally)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
+def _unclear(outcome: Outcome) -> str:
+    """What a disturbed command said where it did not end clearly; empty where it did."""
+    return "" if outcome.is_clear else f"status {outcome.status}, {outcome.said[-1500:]}"
+
+
 def _end(
-    made: Baseline, stage: str, run: Path, again: list[Outcome], landed: list[str], clear: bool, seed: str, tally: Tally
+    made: Baseline, stage: str, run: Path, again: list[Outcome], landed: list[str], unclear: str, seed: str, tally: Tally
 ) -> None:
     """Count a trial, and keep its folder where something is wrong."""
     difference = made.difference([stage], run)
@@ -149,8 +154,8 @@ def _end(
     what = f"{seed}: {stage}, {', '.join(landed) or 'nothing landed'}"
     if failed:
         difference = f"the same command failed: {failed[0].said[-300:]} {difference}"
-    elif not clear:
-        difference = f"not a clear end; see {run.parent}"
+    elif unclear:
+        difference = f"not a clear end: {unclear}; see {run.parent}"
     tally.trial(len(landed), what, difference)
     if not difference:
         remove(run.parent)

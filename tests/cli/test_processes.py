@@ -135,15 +135,66 @@ def test_a_forked_command_leaves_what_its_parent_tidies_up_itself():
     assert done.stdout == "5 True\n", done.stderr
 
 
-def test_a_signal_that_comes_while_a_process_forks_is_heard(python):
+FORKS_AMID_A_SIGNAL = """
+import os, signal, time
+from acr_lightning.cli.exit_status import exit_status
+from acr_lightning.cli.processes import Fork, wait_for
+os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))
+print("ready", flush=True)
+wait_for(Fork(lambda: exit_status("copy", lambda: time.sleep(600))))
+"""
+
+
+def test_a_signal_that_comes_while_a_process_forks_is_heard_by_both(python):
     """Python runs the hooks of other modules then, and ignores what they raise."""
-    script = (
-        "import os, signal, sys\n"
-        "from acr_lightning.cli.processes import Fork\n"
-        "os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
-        "print('ready', flush=True)\n"
-        "Fork(lambda: 0).wait()\n"
-    )
-    process = python("-c", script)
-    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    process = python("-c", FORKS_AMID_A_SIGNAL)
+    said = process.communicate(timeout=60)[1]
+    assert said.startswith("acr copy: interrupted; the same command continues\n")
+    assert said.endswith("KeyboardInterrupt\n")
     assert process.returncode == -signal.SIGINT
+
+
+IN_A_DESTRUCTOR = """
+import os, sys, time
+from acr_lightning.cli.exit_status import exit_status
+from acr_lightning.cli.processes import end_well_on_signals
+
+class Tidied:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+def work():
+    Tidied()
+    print("went on", flush=True)
+    time.sleep(600)
+
+end_well_on_signals()
+sys.exit(exit_status("fit", work))
+"""
+
+
+@pytest.mark.parametrize(
+    ("signum", "status", "said"), [(signal.SIGTERM, 143, "stopped by SIGTERM"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_a_signal_that_comes_in_a_destructor_is_heard(python, signum, status, said):
+    """Python drops what a destructor raises, and prints a traceback of it."""
+    process = python("-c", IN_A_DESTRUCTOR, str(int(signum)))
+    assert process.communicate(timeout=60)[1] == f"acr fit: {said}; the same command continues\n"
+    assert process.returncode == status
+
+
+AT_EXIT = """
+import atexit, os, sys
+from acr_lightning.cli.exit_status import exit_status
+from acr_lightning.cli.processes import end_well_on_signals
+atexit.register(lambda: os.kill(os.getpid(), int(sys.argv[1])))
+end_well_on_signals()
+sys.exit(exit_status("fit", lambda: print("done", flush=True) or 0))
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_work_ends_the_process_without_a_word(python, signum):
+    process = python("-c", AT_EXIT, str(int(signum)))
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == -signum

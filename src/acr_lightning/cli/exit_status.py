@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from acr_lightning.cli.processes import Terminated, ended
+from acr_lightning.cli.processes import Terminated, end_at_once_on_signals, ended, hear
 from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
 
@@ -21,6 +21,7 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
         0 done, 2 bad input, 130 or 143 interrupted.
     """
     try:
+        hear()
         return work()
     except BrokenPipeError:  # `acr fit --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,6 +35,8 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
         if message is None:
             raise
         print(f"acr {command}: {message.replace(same_command(), same_command(forced))}", file=sys.stderr)
+    finally:
+        end_at_once_on_signals()
     return 2
 
 

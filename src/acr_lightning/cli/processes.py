@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -13,6 +14,8 @@ from typing import Any, Protocol, cast
 from acr_lightning.child_process import die_with
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
+# Seconds after which a signal that was lost comes again.
+AGAIN = 0.01
 # Signals that came and were to end this process.
 _came: list[int] = []
 
@@ -29,12 +32,28 @@ def end_well_on_signals() -> None:
     signal.signal(signal.SIGTERM, _end)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, by `nohup`, say
         signal.signal(signal.SIGINT, _end)
+    sys.unraisablehook = _send_again
+
+
+def end_at_once_on_signals() -> None:
+    """Let signals kill this process from here on: its work is done, and nothing would handle an exception."""
+    for signum in HEARD:
+        if signal.getsignal(signum) is _end:
+            signal.signal(signum, signal.SIG_DFL)
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
     if signal.getsignal(signum) is _end:  # otherwise Lightning's handler calls this one
         _came.append(signum)
         raise _exception_of(signum)
+
+
+def _send_again(lost: "sys.UnraisableHookArgs") -> None:
+    """A signal that came in a destructor or a weak reference's callback, where Python drops exceptions, is sent again."""
+    if _came and isinstance(lost.exc_value, type(_exception_of(_came[-1]))):
+        threading.Timer(AGAIN, os.kill, (os.getpid(), _came[-1])).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def ended() -> BaseException | None:
@@ -57,17 +76,21 @@ class Child(Protocol):
 class Fork:
     """A copy of this process that works and ends; what this one would tidy up at its own end stays.
 
+    Signals are held back here until `wait_for`, and there until `exit_status`, which has words for them.
+
     Args:
         work: gives its exit status.
     """
 
     def __init__(self, work: Callable[[], int]) -> None:
         self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
-        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)  # what came while Python forks would be ignored
+        # What came while Python forks would be ignored, and what came before `wait_for` would not reach the copy.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         try:
             self.process.start()
-        finally:
+        except BaseException:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+            raise
 
     def wait(self) -> int:
         """Its exit status; minus the signal's number if it was killed."""
@@ -82,9 +105,13 @@ class Fork:
 
 
 def _work_beside(parent: int, work: Callable[[], int]) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
     die_with(parent)
     sys.exit(work())
+
+
+def hear() -> None:
+    """Let signals come that were held back while this process was copied."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
 
 
 def run_program(words: list[str]) -> int:
@@ -112,6 +139,7 @@ def wait_for(child: Child) -> int:
             child.send_signal(signum)
 
     before = _handle(HEARD, pass_on)
+    hear()
     try:
         status = child.wait()
     finally:
