@@ -146,7 +146,14 @@ def _unclear(outcome: Outcome) -> str:
 
 
 def _end(
-    made: Baseline, stage: str, run: Path, again: list[Outcome], landed: list[str], unclear: str, seed: str, tally: Tally
+    made: Baseline,
+    stage: str,
+    run: Path,
+    again: list[Outcome],
+    landed: list[str],
+    unclear: str,
+    seed: str,
+    tally: Tally,
 ) -> None:
     """Count a trial, and keep its folder where something is wrong."""
     difference = made.difference([stage], run)

@@ -49,7 +49,7 @@ def _end(signum: int, frame: FrameType | None) -> None:
 
 
 def _send_again(lost: "sys.UnraisableHookArgs") -> None:
-    """A signal that came in a destructor or a weak reference's callback, where Python drops exceptions, is sent again."""
+    """Send a signal again that came in a destructor or a weak reference's callback, where Python drops exceptions."""
     if _came and isinstance(lost.exc_value, type(_exception_of(_came[-1]))):
         threading.Timer(AGAIN, os.kill, (os.getpid(), _came[-1])).start()
     else:
