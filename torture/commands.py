@@ -152,7 +152,7 @@ def as_typed(words: list[str], folder: Path) -> int:
     # What Lightning starts once more for each further device: this program, not the module that runs now.
     sys.modules["__main__"].__spec__ = None
     sys.argv = [os.path.join(os.path.dirname(sys.executable), "acr"), *words]
-    return main(words)
+    return main()
 
 
 def remove(folder: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from acr_lightning.cli.processes import Terminated, end_at_once_on_signals, ended, hear
+from acr_lightning.cli.processes import Terminated, ended, hear
 from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
 
@@ -35,8 +35,6 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
         if message is None:
             raise
         print(f"acr {command}: {message.replace(same_command(), same_command(forced))}", file=sys.stderr)
-    finally:
-        end_at_once_on_signals()
     return 2
 
 

@@ -9,7 +9,7 @@ import warnings
 
 from acr_lightning.child_process import die_with
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import end_well_on_signals
+from acr_lightning.cli.processes import end_at_once_on_signals, end_well_on_signals
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.version import __version__
@@ -81,8 +81,15 @@ version {__version__}
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 or 143 interrupted."""
-    words = sys.argv[1:] if words is None else words
+    """Run `acr`; returns the exit status: 0 done, 2 bad input, 130 or 143 interrupted.
+
+    Args:
+        words: of the command; None takes those that were typed, and the process then has nothing else to do.
+    """
+    if words is None:
+        status = main(sys.argv[1:])
+        end_at_once_on_signals()
+        return status
     if not words or words[0] in ("--help", "-h", "help"):
         print(HELP.format(commands="\n".join(f"  {name:15} {text}" for name, (_, text) in COMMANDS.items())))
         return 0

@@ -89,7 +89,7 @@ class Fork:
         try:
             self.process.start()
         except BaseException:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+            hear()
             raise
 
     def wait(self) -> int:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import Fork, run_program, wait_for
+from acr_lightning.cli.processes import Fork, end_at_once_on_signals, run_program, wait_for
 
 # What most stages import, in many seconds; none of it touches a device.
 HEAVY = ("acr_lightning.chain.trainer_section", "acr_lightning.data.datamodule", "acr_lightning.nets.backbone")
@@ -31,6 +31,8 @@ def way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
 def _fork(words: list[str], work: Callable[[], int]) -> int:
     def command() -> int:
         sys.argv[1:] = words  # Lightning starts the same command for each further device
-        return exit_status(words[0], work, "--force" in words)
+        status = exit_status(words[0], work, "--force" in words)
+        end_at_once_on_signals()
+        return status
 
     return wait_for(Fork(command))
