@@ -67,13 +67,18 @@ def load_weights(network: Described, source: str | Path) -> None:
     Raises:
         UserError: there is no such checkpoint, or its network is another one.
     """
-    path = Path(source) / "fit" / "last.ckpt" if Path(source).is_dir() else Path(source)
+    path = fit_checkpoint(source)
     checkpoint = read_checkpoint(path, "acr fit")
     if checkpoint[NETWORK] != network.description():
         raise UserError(
             f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
         )
     _load(network, checkpoint, path)
+
+
+def fit_checkpoint(source: str | Path) -> Path:
+    """Of a run's folder the checkpoint of its stage `fit`; any other path as it is."""
+    return Path(source) / "fit" / "last.ckpt" if Path(source).is_dir() else Path(source)
 
 
 def _load(network: torch.nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import ConvolutionalClassifier
+from acr_lightning.nets.tensors_digest import tensors_sha256
 
 
 class FrozenClassifier(ConvolutionalClassifier):
@@ -19,7 +20,8 @@ class FrozenClassifier(ConvolutionalClassifier):
     Args:
         num_classes: K, without background (taken from the data set).
         backbone: a timm CNN or ViT, or `resnet38d`.
-        weights: its ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
+        weights: of the backbone: `lite0` (a Python package), `timm` (timm's hub), a file, or null; or a run, whose
+            classifier's backbone is taken.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         taps: how many of the backbone's maps are used, counted from the deepest.
         stride: of the CAM; it has the grid of the first map that is as coarse.
@@ -69,8 +71,10 @@ class FrozenClassifier(ConvolutionalClassifier):
         return self.backbone.normalise(image)
 
     def source(self) -> dict[str, Any]:
-        """What the maps depend on."""
-        return {name: self.arguments[name] for name in ("backbone", "weights", "output_stride", "taps")}
+        """What the maps depend on: the weights by their digest, wherever they came from."""
+        state = {name: value.cpu().numpy() for name, value in self.backbone.state_dict().items()}
+        names = ("backbone", "output_stride", "taps")
+        return {**{name: self.arguments[name] for name in names}, "tensors": tensors_sha256(state)}
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to the maps that are used, finest first, `[B, channels[i], h_i, w_i]`.
