@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import yaml
 from commands import acr, here, start
 from results import contents
 
+from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.manifest import read
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import _digest, is_done_before
 from acr_lightning.cli.main import main
+from acr_lightning.labels.pseudo_label import pseudo_label
+from acr_lightning.metrics.confusion import confusion, miou
 from acr_lightning.stages.chain import CHAIN
 
 
@@ -152,10 +156,10 @@ def masks_that_come_later(config, tmp_path):
     assert digests[0] != digests[1]
 
 
-def test_ablation_runs_each_variant_once(config, tmp_path):
+def test_ablation_runs_each_variant_once(config, tmp_path, shapes):
     plan = {
         "base": str(config), "run": str(tmp_path / "ablation"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
-        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed"]},
+        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed", "val"]},
         "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"again": {}}},
     }  # fmt: skip
     path = tmp_path / "plan.yaml"
@@ -168,8 +172,22 @@ def test_ablation_runs_each_variant_once(config, tmp_path):
     rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("|")}
     assert rows["ACR"].split("|")[2:] == rows["again"].split("|")[2:]
     assert done.stderr.count("fit: done, ") == 2
+    the_cams_of_val(tmp_path / "ablation" / "base-seed3", shapes)
     plan["table"] = plan.pop("tables")
     path.write_text(yaml.safe_dump(plan))
     wrong = acr("ablation", "--config", path)
     assert wrong.returncode == 2
     assert "table: no such key. Did you mean 'tables'?" in wrong.stderr
+
+
+def the_cams_of_val(run, shapes):
+    """They are scored at the threshold that is best for `seed`, as labels made with it are."""
+    records = {one["split"]: one for one in json.loads((run / "evaluate" / "scores.json").read_text())}
+    assert list(records) == ["seed", "val"]
+    below = records["seed"]["threshold"] - 0.5 / 255  # what is at the threshold is of the class
+    counts = np.zeros((5, 5), np.int64)
+    for image_id in shapes.ids("val"):
+        cam = read_cam(run / "cam" / "cams" / f"{image_id}.npz")
+        made = pseudo_label(shapes.image(image_id), cam.classes, cam.scores, threshold=below)
+        counts += confusion(shapes.mask(image_id), made, 5)
+    assert records["val"]["miou"] == pytest.approx(miou(counts), abs=1e-9)

@@ -42,6 +42,24 @@ def test_gains_are_counted_seed_by_seed(tmp_path):
     assert figures({"Game": [ours]}, "x") == ["figure x.with_srf 46.0"]
 
 
+def test_cams_of_val_are_a_column_of_their_own(tmp_path):
+    def scored(name, of_val):
+        run = run_with(tmp_path / name, 40.0)
+        path = run / "evaluate" / "scores.json"
+        record = {"what": "cam", "split": "val", "miou": of_val, "precision": 0.0, "recall": 0.0}
+        path.write_text(json.dumps([*json.loads(path.read_text()), record]))
+        return run
+
+    control, ours = read_row("control", [scored("c", 30.0)]), read_row("ours", [scored("o", 32.5)])
+    half = read_row("half", [scored("h", 50.0), run_with(tmp_path / "without", 40.0)])
+    text = write_tables({"Game": [control, ours], "Half": [half]}, tmp_path, "")
+    assert "| | mIoU | precision | recall | mIoU on val |" in text
+    assert "| ours | 40.0 | 60.0 | 70.0 | 32.5 |" in text
+    assert "| half | 40.0 ± 0.0 | 60.0 ± 0.0 | 70.0 ± 0.0 | – |" in text
+    assert "<th>mIoU on val</th>" in (tmp_path / "ablation.html").read_text()
+    assert "figure x.val_gain 2.5" in figures({"Game": [control, ours]}, "x")
+
+
 def test_a_run_without_scores_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing/evaluate/scores\.json: no CAM score"):
         read_row("x", [tmp_path / "nothing"])

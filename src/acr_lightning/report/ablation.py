@@ -11,7 +11,8 @@ from acr_lightning.report.over_seeds import as_word, first_record, mean_and_devi
 from acr_lightning.report.score_files import SCORES
 from acr_lightning.report.templates import render
 
-MEASURES = ("miou", "precision", "recall")
+# What is read of each run's CAMs; `val` only where all runs of a variant made those, at `seed`'s best threshold.
+COLUMNS = {"miou": "mIoU", "precision": "precision", "recall": "recall", "val": "mIoU on val"}
 # A variant of this name trains as long as the others without what they try.
 CONTROL = "control"
 
@@ -22,7 +23,7 @@ class Row:
 
     Attributes:
         variant: its name.
-        values: mIoU, precision and recall of the CAMs at their best threshold, per cent: one value a seed.
+        values: scores of the CAMs by the keys of `COLUMNS`, per cent: one value a seed.
     """
 
     variant: str
@@ -30,11 +31,11 @@ class Row:
 
     def cell(self, measure: str) -> str:
         """See `mean_and_deviation`."""
-        return mean_and_deviation(self.values[measure])
+        return mean_and_deviation(self.values.get(measure, []))
 
-    def gain(self, control: "Row") -> list[float]:
-        """The mIoU above the control's, seed by seed."""
-        return [ours - other for ours, other in zip(self.values["miou"], control.values["miou"], strict=True)]
+    def gain(self, control: "Row", measure: str = "miou") -> list[float]:
+        """What it has above the control, seed by seed."""
+        return [ours - other for ours, other in zip(self.values[measure], control.values[measure], strict=True)]
 
 
 def read_row(variant: str, runs: Sequence[Path]) -> Row:
@@ -43,14 +44,18 @@ def read_row(variant: str, runs: Sequence[Path]) -> Row:
     Raises:
         UserError: a run has no CAM score.
     """
-    values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
+    values: dict[str, list[float]] = {measure: [] for measure in COLUMNS}
     for run in runs:
         if (record := first_record(run, "cam")) is None:
             raise UserError(
                 f"{run / SCORES}: no CAM score; the data set needs masks, and the stage evaluate must be done"
             )
-        for measure in MEASURES:
+        for measure in ("miou", "precision", "recall"):
             values[measure].append(record[measure])
+        if of_val := first_record(run, "cam", "val"):
+            values["val"].append(of_val["miou"])
+    if len(values["val"]) < len(runs):
+        del values["val"]
     return Row(variant, values)
 
 
@@ -62,17 +67,19 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path, note: str) -
         folder: of the two files.
         note: what was measured, on what.
     """
+    found = {key for rows in tables.values() for row in rows for key in row.values}
+    columns = {key: title for key, title in COLUMNS.items() if key in found}
     lines = [note, ""]
     for title, rows in tables.items():
-        lines += [f"**{title}**", "", "| | mIoU | precision | recall |", "|---|---|---|---|"]
-        lines += [f"| {row.variant} | " + " | ".join(row.cell(name) for name in MEASURES) + " |" for row in rows] + [""]
+        lines += [f"**{title}**", "", f"| | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
+        lines += [f"| {row.variant} | " + " | ".join(row.cell(name) for name in columns) + " |" for row in rows] + [""]
         for sentence in _gains_in_words(rows):
             lines += [sentence, ""]
     text = "\n".join(lines)
     write_text(folder / "ablation.md", text)
     words = {title: _gains_in_words(rows) for title, rows in tables.items()}
     write_text(
-        folder / "ablation.html", render("ablation.html", tables=tables, measures=MEASURES, note=note, gains=words)
+        folder / "ablation.html", render("ablation.html", tables=tables, columns=columns, note=note, gains=words)
     )
     return text
 
@@ -85,18 +92,22 @@ def _gains_in_words(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def gains(rows: Sequence[Row]) -> list[tuple[Row, list[float]]]:
-    """What each variant of a table gains over its control, seed by seed; nothing where it has none."""
-    control = next((row for row in rows if row.variant == CONTROL), None)
-    return [] if control is None else [(row, row.gain(control)) for row in rows if row is not control]
+def gains(rows: Sequence[Row], measure: str = "miou") -> list[tuple[Row, list[float]]]:
+    """What each variant of a table gains over its control, seed by seed; nothing where one of them has no score."""
+    control = next((row for row in rows if row.variant == CONTROL and measure in row.values), None)
+    if control is None:
+        return []
+    return [(row, row.gain(control, measure)) for row in rows if row is not control and measure in row.values]
 
 
 def figures(tables: Mapping[str, Sequence[Row]], prefix: str) -> list[str]:
     """`figure PREFIX.VARIANT VALUE`: the mean mIoU of each variant, and its gain where a table has a control."""
     found = {as_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
     for rows in tables.values():
+        of = "" if len(rows) == 2 else "{}."
         for row, gain in gains(rows):
-            alone = len(rows) == 2
-            found["gain" if alone else f"{as_word(row.variant)}.gain"] = statistics.mean(gain)
-            found["least_gain" if alone else f"{as_word(row.variant)}.least_gain"] = min(gain)
+            found[f"{of.format(as_word(row.variant))}gain"] = statistics.mean(gain)
+            found[f"{of.format(as_word(row.variant))}least_gain"] = min(gain)
+        for row, gain in gains(rows, "val"):
+            found[f"{of.format(as_word(row.variant))}val_gain"] = statistics.mean(gain)
     return [f"figure {prefix}.{name} {value:.1f}" for name, value in found.items()]

@@ -9,9 +9,11 @@ from typing import Any
 from acr_lightning.report.score_files import read_scores
 
 
-def first_record(run: Path, what: str) -> dict[str, Any] | None:
-    """A run's first score of a kind (for CAMs the one at the best threshold); None where it has none."""
-    return next((record for record in read_scores(run) if record["what"] == what), None)
+def first_record(run: Path, what: str, split: str | None = None) -> dict[str, Any] | None:
+    """A run's first score of a kind, on any split or this one (of CAMs that at the best threshold); None without."""
+    return next(
+        (record for record in read_scores(run) if record["what"] == what and split in (None, record.get("split"))), None
+    )
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

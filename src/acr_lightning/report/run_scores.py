@@ -25,6 +25,8 @@ from acr_lightning.segment.recorded_test import recorded_test
 # Folders of a run's stages, by name.
 Stages = Mapping[str, Path]
 ORACLE = "best of all thresholds on these masks"
+# Photos that chose nothing: neither the network nor the threshold has seen them or their masks.
+CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
 # Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 
@@ -34,7 +36,8 @@ def score_run(
 ) -> list[dict[str, Any]]:
     """Score what a run has made; write `scores.json`, `.csv`, `.md`, `confusion_*.csv` and `sweep.json`.
 
-    CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`.
+    CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`. Where stage `cam` made CAMs of
+    `val`, too, they are scored at the threshold that is best for `seed`.
 
     Args:
         stages: folders of the run's finished stages, by name.
@@ -53,6 +56,9 @@ def score_run(
         for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
             if stage in stages:
                 records += _cam_records(stages, stage, dataset, ids, folder)
+        val_ids = dataset.ids("val") if "val" in _cam_splits(stages) else []
+        if has_masks(dataset, val_ids):
+            records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
         if "label" in stages:
             counts = score_folder(stages["label"] / "labels", dataset, ids, ignored=0)
             write_confusion(folder / "confusion_label.csv", counts, names)
@@ -149,6 +155,19 @@ def _cam_records(
         level = round(threshold * LEVELS)
         records.append({**base, "chosen": counts.get("chosen"), **curves.thresholds[level]})
     return records
+
+
+def _cam_splits(stages: Stages) -> list[str]:
+    """The splits that stage `cam` was asked for; none where it was not done, or took its own default."""
+    splits: Any = part(_made(stages, "cam"), "config", "data", "init_args").get("splits")
+    return splits if isinstance(splits, list) else []
+
+
+def _cam_of_val(stages: Stages, dataset: TaggedDataset, ids: list[str], best: dict[str, Any]) -> dict[str, Any]:
+    """The CAMs of `val`, made with its tags, at the threshold of the record that is best for `seed`."""
+    row = cam_curves(stages["cam"] / "cams", dataset, ids).thresholds[round(best["threshold"] * LEVELS)]
+    conditions = {key: value for key, value in best.items() if key not in row}
+    return {**conditions, "split": "val", "chosen": CHOSEN_ELSEWHERE, **row}
 
 
 def _affinity(stages: Stages) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.report.held_out import spread
 from acr_lightning.report.pictures import overlay
-from acr_lightning.report.run_scores import ORACLE
+from acr_lightning.report.run_scores import CHOSEN_ELSEWHERE, ORACLE
 from acr_lightning.report.wandb_config import filterable
 
 PICTURES = 16
+# Of the names of scores, by how their threshold was chosen.
+SUFFIXES = {ORACLE: "_oracle", CHOSEN_ELSEWHERE: "_val"}
 # What an evaluation takes over from the logger of the training.
 KEPT = ("project", "entity")
 
@@ -67,10 +69,13 @@ def log_to_wandb(
 
 
 def values_of(records: list[dict[str, Any]]) -> dict[str, float]:
-    """`network/miou`, `network/iou/cat` and the like; a CAM's best of all thresholds is `cam_oracle/…`."""
+    """`network/miou`, `network/iou/cat` and the like.
+
+    A CAM's best of all thresholds is `cam_oracle/…`, that of `val` at the same threshold `cam_val/…`.
+    """
     values: dict[str, float] = {}
     for record in records:
-        what = record["what"].replace(" ", "_") + ("_oracle" if record.get("chosen") == ORACLE else "")
+        what = record["what"].replace(" ", "_") + SUFFIXES.get(record.get("chosen", ""), "")
         values |= {f"{what}/{key}": record[key] for key in ("miou", "precision", "recall")}
         for label, one in record["classes"].items():
             values |= {f"{what}/{key}/{label}": value for key, value in one.items()}
