@@ -8,12 +8,13 @@ from torch.nn import functional as F
 
 
 def masked_convolution(weight: Tensor, maps: Sequence[Tensor], keep: Tensor) -> Tensor:
-    """`conv(resize(maps)·keep)` for several masks, without making the resized maps.
+    """`conv(resize(maps)·keep)` for several masks, without resized maps where they would be large.
 
     A 4×4 convolution (stride 2, padding 1, no bias) is the sum of its 16 taps, each of which is a 1×1 convolution. That
     is the same before the bilinear resize as after it; and since a mask is the same for all channels, it may as well
     follow the tap. At the paper's sizes (448 channels at stride 8, 64 of them left) this takes a tenth of the
-    multiplications and a quarter of the memory.
+    multiplications and a quarter of the memory. A map that the resize does not enlarge much is convolved as it is
+    written: its 16 taps would be more work than the masks.
 
     Args:
         weight: of the convolution, `[O, C, 4, 4]`.
@@ -23,10 +24,30 @@ def masked_convolution(weight: Tensor, maps: Sequence[Tensor], keep: Tensor) -> 
     Returns:
         `[N, B, O, H/2, W/2]`.
     """
-    count, batch, _, height, width = keep.shape
+    height, width = keep.shape[-2:]
     kernels = weight.split([part.shape[1] for part in maps], dim=1)
-    taps = sum(_taps(kernel, part, height, width) for kernel, part in zip(kernels, maps, strict=True))
-    assert isinstance(taps, Tensor)
+    small: list[Tensor] = []
+    convolved: list[Tensor] = []
+    for kernel, part in zip(kernels, maps, strict=True):
+        if 2 * part.shape[-2] * part.shape[-1] < height * width:
+            small.append(_taps(kernel, part, height, width))
+        else:
+            convolved.append(_as_written(kernel, part, keep))
+    if small:
+        convolved.append(_sum_under_masks(sum(small[1:], start=small[0]), keep))
+    return sum(convolved[1:], start=convolved[0])
+
+
+def _as_written(kernel: Tensor, part: Tensor, keep: Tensor) -> Tensor:
+    """One map resized, masked and convolved: `[N, B, O, H/2, W/2]`."""
+    resized = F.interpolate(part, keep.shape[-2:], mode="bilinear", align_corners=False)
+    masked = (resized * keep).flatten(0, 1)
+    return F.conv2d(masked, kernel, stride=2, padding=1).unflatten(0, keep.shape[:2])
+
+
+def _sum_under_masks(taps: Tensor, keep: Tensor) -> Tensor:
+    """What the taps add to each output pixel, each under what the masks keep of the pixel that it reads."""
+    count, batch, _, height, width = keep.shape
     under_tap = F.unfold(keep.flatten(0, 1), 4, padding=1, stride=2).view(count, batch, 4, 4, height // 2, width // 2)
     under_tap = under_tap.transpose(2, 3).unsqueeze(4).to(taps.dtype)  # x first, as in `_taps`
     return torch.stack([(taps * mask).sum(dim=(1, 2)) for mask in under_tap])
