@@ -29,6 +29,9 @@ class CamInference(LightningModule):
             itself names are.
         overrides: arguments of the classifier that are to be others than in its training, of those that change no
             weight: `{refine: false}` leaves out what MCTFormer's CAM is spread by.
+        power: the CAM is raised to this power, which moves every threshold and changes no ranking. The game makes CAMs
+            small in value where it is strong; a power below 1 brings them back to the range that the thresholds of the
+            later stages are for.
     """
 
     def __init__(
@@ -39,10 +42,11 @@ class CamInference(LightningModule):
         long_side: int | None = None,
         allow: Sequence[str] = (),
         overrides: dict[str, Any] | None = None,
+        power: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         self.classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", allow, overrides)  # type: ignore[type-abstract]
-        self.scales, self.flip, self.long_side = tuple(scales), flip, long_side
+        self.scales, self.flip, self.long_side, self.power = tuple(scales), flip, long_side, power
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
         """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
@@ -51,8 +55,8 @@ class CamInference(LightningModule):
         cams = multiscale_cam(
             self.classifier.cam, images, classes, self.scales, self.flip, self.long_side, self.classifier.multiple
         )
-        ids = [sample["id"] for sample in samples]
-        return [(image_id, *made) for image_id, *made in zip(ids, classes, [cam.float() for cam in cams], strict=True)]
+        ids, scores = [sample["id"] for sample in samples], [cam.float() ** self.power for cam in cams]
+        return [(image_id, *made) for image_id, *made in zip(ids, classes, scores, strict=True)]
 
 
 class CamWriter(BasePredictionWriter):
