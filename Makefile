@@ -35,13 +35,14 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 demo-seeds: install  ## The demo's game against its control, three seeds
 	$(ACR) ablation --config ablation/demo_seeds.yaml $(ARGS)
 
-voc6: install  ## VOC-6, plain CAM against ACR: make voc6 VOC_ROOT=/path/to/VOC2012
+voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
 	$(VOC6) --run runs/voc6/baseline --affinity=none --stages fit,cam,evaluate \
-	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
+	    --fit.model.strategy=baseline --cam.data.splits='[seed,val]' $(ARGS); \
 	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
 	$(FIGURES) voc6 --since $$since baseline_cam=runs/voc6/baseline:cam acr_cam=runs/voc6/acr:cam \
+	    baseline_val=runs/voc6/baseline:cam@val acr_val=runs/voc6/acr:cam@val \
 	    label=runs/voc6/acr:label network=runs/voc6/acr:network --gain acr_cam-baseline_cam
 
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN

@@ -32,7 +32,7 @@ from commands import acr, here
         (["run", "--config", "voc6.yaml", "--fit.model.optimizer=adam"], 2, "set fit.model.optimizer.name, "),
         (["segment", "--config", "voc6.yaml", "--model.lr=fast"], 2, "acr segment: segment.model.lr: "),
         (["fit", "--help"], 0, "--model.srf"),
-        (["fit", "--help", "--config", "voc6.yaml", "--data.crop=96"], 0, "default: 96"),
+        (["fit", "--help", "--config", "voc6_finetuned.yaml", "--data.crop=96"], 0, "default: 96"),
     ],
 )
 def test_light_commands_load_nothing_heavy(words, status, text):

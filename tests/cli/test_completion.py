@@ -18,8 +18,8 @@ LINES = [
     (["acr", "fit", "--config", "voc6.yaml", "--for"], {"--force"}),
     (["acr", "label", "--thr"], {"--threshold"}),
     (["acr", "run", "--segm"], {"--segment", "--segment."}),
-    (["acr", "run", "--config", "voc6_f"], {"voc6_frozen.yaml"}),
-    (["acr", "run", "--config", "=", "voc6_f"], {"voc6_frozen.yaml"}),
+    (["acr", "run", "--config", "voc6_f"], {"voc6_finetuned.yaml"}),
+    (["acr", "run", "--config", "=", "voc6_f"], {"voc6_finetuned.yaml"}),
     (["acr", "run", "--affinity", "="], {"psa", "irn", "rib"}),
     (["acr", "run", "--config", "wan"], set()),  # W&B's sweep is no experiment
     (["acr", "list", "ba"], {"backbones"}),

@@ -14,7 +14,7 @@ from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
-FROZEN = ("demo.yaml", "voc6_frozen.yaml", "voc6_dinov2.yaml", "tag_folder_small.yaml")
+FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "voc6_dinov2.yaml", "tag_folder_small.yaml")
 WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {
@@ -61,7 +61,7 @@ def test_every_method_parses(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
     assert ("affinity_walk" in load(name, []).stages) == (
-        name in ("voc6.yaml", "voc6_frozen.yaml", "tag_folder.yaml", "tag_folder_small.yaml")
+        name in ("voc6.yaml", "voc6_finetuned.yaml", "tag_folder.yaml", "tag_folder_small.yaml")
     )
 
 

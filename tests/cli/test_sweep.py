@@ -48,7 +48,7 @@ def test_a_trial_trains_with_its_weights(sweep, called, config, tmp_path, monkey
     # In this process: a copy, or a new one, would take the time of ten such trainings.
     monkeypatch.setattr(running, "way_to_start", lambda: lambda words, work: work())
     monkeypatch.chdir(tmp_path)
-    tiny = [word.replace("voc6_frozen.yaml", str(config)) for word in called]
+    tiny = [word.replace("voc6.yaml", str(config)) for word in called]
     short = ["--fit.trainer.max_epochs=1", "--fit.trainer.limit_train_batches=1", "--fit.trainer.logger=false"]
     assert here(*tiny, "--stages=fit", *short) == 0
     made = json.loads((tmp_path / "runs" / "sweep" / "trial7" / "fit" / "manifest.json").read_text())

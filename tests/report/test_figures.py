@@ -11,6 +11,7 @@ def run(tmp_path):
     """Scores and times of a run, as the stages leave them."""
     score = {"split": "seed", "precision": 60.0, "recall": 70.0}
     records = [{"what": "cam", "miou": 44.44, **score}, {"what": "cam", "miou": 43.0, **score}]
+    records.append({"what": "cam", "miou": 41.0, **score, "split": "val"})
     records.append({"what": "label", "miou": 47.0, **score})
     (tmp_path / "evaluate").mkdir()
     (tmp_path / "evaluate" / "scores.json").write_text(json.dumps(records))
@@ -33,7 +34,14 @@ def test_table_and_figures(run, monkeypatch, capsys):
     assert "| crf | seed | 47.0 | 60.0 | 70.0 | label | 5 |" in lines
 
 
-def test_a_missing_score_is_named(run, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["figures", "x", f"network={run}:network"])
-    with pytest.raises(SystemExit, match="no score of 'network'"):
+def test_the_score_of_a_split(run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["figures", "x", f"plain={run}:cam", f"held_out={run}:cam@val"])
+    main()
+    assert capsys.readouterr().out.splitlines()[-2:] == ["figure x.plain 44.4", "figure x.held_out 41.0"]
+
+
+@pytest.mark.parametrize(("wanted", "said"), [("network", "'network'$"), ("cam@train", "'cam' on train$")])
+def test_a_missing_score_is_named(run, monkeypatch, wanted, said):
+    monkeypatch.setattr(sys, "argv", ["figures", "x", f"network={run}:{wanted}"])
+    with pytest.raises(SystemExit, match=f"no score of {said}"):
         main()

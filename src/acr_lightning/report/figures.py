@@ -18,15 +18,18 @@ def main() -> None:
     """Print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prefix", help="of the figures' names")
-    parser.add_argument("scores", nargs="+", help=f"NAME=RUN:WHAT, where WHAT is one of {', '.join(STAGES)}")
+    parser.add_argument(
+        "scores", nargs="+", help=f"NAME=RUN:WHAT or NAME=RUN:WHAT@SPLIT; WHAT is one of {', '.join(STAGES)}"
+    )
     parser.add_argument("--gain", metavar="NAME-NAME", help="also the difference of two of them")
     parser.add_argument("--since", type=float, help="when it all began, seconds since 1970")
     options = parser.parse_args()
     found = {}
     for text in options.scores:
         name, _, wanted = text.partition("=")
-        run, _, what = wanted.rpartition(":")
-        found[name] = (first_score(Path(run), what), seconds(Path(run), what))
+        run, _, kind = wanted.rpartition(":")
+        what, _, split = kind.partition("@")
+        found[name] = (first_score(Path(run), what, split or None), seconds(Path(run), what))
     print("\n| | split | mIoU | precision | recall | stages | seconds |\n|---|---|---|---|---|---|---|")
     for name, (score, took) in found.items():
         cells = [f"{score[key]:.1f}" for key in ("miou", "precision", "recall")]
@@ -40,14 +43,14 @@ def main() -> None:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
 
 
-def first_score(run: Path, what: str) -> dict[str, Any]:
-    """The first record of this kind (for CAMs the one at the best threshold).
+def first_score(run: Path, what: str, split: str | None = None) -> dict[str, Any]:
+    """The first record of this kind (for CAMs the one at the best threshold), on any split or this one.
 
     Raises:
         SystemExit: the run has no such score.
     """
-    if (found := first_record(run, what)) is None:
-        raise SystemExit(f"{run / SCORES}: no score of '{what}'")
+    if (found := first_record(run, what, split)) is None:
+        raise SystemExit(f"{run / SCORES}: no score of '{what}'{f' on {split}' if split else ''}")
     return found
 
 
