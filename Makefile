@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
-VOC6    = $(ACR) run --estimate=false --config voc6.yaml --dataset.root='$(VOC_ROOT)'
+# On the backbone that the plain classifier has tuned.
+VOC6_PLAIN = $(ACR) run --estimate=false --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
+VOC6    = $(ACR) run --estimate=false --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
+	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
@@ -37,6 +40,7 @@ demo-seeds: install  ## The demo's game against its control, three seeds
 
 voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
+	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/baseline --affinity=none --stages fit,cam,evaluate \
 	    --fit.model.strategy=baseline --cam.data.splits='[seed,val]' $(ARGS); \
 	$(VOC6) --run runs/voc6/acr $(ARGS); \
@@ -47,6 +51,7 @@ voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC201
 
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	@since=$$(date +%s); set -e; \
+	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/acr --stages fit,cam $(ARGS); \
 	for preset in none psa irn; do \
 	    $(VOC6) --run runs/voc6/labels/$$preset --affinity=$$preset --from.fit=runs/voc6/acr --from.cam=runs/voc6/acr \
@@ -58,6 +63,7 @@ voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 
 voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the same one trained on the true masks
 	@since=$$(date +%s); set -e; \
+	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) run --config voc6_supervised.yaml --dataset.root='$(VOC_ROOT)' $(ARGS); \
 	$(FIGURES) segment --since $$since labels=runs/voc6/acr:label pseudo=runs/voc6/acr:network \
