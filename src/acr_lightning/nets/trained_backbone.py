@@ -1,5 +1,6 @@
 """The backbone that a run's classifier trained, as the start of another network."""
 
+import re
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -7,8 +8,6 @@ from torch import Tensor, nn
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import PART, fit_checkpoint, read_checkpoint
 
-# Of the networks that have a backbone, the attribute that is it.
-BACKBONE = "backbone."
 # What a network beside the classifier does without.
 OPTIONAL = ("conv_head.",)
 
@@ -30,14 +29,14 @@ def load_trained(backbone: nn.Module, weights: str) -> None:
     """
     path = fit_checkpoint(weights)
     checkpoint = read_checkpoint(path, "acr fit")
-    state = _backbone_of(checkpoint["state_dict"], f"{checkpoint[PART]}.")
+    state = _backbone_of(checkpoint["state_dict"], checkpoint[PART])
     if not state:
         raise UserError(f"weights: {path}: its network has no backbone of this package")
     wanted = backbone.state_dict()
     for name, value in wanted.items():
         if name not in state or state[name].shape != value.shape:
-            have = "is missing" if name not in state else f"is {list(state[name].shape)}"
-            raise UserError(f"weights: {path} holds another backbone: {name} {have}, not {list(value.shape)}")
+            have = f"is {list(state[name].shape)}, not {list(value.shape)}" if name in state else "is missing"
+            raise UserError(f"weights: {path} holds another backbone: {name} {have}")
     foreign = [name for name in state if name not in wanted and not name.startswith(OPTIONAL)]
     if foreign:
         raise UserError(f"weights: {path} holds another backbone: it has {foreign[0]} besides")
@@ -45,10 +44,7 @@ def load_trained(backbone: nn.Module, weights: str) -> None:
 
 
 def _backbone_of(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
-    """The tensors of a network's backbone by their names in it; that of the network inside, if it wraps another."""
-    own = {name.removeprefix(part): value for name, value in state.items() if name.startswith(part)}
-    first = next((name for name in own if f".{name}".find(f".{BACKBONE}") >= 0), None)
-    if first is None:
-        return {}
-    prefix = first[: f".{first}".find(f".{BACKBONE}")] + BACKBONE
-    return {name.removeprefix(prefix): value for name, value in own.items() if name.startswith(prefix)}
+    """The tensors of the backbone of the network `part`, or of the one that it wraps, by their names in it."""
+    inside = re.compile(rf"{re.escape(part)}\.(?:.+?\.)??backbone\.")
+    prefix = next((found[0] for found in map(inside.match, state) if found), None)
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)} if prefix else {}

@@ -104,10 +104,8 @@ def figures(tables: Mapping[str, Sequence[Row]], prefix: str) -> list[str]:
     """`figure PREFIX.VARIANT VALUE`: the mean mIoU of each variant, and its gain where a table has a control."""
     found = {as_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
     for rows in tables.values():
-        of = "" if len(rows) == 2 else "{}."
-        for row, gain in gains(rows):
-            found[f"{of.format(as_word(row.variant))}gain"] = statistics.mean(gain)
-            found[f"{of.format(as_word(row.variant))}least_gain"] = min(gain)
-        for row, gain in gains(rows, "val"):
-            found[f"{of.format(as_word(row.variant))}val_gain"] = statistics.mean(gain)
+        for measure, word in (("miou", "gain"), ("val", "val_gain")):
+            for row, gain in gains(rows, measure):
+                of = "" if len(rows) == 2 else f"{as_word(row.variant)}."
+                found[f"{of}{word}"], found[f"{of}least_{word}"] = statistics.mean(gain), min(gain)
     return [f"figure {prefix}.{name} {value:.1f}" for name, value in found.items()]
