@@ -159,7 +159,7 @@ def masks_that_come_later(config, tmp_path):
 def test_ablation_runs_each_variant_once(config, tmp_path, shapes):
     plan = {
         "base": str(config), "run": str(tmp_path / "ablation"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
-        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed", "val"]},
+        "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed", "val"], "cam.model.power": 0.5},
         "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"again": {}}},
     }  # fmt: skip
     path = tmp_path / "plan.yaml"
@@ -184,6 +184,7 @@ def the_cams_of_val(run, shapes):
     """They are scored at the threshold that is best for `seed`, as labels made with it are."""
     records = {one["split"]: one for one in json.loads((run / "evaluate" / "scores.json").read_text())}
     assert list(records) == ["seed", "val"]
+    assert all(record["power"] == 0.5 for record in records.values())
     below = records["seed"]["threshold"] - 0.5 / 255  # what is at the threshold is of the class
     counts = np.zeros((5, 5), np.int64)
     for image_id in shapes.ids("val"):

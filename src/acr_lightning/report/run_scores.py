@@ -143,7 +143,7 @@ def _cam_records(
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
     curves = cam_curves(stages[name] / "cams", dataset, ids)
     write_json(folder / SWEEPS[name], curves.brief())
-    conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side") if "cam" in stages else {}
+    conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side", "power") if "cam" in stages else {}
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "refiner": "none"}
     if name == "affinity_walk":
         base |= {"what": "walked cam", **_affinity(stages)}
