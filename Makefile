@@ -13,7 +13,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound voc6-game ablation ablation-demo \
+.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-demo \
 	picture notebook benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
@@ -74,9 +74,6 @@ ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make 
 
 ablation-demo: install  ## The same on generated scenes; an hour on two cores
 	$(ACR) ablation --config ablation/voc6.yaml --base demo.yaml --run runs/ablation_demo $(ARGS)
-
-voc6-game: install  ## ACR against its equal control on VOC-6, frozen backbone, three seeds; hours on two cores
-	$(ACR) ablation --config ablation/voc6_game.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
 	$(ACR) benchmark --config benchmark/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
