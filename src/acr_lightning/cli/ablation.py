@@ -41,7 +41,8 @@ def ablation(*, config: str, **values: Any) -> int:
         title: [read_row(variant, [_folder(folder, own, seed) for seed in seeds]) for variant, own in variants.items()]
         for title, variants in plan["tables"].items()
     }
-    note = f"{plan['base']}, seeds {', '.join(map(str, seeds))}: CAMs at the threshold that is best for split seed, per cent."
+    seeds_text = ", ".join(map(str, seeds))
+    note = f"{plan['base']}, seeds {seeds_text}: CAMs at the threshold that is best for split seed, per cent."
     print(write_tables(tables, folder, note))
     print("\n".join(figures(tables, Path(config).stem)))
     return 0
