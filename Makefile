@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
-# On the backbone that the plain classifier has tuned.
 VOC6_PLAIN = $(ACR) run --estimate=false --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
+# On the backbone that VOC6_PLAIN has tuned.
 VOC6    = $(ACR) run --estimate=false --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
