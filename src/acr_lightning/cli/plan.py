@@ -13,6 +13,7 @@ from acr_lightning.errors import UserError, nearest
 
 # The key that a plan may leave out: values of all its runs.
 COMMON = "common"
+LISTS = ("seeds", "stages")
 
 
 class Cell(NamedTuple):
@@ -41,7 +42,7 @@ def read_plan(config: str, keys: Sequence[str], values: dict[str, Any]) -> tuple
         The plan, and the values of all its experiments.
 
     Raises:
-        UserError: the file is missing, no YAML mapping, or a key is unknown or missing.
+        UserError: the file is missing, no YAML mapping, or a key is unknown, missing or empty, or no list.
     """
     path = find(config)
     plan = read_yaml(path)
@@ -50,10 +51,13 @@ def read_plan(config: str, keys: Sequence[str], values: dict[str, Any]) -> tuple
     for key in plan:
         if key not in keys:
             raise UserError(f"{path}: {key}: no such key.{nearest(key, keys)} Known: {', '.join(keys)}")
-    for key in keys:
-        if key != COMMON and not plan.get(key):
-            raise UserError(f"{path}: {key} is missing")
     plan.update((key, value) for key, value in values.items() if key in keys)
+    for key in keys:
+        value = plan.get(key)
+        if key in LISTS and value is not None and not isinstance(value, list):
+            raise UserError(f"{path}: {key}: expected a list, such as [{value}]. Got value: {value}")
+        if key != COMMON and not value:
+            raise UserError(f"{path}: {key} is missing or empty")
     return plan, {**(plan.get(COMMON) or {}), **{key: value for key, value in values.items() if key not in keys}}
 
 
