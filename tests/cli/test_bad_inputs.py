@@ -51,7 +51,6 @@ fit TINY --model.classifier_epochs=-1           | fit.model.classifier_epochs: E
 fit TINY --model.srf.start=x                    | fit.model.srf.start: Expected float
 fit TINY --model.micro_batches=0                | fit.model.micro_batches: Expected int above 0
 fit TINY --model.cu.mean_over=pixel             | fit.model.cu.mean_over: Expected one of 'image', 'region'
-fit TINY --model.cu.through_weight=true         | cu: through_weight takes mean_over: region
 fit TINY --model.optimizer.name=adamm           | timm knows no 'adamm'. Did you mean 'adam'?
 fit TINY --model.classifier.backbone=resnet999  | timm knows no model 'resnet999'
 fit TINY --model.initial=gone                   | gone: no such checkpoint; run `acr fit` first

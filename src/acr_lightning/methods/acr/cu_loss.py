@@ -18,16 +18,12 @@ class CUWeights:
         outside: `L_t` is scored where S is at most this; 0 in the paper.
         mean_over: `image` takes the means of errors over the whole image (the paper's); `region` over where they are
             scored, so that a segment counts the same whether it is large or small (weights are 0.6 and 0.2 of those).
-        through_weight: the gradient of `L_nt` also reaches S where it weighs the error (the paper stops it there): what
-            the outside can guess more easily than the rest of the target leaves the target. Takes `region`; over the
-            image it would pull up all of S.
     """
 
     target: float = 0.8
     non_target: float = 0.3
     outside: float = 0.0
     mean_over: MeanOver = "image"
-    through_weight: bool = False
 
 
 class CULoss(NamedTuple):
@@ -58,12 +54,11 @@ def cu_loss(
     wins: Tensor,
     outside: float = 0.0,
     mean_over: MeanOver = "image",
-    through_weight: bool = False,
 ) -> CULoss:
     """CU's three terms; those of the images are means over all elements (ACR, CVPR 2023), or over their regions.
 
     `L_t = −mean |1[S ≤ outside]·(dec(f·S) − x)|`, `L_nt = −mean |sg(S)·1[argmax A = t]·(dec(f·(1 − S)) − x)|`. The
-    gradient reaches the classifier through the segment that was fed, and through the weight of an error only if asked.
+    gradient reaches the classifier through the segment that was fed, never through the weight of the error.
 
     Args:
         classification: the classifier's own loss.
@@ -74,12 +69,10 @@ def cu_loss(
         wins: `1[argmax_k A = t]`, `[B, 1, H, W]`.
         outside: where S counts as outside; 0 in the paper.
         mean_over: the whole image, as in the paper, or of each image the region where its error is scored.
-        through_weight: leave out `sg` in `L_nt`; over regions it is then what inpainting-error maximisation (CVPR 2021)
-            raises.
     """
     mean = _MEANS[mean_over]
     beyond = (segment.detach() <= outside).to(image.dtype)
-    inside = (segment if through_weight else segment.detach()) * wins
+    inside = segment.detach() * wins
     return CULoss(
         classification=classification,
         target=-mean(beyond, (from_target - image).abs()),

@@ -77,8 +77,6 @@ class ACR(AlternatingModule):
         super().__init__(optimizer, micro_batches, max_nonfinite)
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
-        if cu.through_weight and cu.mean_over != "region":
-            raise UserError("cu: through_weight takes mean_over: region; over the image the CAM would only grow")
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)
         self.srf, self.ru, self.cu, self.game, self.reuse_features = srf, ru, cu, game, reuse_features
         self.reconstructor_optimizer = reconstructor_optimizer or optimizer
@@ -140,7 +138,7 @@ class ACR(AlternatingModule):
             classification=self.classifier.classification_loss(cls_C, step.tags), image=x,
             from_target=from_target, from_non_target=from_non_target, segment=S,
             wins=target_wins(cls_C.cam_logits, step.target, size), outside=self.cu.outside,
-            mean_over=self.cu.mean_over, through_weight=self.cu.through_weight,
+            mean_over=self.cu.mean_over,
         )  # fmt: skip
         return terms, cls_C.cam_logits
 
