@@ -13,7 +13,7 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-demo \
+.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-long ablation-demo \
 	picture notebook benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
@@ -71,6 +71,9 @@ voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the 
 
 ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
 	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+ablation-long: install  ## A longer game against its control on VOC-6, three seeds
+	$(ACR) ablation --config ablation/voc6_long.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 ablation-demo: install  ## The same on generated scenes; an hour on two cores
 	$(ACR) ablation --config ablation/voc6.yaml --base demo.yaml --run runs/ablation_demo $(ARGS)
