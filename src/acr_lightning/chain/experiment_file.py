@@ -127,8 +127,10 @@ def find(config: str) -> Path:
     """
     path = Path(config) if os.path.isfile(config) else shipped(config)
     if not os.path.isfile(path):
-        known = sorted(file.name for file in shipped("").glob("*.yaml"))
-        raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(known)}")
+        known = sorted(file.relative_to(shipped("")).as_posix() for file in shipped("").rglob("*.yaml"))
+        beside = [name for name in known if Path(name).parent == Path(config).parent]
+        listed = beside or [name for name in known if "/" not in name]
+        raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(listed)}")
     return path
 
 
