@@ -13,11 +13,11 @@ VOC_ROOT ?= data/VOC2012
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-long ablation-demo \
-	picture notebook benchmark bench-step bench-vit bench-labels torture
+.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-long \
+	ablation-weights ablation-demo picture notebook benchmark bench-step bench-vit bench-labels torture
 
 help:  ## Show this help
-	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -74,6 +74,9 @@ ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make 
 
 ablation-long: install  ## A longer game against its control on VOC-6, three seeds
 	$(ACR) ablation --config ablation/voc6_long.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+
+ablation-weights: install  ## The weights of CU's terms on the first third of VOC-6's train, one seed
+	$(ACR) ablation --config ablation/voc6_weights.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 ablation-demo: install  ## The same on generated scenes; an hour on two cores
 	$(ACR) ablation --config ablation/voc6.yaml --base demo.yaml --run runs/ablation_demo $(ARGS)
