@@ -75,7 +75,7 @@ ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make 
 ablation-long: install  ## A longer game against its control on VOC-6, three seeds
 	$(ACR) ablation --config ablation/voc6_long.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
-ablation-weights: install  ## The weights of CU's terms on the first third of VOC-6's train, one seed
+ablation-weights: install  ## The weight of L_nt in a long game, on the first third of VOC-6's train
 	$(ACR) ablation --config ablation/voc6_weights.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
 
 ablation-demo: install  ## The same on generated scenes; an hour on two cores
