@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from acr_lightning import own_modules
 from acr_lightning.version import __version__ as __version__
 
 # albumentations asks the network for a newer version while it is imported, unless this is set before.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+own_modules.install()
 
 if TYPE_CHECKING:
     from pathlib import Path

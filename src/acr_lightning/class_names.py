@@ -9,6 +9,7 @@ import inspect
 from typing import Any
 
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.own_modules import admit
 
 SHORT = {
     name: f"acr_lightning.{module}.{name}"
@@ -71,6 +72,7 @@ def import_class(class_path: str, where: str, base: type) -> Any:
     """
     module, _, name = full_path(class_path).rpartition(".")
     try:
+        admit(module)
         made = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError, TypeError):  # TypeError of a relative name
         if name in RENAMED:

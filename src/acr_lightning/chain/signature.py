@@ -10,12 +10,12 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from acr_lightning.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.class_names import full_path, import_class
+from acr_lightning.module_source import module_file
+from acr_lightning.own_modules import admit
 
 REQUIRED = inspect.Parameter.empty
 _BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
@@ -180,18 +180,9 @@ def _helps(docstring: str) -> dict[str, str]:
 @lru_cache
 def _tree(module: str) -> ast.Module | None:
     """The parsed source of a module, found without importing it."""
-    top, *parts = module.split(".")
-    try:
-        spec = find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin)
-    if parts:
-        path = path.parent.joinpath(*parts)
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(path.read_bytes()) if path.suffix == ".py" and path.is_file() else None
+    admit(module)
+    path = module_file(module)
+    return None if path is None else ast.parse(path.read_bytes())
 
 
 def _definition(module: str, name: str) -> tuple[str, ast.AST] | None:

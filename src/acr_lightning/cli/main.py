@@ -96,8 +96,6 @@ def main(words: list[str] | None = None) -> int:
     if words[0] in ("--version", "version"):
         print(f"acr {__version__}")
         return 0
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a user's own classes lie beside the experiment
     command, rest = _command(words)
     end_well_on_signals()
     if os.environ.get("LOCAL_RANK", "0") != "0":

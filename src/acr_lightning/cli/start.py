@@ -21,7 +21,7 @@ def way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
     global _only_imported
     # Who has worked with torch may have threads that no copy has; on other systems than Linux a copy is not safe.
     if not _only_imported and ("torch" in sys.modules or sys.platform != "linux"):
-        return lambda words, work: run_program([sys.executable, "-m", "acr_lightning", *words])
+        return lambda words, work: run_program([sys.executable, "-P", "-m", "acr_lightning", *words])
     for module in HEAVY:
         importlib.import_module(module)
     _only_imported = True
