@@ -7,7 +7,7 @@ from pathlib import Path
 if not sys.flags.safe_path and Path(sys.path[0]) != Path(__file__).parents[1]:
     del sys.path[0]
 
-from acr_lightning.cli.main import main  # noqa: E402
+from acr_lightning.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

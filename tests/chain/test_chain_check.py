@@ -1,13 +1,16 @@
 """What is found before a stage starts, of the real stages."""
 
 import dataclasses
+import inspect
 import sys
 
 import pytest
 
-from acr_lightning.chain.check import check, check_thoroughly
+from acr_lightning.chain.check import check, check_section, check_thoroughly
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.signature import signature_of
+from acr_lightning.chain.trainer_section import TrainerCLI
+from acr_lightning.class_names import SHORT, import_class
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -101,22 +104,93 @@ def test_a_users_own_class_keeps_the_wiring_that_it_takes(experiment, tmp_path, 
     assert "mine" not in sys.modules
 
 
-def made_by_a_class(default):
-    """Whether the source names a class, which is not imported to read it."""
-    return isinstance(default, type) or dataclasses.is_dataclass(default)
+OUTSIDE = """
+from typing import Any
+
+from acr_lightning.data.datamodule import TaggedCrops
+from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.methods.plain.module import Plain
+from acr_lightning.nets.classifier import Classifier
+
+BATCH = 4
 
 
-@pytest.mark.parametrize("path", [*("ACR", "Segmenter", "AffinityWalk", "TaggedCrops"), "lightning.pytorch.Trainer"])
+class Crops(TaggedCrops):
+    def __init__(self, dataset: TaggedDataset, batch_size: int = BATCH, crop: int = 3 * 2**BATCH) -> None:
+        super().__init__(dataset, crop=crop, batch_size=batch_size)
+
+
+class HandingOn(Plain):
+    def __init__(self, classifier: Classifier, rate: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(classifier, **kwargs)
+
+
+class Taking(Plain):
+    def __init__(self, classifier: Classifier, **kwargs: Any) -> None:
+        super().__init__(classifier)
+        if kwargs:
+            raise TypeError(f"unexpected: {kwargs}")
+
+
+class Taught(Plain):
+    def __init__(self, classifier: Classifier, teacher: Classifier) -> None:
+        super().__init__(classifier)
+        self.teacher = teacher
+"""
+
+
+@pytest.fixture
+def outside(experiment, tmp_path, monkeypatch):
+    (tmp_path / "outside.py").write_text(OUTSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield lambda name, **values: experiment(**{"fit.model": {"class_path": f"outside.{name}", **values}})
+    sys.modules.pop("outside", None)
+    signature_of.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["HandingOn", "Taking"])
+def test_an_own_method_with_any_keywords_inherits_what_it_takes(outside, name):
+    mine = outside(name).with_values({"fit.model.classifier.backbone": "tiny_resnet"})
+    assert set(mine.section("fit")["model"]["init_args"]) == {"classifier"}  # no reconstructor
+    check_thoroughly(mine, ["fit"], build=True)
+    if name == "HandingOn":
+        faster = mine.with_values({"fit.model.optimizer.lr": 0.5, "fit.model.rate": 2.0})
+        check_thoroughly(faster, ["fit"], build=True)
+        with pytest.raises(UserError, match=r"fit\.model\.optimiser: no such key\. Did you mean 'optimizer'"):
+            check(mine.with_values({"fit.model.optimiser": {}}), ["fit"])
+
+
+def test_defaults_that_are_names_are_read(outside):
+    values = outside("HandingOn").with_values({"fit.data": {"class_path": "outside.Crops", "init_args": {}}})
+    assert check_section(CHAIN.stages["fit"], values.section("fit"))["data"]["batch_size"] == 4
+    assert signature_of("outside.Crops", "x").arguments["crop"].default == 48
+    assert "outside" not in sys.modules or sys.modules["outside"].BATCH == 4
+
+
+def test_every_classifier_of_an_own_method_knows_the_classes(outside):
+    classifier = {"class_path": "CamClassifier", "init_args": {"backbone": "tiny_resnet"}}
+    pair = outside("Taught", init_args={"classifier": classifier, "teacher": classifier})
+    built = TrainerCLI(pair.section("fit"))
+    assert built.model.teacher.num_classes == built.model.classifier.num_classes == 4
+
+
+def plain_default(parameter):
+    """What the source says: a class by its path; a group's own values, field by field, are its own test."""
+    default = parameter.default
+    return {"class_path": f"{default.__module__}.{default.__qualname__}"} if isinstance(default, type) else default
+
+
+@pytest.mark.parametrize("path", [*SHORT, "lightning.pytorch.Trainer"])
 def test_signatures_are_those_of_the_imported_classes(path):
-    import inspect
-
-    from acr_lightning.class_names import import_class
-
-    read = signature_of(path, "x").arguments
-    parameters = inspect.signature(import_class(path, "x", object)).parameters
-    assert list(read) == list(parameters)
-    for name, parameter in parameters.items():
-        if not made_by_a_class(parameter.default):
-            assert read[name].default == parameter.default, name
-        assert "Any" in str(read[name].type) or read[name].type == parameter.annotation, name
-        assert read[name].help, name
+    read, target = signature_of(path, "x"), import_class(path, "x", object)
+    parameters = inspect.signature(target.__init__).parameters
+    named = {name: one for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+    assert ["self", *read.arguments] == list(named)
+    for name, argument in read.arguments.items():
+        if dataclasses.is_dataclass(default := named[name].default):
+            fields = {one.name: getattr(default, one.name) for one in dataclasses.fields(default)}
+            assert {key: one.default for key, one in argument.group.arguments.items()} == fields, name
+        elif default is not inspect.Parameter.empty:
+            assert argument.default == plain_default(named[name]), name
+        assert "Any" in str(argument.type) or argument.type == named[name].annotation, name
+        assert argument.help, name

@@ -1,5 +1,6 @@
 """Library errors as one line for a person."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -15,21 +16,40 @@ BOUNDED = {
 }
 
 
+# What a class refused, which says more than that its place may also be empty.
+REFUSALS = (
+    (r"Option '(.+)' is not accepted", r"no such key '\1'"),
+    (r"the following arguments are required: (.+)", r"\1 is missing"),
+    (r"(Import path .+ does not correspond to a subclass of .+)", r"\1"),
+)
+
+
 def readable(error: Exception) -> str:
-    """Jsonargparse's message as one line: the path of the key, and what was expected of the innermost one."""
+    """Jsonargparse's message as one line: the path of the key, and why the value of the innermost one was refused."""
     text = str(error)
     keys = re.findall(r'Parser key "([^"]+)"', text)
     if not keys:
         return " ".join(text.split())
-    inside = text.rpartition('Parser key "')[2].partition('":')[2]
-    lines = [line.strip(" -") for line in inside.splitlines() if line.strip()]
-    found = [line for line in lines if line.startswith(("Expected", "Not of type"))]
-    kinds = dict.fromkeys(_kind(line) for line in found)
-    given = next((value for line in (*found, *lines) if (value := _given(line))), "")
-    reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if found else lines[0]
+    lines = _below(text.splitlines())
+    for pattern, words in REFUSALS:
+        if match := next(filter(None, (re.search(pattern, line.partition(". Got value")[0]) for line in lines)), None):
+            return f"{'.'.join(keys)}: {match.expand(words)}"
+    expected = [line for line in lines if line.startswith(("Expected", "Not of type"))]
+    kinds = dict.fromkeys(_kind(line) for line in expected)
+    given = next((value for line in (*expected, *lines) if (value := _given(line))), "")
+    reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if expected else lines[0]
     reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
     reason = reason.replace("NoneType", "null")
     return f"{'.'.join(keys)}: {reason}"
+
+
+def _below(lines: list[str]) -> list[str]:
+    """What is said of the innermost key: the lines indented below its own."""
+    last = max(at for at, line in enumerate(lines) if "Parser key" in line)
+    depth = len(lines[last]) - len(lines[last].lstrip())
+    below = itertools.takewhile(lambda line: len(line) - len(line.lstrip()) > depth, lines[last + 1 :])
+    first = lines[last].partition('":')[2]  # some say it on the same line
+    return [line.strip(" -") for line in (first, *below) if line.strip()]
 
 
 def _kind(line: str) -> str:

@@ -10,18 +10,20 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
-from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.bounded import ClosedUnitInterval, NonNegativeInt, PositiveFloat, PositiveInt
 from acr_lightning.class_names import full_path, import_class
 from acr_lightning.module_source import module_file
 from acr_lightning.own_modules import admit
 
 REQUIRED = inspect.Parameter.empty
 _BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
+_ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 _KNOWN: dict[str, Any] = {
     **_BUILTIN, "Any": Any, "Sequence": Sequence, "Iterable": Iterable, "Mapping": Mapping,
-    "PositiveInt": PositiveInt, "NonNegativeInt": NonNegativeInt,
+    "PositiveInt": PositiveInt, "NonNegativeInt": NonNegativeInt, "PositiveFloat": PositiveFloat,
+    "ClosedUnitInterval": ClosedUnitInterval,
 }  # fmt: skip
 
 
@@ -65,8 +67,8 @@ class Signature:
         return replace(self, arguments=dict([*self.arguments.items()][1:]))
 
     def takes(self, name: str) -> bool:
-        """Whether there is an argument of this name."""
-        return self.takes_any or name in self.arguments
+        """Whether there is an argument of this name; a class with `**kwargs` may still refuse others."""
+        return name in self.arguments
 
 
 @lru_cache
@@ -85,14 +87,43 @@ def signature_of(class_path: str, where: str) -> Signature:
     try:
         if found is None or not isinstance(found[1], ast.ClassDef):
             raise _UnknownError
-        init = _init(found[1], found[0])
+        return replace(_of_class(found[1], found[0]), moved=_moved(found[1], found[0]))
     except _UnknownError:
         return _imported(import_class(class_path, where, object))
-    texts = [ast.get_docstring(found[1]) or ""]
+
+
+def _of_class(node: ast.ClassDef, module: str) -> Signature:
+    """What a class takes, and what the class above it takes where it hands on `**kwargs`.
+
+    Raises:
+        _UnknownError: the source does not tell.
+    """
+    init, text = _init(node, module), ast.get_docstring(node) or ""
     if init is None:
-        return Signature({}, False, texts[0].partition("\n")[0])
-    made = _signature(init[1].args, init[0], [*texts, ast.get_docstring(init[1]) or ""])
-    return replace(made, moved=_moved(found[1], found[0]))
+        return Signature({}, False, text.partition("\n")[0])
+    function = init.function
+    made = _signature(function.args, init.module, [text, ast.get_docstring(function) or ""])
+    keywords = function.args.kwarg
+    for call in ast.walk(function) if keywords else ():
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
+            if not any(one.arg is None and ast.unparse(one.value) == keywords.arg for one in call.keywords):
+                continue
+            above = _of_bases(init.owner, init.module)
+            used = [*above.arguments][: len(call.args)] + [one.arg for one in call.keywords]
+            rest = {name: one for name, one in above.arguments.items() if name not in (*used, *made.arguments)}
+            return replace(made, arguments={**made.arguments, **rest}, takes_any=above.takes_any)
+    return made
+
+
+def _of_bases(node: ast.ClassDef, module: str) -> Signature:
+    """What the nearest base with an `__init__` takes."""
+    for base in node.bases:
+        found = _definition(module, base.id) if isinstance(base, ast.Name) else None
+        if found is None or not isinstance(found[1], ast.ClassDef):
+            raise _UnknownError
+        if _init(found[1], found[0]):
+            return _of_class(found[1], found[0])
+    return Signature({}, False, "")
 
 
 def _signature(arguments: ast.arguments, module: str, texts: list[str]) -> Signature:
@@ -102,37 +133,41 @@ def _signature(arguments: ast.arguments, module: str, texts: list[str]) -> Signa
     padding: list[ast.expr | None] = [None] * len(names)
     given = [*zip(names, [*padding, *arguments.defaults][-len(names) :] if names else [], strict=True)]
     given += [*zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
-    made = {
-        argument.arg: Argument(
-            Any if argument.annotation is None else _type(argument.annotation, module),
-            REQUIRED if default is None else _value(default),
-            helps.get(argument.arg, ""),
-            None if argument.annotation is None else _group(argument.annotation, module),
-            isinstance(argument.annotation, ast.Subscript) and ast.unparse(argument.annotation.value) == "Callable",
-        )
-        for argument, default in given
-    }
+    made = {one.arg: _argument(one.annotation, default, module, helps.get(one.arg, "")) for one, default in given}
     return Signature(made, arguments.kwarg is not None, texts[0].partition("\n")[0])
 
 
-def _group(annotation: ast.expr, module: str) -> Signature | None:
-    """The arguments of a dataclass, alone or `| None`."""
+def _argument(annotation: ast.expr | None, default: ast.expr | None, module: str, text: str) -> Argument:
+    """One argument.
+
+    Raises:
+        _UnknownError: the source does not tell its default.
+    """
+    group = None if annotation is None else _group(annotation, module, default)
+    return Argument(
+        Any if annotation is None else _type(annotation, module),
+        REQUIRED if default is None else None if group else _value(default, module),
+        text,
+        group,
+        isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Callable",
+    )
+
+
+def _group(annotation: ast.expr, module: str, default: ast.expr | None) -> Signature | None:
+    """The arguments of a dataclass, alone or `| None`, with the defaults that a call of it sets."""
     names = annotation.left if isinstance(annotation, ast.BinOp) else annotation
     found = _definition(module, names.id) if isinstance(names, ast.Name) else None
     if found is None or not isinstance(found[1], ast.ClassDef) or "dataclass" not in ast.dump(found[1]):
         return None
     text = ast.get_docstring(found[1]) or ""
     helps = _helps(text)
-    fields = [one for one in found[1].body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
-    made = {
-        one.target.id: Argument(
-            _type(one.annotation, found[0]),
-            REQUIRED if one.value is None else _value(one.value),
-            helps.get(one.target.id, ""),
-        )
-        for one in fields
-        if isinstance(one.target, ast.Name)
-    }
+    set_to = {one.arg: one.value for one in default.keywords} if isinstance(default, ast.Call) else {}
+    fields = [one for one in found[1].body if isinstance(one, ast.AnnAssign)]
+    made = {}
+    for one in fields:
+        name = ast.unparse(one.target)
+        own = _argument(one.annotation, one.value, found[0], helps.get(name, ""))
+        made[name] = replace(own, default=_value(set_to[name], module)) if name in set_to else own
     return Signature(made, False, text.partition("\n")[0])
 
 
@@ -200,11 +235,19 @@ def _definition(module: str, name: str) -> tuple[str, ast.AST] | None:
     return None
 
 
-def _init(node: ast.ClassDef, module: str) -> tuple[str, ast.FunctionDef] | None:
-    """The `__init__` of a class or of the nearest base that has one, and its module; None where there is none."""
+class _Init(NamedTuple):
+    """An `__init__`, the class that it is written in, and the module of that."""
+
+    function: ast.FunctionDef
+    owner: ast.ClassDef
+    module: str
+
+
+def _init(node: ast.ClassDef, module: str) -> _Init | None:
+    """The `__init__` of a class or of the nearest base that has one; None where there is none."""
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return module, item
+            return _Init(item, node, module)
     if node.decorator_list:
         raise _UnknownError
     for base in node.bases:
@@ -216,11 +259,27 @@ def _init(node: ast.ClassDef, module: str) -> tuple[str, ast.FunctionDef] | None
     return None
 
 
-def _value(node: ast.expr) -> Any:
+def _value(node: ast.AST, module: str) -> Any:
+    """A default: a literal, a name of one, a product or quotient of them, or a class by its path.
+
+    Raises:
+        _UnknownError: it is none of these.
+    """
+    if isinstance(node, ast.Name) and (definition := _definition(module, node.id)):
+        place, value = definition
+        return {"class_path": f"{place}.{node.id}"} if isinstance(value, ast.ClassDef) else _value(value, place)
+    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        return _ARITHMETIC[type(node.op)](_value(node.left, module), _value(node.right, module))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
+        return len(_value(node.args[0], module))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "field":  # of a dataclass
+        return _value(node.keywords[0].value, module)
+    if isinstance(node, ast.Lambda):
+        return _value(node.body, module)
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return None
+        raise _UnknownError from None
 
 
 class _UnknownError(Exception):

@@ -1,6 +1,7 @@
 """LightningCLI for one stage: parses a section, builds model, data and trainer, and runs nothing by itself."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,12 +15,14 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from acr_lightning.chain.messages import readable
+from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Section
 from acr_lightning.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 
+NUM_CLASSES = "num_classes"  # comes from the data
 # Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
 DDP = "ddp_find_unused_parameters_true"
 
@@ -55,10 +58,7 @@ class TrainerCLI(LightningCLI):
         name: str = "",
     ) -> None:
         self.parse_only = parse_only
-        # What asks for the number of classes: a method's networks, or the module itself.
-        arguments = section["model"].get("init_args", {})
-        networks = [name for name in ("classifier", "encoder") if arguments.get(name) is not None]
-        self.asks = [f"model.init_args.{name}.init_args" for name in networks] or ["model.init_args"]
+        self.asks = list(_asking(section["model"], "model"))
         parts = {part: section[part] for part in ("model", "data", "trainer")}
         try:
             super().__init__(
@@ -79,8 +79,8 @@ class TrainerCLI(LightningCLI):
             raise UserError(f"{name}.{readable(error)}" if name else readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
-        for asks in self.asks:
-            parser.link_arguments("data.num_classes", f"{asks}.num_classes", apply_on="instantiate")
+        for key in self.asks:
+            parser.link_arguments("data.num_classes", key, apply_on="instantiate")
 
     def instantiate_classes(self) -> None:  # noqa: D102
         if not self.parse_only:
@@ -124,6 +124,15 @@ class TrainerCLI(LightningCLI):
                 # Lightning hands on an option that wandb has dropped, and wandb warns of it.
                 logger._wandb_init.pop("anonymous", None)
         return trainer
+
+
+def _asking(node: Section, key: str) -> Iterator[str]:
+    """Keys of the classes in a section that ask for the number of classes: networks, or the module itself."""
+    if signature_of(node["class_path"], key).takes(NUM_CLASSES):
+        yield f"{key}.init_args.{NUM_CLASSES}"
+    for name, value in (node.get("init_args") or {}).items():
+        if isinstance(value, dict) and "class_path" in value:
+            yield from _asking(value, f"{key}.init_args.{name}")
 
 
 def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]:
