@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
+from acr_lightning.artefacts.text_file import parse_yaml
 from acr_lightning.chain.messages import with_hint
 from acr_lightning.chain.signature import REQUIRED, Signature, signature_of_function
 from acr_lightning.errors import UserError, nearest, shown
@@ -90,9 +91,9 @@ def _one_more(before: str | None, text: str) -> str:
 
 def _yaml(key: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except Exception:  # PyYAML lets out what its parts raise: ValueError of 2001-99-99, RecursionError …
-        raise UserError(f"{key}: {shown(text)} is not a YAML value") from None
+        return parse_yaml(text)
+    except ValueError as error:
+        raise UserError(f"{key}: {shown(text)} is not a YAML value ({error})") from None
 
 
 def _typed(options: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
