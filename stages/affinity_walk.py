@@ -40,4 +40,5 @@ AFFINITY_WALK = Stage(
     reads={"model.checkpoint": ("affinity_train",), "model.cams": ("cam",)},
     writes=CAMS,
     choice="affinity",
+    splits=(),
 )

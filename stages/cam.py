@@ -37,5 +37,13 @@ def check(values: Section, devices: int) -> None:
 
 
 CAM = Stage(
-    "cam", HELP, main, defaults, reads={"model.checkpoint": ("fit",)}, writes=CAMS, allows="model.allow", check=check
+    "cam",
+    HELP,
+    main,
+    defaults,
+    reads={"model.checkpoint": ("fit",)},
+    writes=CAMS,
+    allows="model.allow",
+    check=check,
+    splits=(),
 )

@@ -71,5 +71,7 @@ EVALUATE = Stage(
     reads={"model.checkpoint": ("segment",)},
     also_reads=("cam", "affinity_walk", "label", "segment"),
     check=check,
+    splits=("seed",),
+    reads_tags=False,
     sees_masks=lambda section: True,
 )

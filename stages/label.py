@@ -174,5 +174,6 @@ LABEL = Stage(
     writes=LABELS,
     function=label,
     check=check_refiner("label.refiner"),
+    splits=("train", "seed"),
     sees_masks=lambda section: section.get("threshold") == "oracle",
 )

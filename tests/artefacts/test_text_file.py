@@ -15,7 +15,10 @@ def bomb(depth):
 
 
 REFUSED = {
-    "a key twice": ("run: a\nfit:\n  seed: 1\n  model: {}\n  seed: 2\n", "line 5: the key 'seed' stands in line 3, too"),
+    "a key twice": (
+        "run: a\nfit:\n  seed: 1\n  model: {}\n  seed: 2\n",
+        "line 5: the key 'seed' stands in line 3, too",
+    ),
     "a key twice in braces": ("fit: {seed: 1, seed: 2}", "line 1: the key 'seed' stands in line 1, too"),
     "a number": ("run: a\n1: 2\n", "line 2: the key 1 is no text; put it in quotes if it is meant"),
     "null": ("fit:\n  null: 2\n", "line 2: the key null is no text"),
@@ -66,7 +69,9 @@ def test_every_command_says_so_in_one_line(tmp_path, capsys, what, words):
     assert REFUSED[what][1] in said
 
 
-@pytest.mark.parametrize(("value", "said"), [("{1: 2}", "the key 1 is no text"), ("{a: 1, a: 2}", "the key 'a' stands")])
+@pytest.mark.parametrize(
+    ("value", "said"), [("{1: 2}", "the key 1 is no text"), ("{a: 1, a: 2}", "the key 'a' stands")]
+)
 def test_a_value_on_the_command_line_is_read_as_in_a_file(capsys, value, said):
     assert main(["run", "--check", "--config", "demo.yaml", f"--fit.model={value}"]) == 2
     [line] = capsys.readouterr().err.splitlines()

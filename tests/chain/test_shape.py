@@ -1,5 +1,6 @@
 """An experiment whose values are of another kind gets one line that names the key."""
 
+import numpy as np
 import pytest
 
 from acr_lightning.chain.experiment_file import load
@@ -15,6 +16,10 @@ from acr_lightning.stages.chain import CHAIN
         ("from", [1], r"from: expected stages with their runs"),
         ("from.fit", 5, r"from: expected stages with their runs"),
         ("stages", [["fit"]], r"stages: expected names of stages"),
+        ("seed", -1, r"seed: expected a whole number in 0\.\.4294967295, got '-1'"),
+        ("seed", 99999999999, r"seed: expected a whole number"),
+        ("seed", True, r"seed: expected a whole number"),
+        ("fit.seed", "x", r"seed: expected a whole number in 0\.\.4294967295, got 'x'"),
         ("fit.data", 5, r"fit\.data: expected a mapping, got '5'"),
         ("cam.trainer", [], r"cam\.trainer: expected a mapping"),
         (
@@ -35,3 +40,16 @@ from acr_lightning.stages.chain import CHAIN
 def test_a_value_of_another_kind_is_named(key, value, said):
     with pytest.raises(UserError, match=f"^command line: {said}"):
         load(CHAIN, None, {key: value})
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_a_seed_is_any_that_numpy_takes(seed):
+    np.random.default_rng(seed)
+    assert load(CHAIN, None, {"seed": seed}).values["seed"] == seed
+
+
+@pytest.mark.parametrize("base", ["5", "[voc.yaml]", "{a: b}", "true"])
+def test_a_base_that_is_no_text(tmp_path, base):
+    (tmp_path / "mine.yaml").write_text(f"base: {base}\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: base: expected the name of an experiment file"):
+        load(CHAIN, str(tmp_path / "mine.yaml"), {})

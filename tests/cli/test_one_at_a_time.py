@@ -31,4 +31,4 @@ def test_stages_stand_on_the_checkpoint_that_the_training_ended_with(config, tmp
     assert main(fit) == 0
     assert "done before" in capsys.readouterr().err
     assert main(cam) == 0
-    assert "the result of another configuration was moved to" in capsys.readouterr().err
+    assert "cam: the result of fit changed; the result before was moved to" in capsys.readouterr().err

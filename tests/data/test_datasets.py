@@ -15,6 +15,8 @@ from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.data.voc import VOC2012, VOC_CLASSES
 from acr_lightning.errors import UserError
 
+SPLITS = ("train", "seed", "val")
+
 
 @pytest.fixture
 def voc(tmp_path):
@@ -54,10 +56,10 @@ def test_voc_subset_of_classes(voc):
 
 
 def test_fingerprint_follows_the_tags(voc):
-    before = VOC2012(str(voc)).fingerprint()
-    assert before == VOC2012(str(voc)).fingerprint()
+    before = VOC2012(str(voc)).fingerprint(SPLITS, str)
+    assert before == VOC2012(str(voc)).fingerprint(SPLITS, str)
     (voc / "Annotations" / "a.xml").write_text("<annotation><object><name>dog</name></object></annotation>")
-    assert VOC2012(str(voc)).fingerprint() != before
+    assert VOC2012(str(voc)).fingerprint(SPLITS, str) != before
 
 
 def broken_root(voc):

@@ -13,8 +13,8 @@ from acr_lightning.errors import UserError
 NAME = "manifest.json"
 # What a manifest says, and of which kind it is.
 KINDS = {
-    "status": str, "digest": str, "config": dict, "counts": dict, "written": str, "seconds": float, "megabytes": float,
-    "results": int,
+    "status": str, "digest": str, "inputs": dict, "code": str, "config": dict, "counts": dict, "written": str,
+    "seconds": float, "megabytes": float, "results": int,
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"
@@ -38,6 +38,11 @@ def read(folder: Path) -> dict[str, Any] | None:
     ):
         raise UserError(f"{path}: not a manifest; {remedy}")
     return manifest
+
+
+def made_by(folder: Path) -> str:
+    """The code that made a stage's result, as its manifest names it."""
+    return str((read(folder) or {}).get("code", "unknown"))
 
 
 def is_done(folder: Path) -> bool:

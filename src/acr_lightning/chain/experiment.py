@@ -14,7 +14,7 @@ from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
 from acr_lightning.class_names import build
-from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.foreign_classes import OWN_PACKAGE
 
@@ -156,6 +156,14 @@ class Experiment:
                 found[key] = next(stage for stage in stages if self.takes_part(stage))
         return found
 
+    def splits(self, name: str) -> list[Split]:
+        """The splits of whose photos a stage's result depends on."""
+        stage, section = self.chain.stages[name], self.own_section(name)
+        named = get_value(section, ["data", "splits"])
+        if named is None and _takes(section, "data.splits"):
+            named = signature_of(section["data"]["class_path"], "data").arguments["splits"].default
+        return list(dict.fromkeys((*stage.splits, *(named if isinstance(named, list | tuple) else ()))))
+
     def packages(self) -> list[str]:
         """Those that the experiment's classes come from, beside this one: the user wrote them down, and trusts them."""
         return sorted({name.partition(".")[0] for name in class_paths(self.values)} - {OWN_PACKAGE})
@@ -179,4 +187,4 @@ class Experiment:
 def _takes(section: Section, key: str) -> bool:
     """Whether a section's class, perhaps a user's own, has an argument of this name."""
     part, _, name = key.partition(".")
-    return not name or signature_of(section[part]["class_path"], part).takes(name)
+    return not name or (part in section and signature_of(section[part]["class_path"], part).takes(name))

@@ -22,7 +22,7 @@ from acr_lightning.chain.shape import check_shape
 from acr_lightning.chain.stage import Chain
 from acr_lightning.chain.values import merge, set_value
 from acr_lightning.data.id_list import shipped
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.errors import UserError, nearest, shown
 
 SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
@@ -107,6 +107,8 @@ def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[s
     _write_out_presets(chain, values)
     if base is None:
         return values
+    if not isinstance(base, str):
+        raise UserError(f"{config}: {BASE}: expected the name of an experiment file, got {shown(str(base))}")
     merged = _with_base(chain, base, (*above, config))
     merge(merged, values, str(config))
     return merged

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from acr_lightning.artefacts.atomic import remove_leftovers, write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, count_results, is_intact, read
+from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
 from acr_lightning.peak_memory import peak_megabytes
 from acr_lightning.version import __version__
@@ -31,6 +32,11 @@ SPEED_ONLY = {
     "data": {"num_workers", "shard", "photos_per_pass"},
     "": {"workers", "shard"},
 }  # fmt: skip
+
+# How many changes are told.
+SHOWN = 3
+# Names of a stage's inputs beside the stages that it reads: its photos, and the code of classes of other packages.
+DATASET, CODE = "dataset", "code of "
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,12 @@ class Record:
 
 def digest(section: Section, inputs: Mapping[str, str]) -> str:
     """The SHA-256 of a section, without the paths that the runner sets, and of the digests of what it reads."""
-    text = json.dumps([_that_matters(section), inputs], sort_keys=True, default=str)
+    text = json.dumps([that_matters(section), inputs], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _that_matters(section: Section) -> Section:
+def that_matters(section: Section) -> Section:
+    """A section without what only changes speed."""
     kept = _without(section, SPEED_ONLY[""])
     return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in kept.items()}
 
@@ -71,6 +78,33 @@ def _without(node: Any, names: set[str]) -> Any:
     if "init_args" in kept:
         kept["init_args"] = _without(kept["init_args"], names)
     return kept
+
+
+def difference(before: Mapping[str, Any], record: Record) -> str:
+    """What makes a folder's result another one than a stage's, in words; nothing where nothing does.
+
+    Args:
+        before: the folder's manifest.
+        record: of the stage.
+    """
+    old, new = before.get("inputs") or {}, record.inputs
+    inputs = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    words = {DATASET: "the photos or tags"}
+    changed = [name if name.startswith(CODE) else words.get(name, f"the result of {name}") for name in inputs]
+    if not changed:
+        recorded, wanted = that_matters(before.get("config") or {}), that_matters(record.config)
+        changed = [*_other_keys(recorded, wanted, record.stage)]
+    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    return f"{', '.join(changed[:SHOWN])}{more} changed" if changed else ""
+
+
+def _other_keys(old: Any, new: Any, key: str) -> Iterator[str]:
+    """The keys of a section at which two values differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _other_keys(old.get(name), new.get(name), key if name == "init_args" else f"{key}.{name}")
+    elif old != new and not (isinstance(old, list | tuple) and isinstance(new, list | tuple) and [*old] == [*new]):
+        yield key
 
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
@@ -113,7 +147,7 @@ def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
     if read(folder) is not None:
         moved = _free_name(folder)
         folder.rename(moved)
-    _write(folder, record, status="started")
+    _write(folder, record, status="started", code=code())
     return moved
 
 
@@ -126,9 +160,12 @@ def _free_name(folder: Path) -> Path:
 def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float) -> None:
     """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
     remove_leftovers(folder)
+    begun = str((read(folder) or {}).get("code") or code())
+    made_by = begun if begun.endswith(code()) else f"{begun}, then {code()}"
     _write(
-        folder, record, status="done", counts=counts, seconds=seconds, checkpoint=stored_digest(folder / CHECKPOINT),
-        results=count_results(folder), megabytes=round(peak_megabytes(), 1),
+        folder, record, status="done", code=made_by, counts=counts, seconds=seconds,
+        checkpoint=stored_digest(folder / CHECKPOINT), results=count_results(folder),
+        megabytes=round(peak_megabytes(), 1),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.atomic import naming, remove_leftovers
+from acr_lightning.artefacts.file_digests import FileDigests
 from acr_lightning.artefacts.lock import folder_lock
 from acr_lightning.artefacts.manifest import (
     CHECKPOINT,
@@ -21,21 +22,32 @@ from acr_lightning.artefacts.manifest import (
 )
 from acr_lightning.chain import manifest
 from acr_lightning.chain.check import check, check_thoroughly
+from acr_lightning.chain.code import foreign_code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.stage import Job, Section
 from acr_lightning.errors import UserError
 
+# In a run: what is known of the files that its stages read.
+FILES = "file_digests.json"
+
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
-    """Digests of what a stage reads: its data set, and the stages before it."""
-    stage, found = experiment.chain.stages[name], {}
+    """Digests of what a stage reads: its data set, the stages before it, and the code of other packages' classes."""
+    stage, section, found = experiment.chain.stages[name], experiment.own_section(name), {}
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
-        found["dataset"] = experiment.dataset().fingerprint()
+        files = FileDigests(experiment.run / FILES)
+        found[manifest.DATASET] = experiment.dataset().fingerprint(
+            experiment.splits(name), files.of, stage.reads_tags, stage.sees_masks(section)
+        )
+        if is_first_process():
+            files.keep()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             made = read(experiment.folder(read_stage))
             found[read_stage] = result(made) if made else "missing"
-    return found
+    return found | {
+        manifest.CODE + path: digest for path, digest in foreign_code(manifest.that_matters(section)).items()
+    }
 
 
 def is_done_before(experiment: Experiment, name: str) -> bool:
@@ -112,8 +124,9 @@ def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: 
         )
     if is_first_process():
         write_from(experiment.run, experiment.others)
+        why = manifest.difference(read(folder) or {}, record)
         if moved := manifest.start(folder, record, force):
-            _say(f"{record.stage}: the result of another configuration was moved to {moved}")
+            _say(f"{record.stage}: {why or 'begun anew'}; the result before was moved to {moved}")
         elif has_another_checkpoint(folder, read(folder) or {}):
             _say(f"{record.stage}: {CHECKPOINT} is not the one that it ended with; goes on from what is there")
         if not shard_of(record.config):

@@ -19,6 +19,20 @@ TOP: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+# What seeds NumPy, torch and Python alike.
+MOST_SEED = 2**32 - 1
+
+
+def check_seed(value: Any, where: str) -> None:
+    """Check a seed.
+
+    Raises:
+        UserError: it is no whole number in 0..2^32 - 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_SEED:
+        raise UserError(f"{where}: expected a whole number in 0..{MOST_SEED}, got {shown(str(value))}")
+
+
 def check_shape(values: dict[str, Any], sections: Iterable[str], where: str) -> None:
     """Check that there is a mapping where one is read, and a name where a class is named.
 
@@ -37,6 +51,9 @@ def check_shape(values: dict[str, Any], sections: Iterable[str], where: str) -> 
         found = values.get(key) or ()
         if not all(isinstance(one, str) for one in (found.values() if isinstance(found, dict) else found)):
             raise UserError(f"{where}: {key}: expected {TOP[key][1]}, got {shown(str(found))}")
+    for place in (values, *(values.get(key) or {} for key in sections)):
+        if "seed" in place:
+            check_seed(place["seed"], f"{where}: seed")
     for key in sections:
         for part in SECTION_KEYS[1:]:
             if not isinstance((values.get(key) or {}).get(part, {}), dict):

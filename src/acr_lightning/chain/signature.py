@@ -103,16 +103,21 @@ def _of_class(node: ast.ClassDef, module: str) -> Signature:
         return Signature({}, False, text.partition("\n")[0])
     function = init.function
     made = _signature(function.args, init.module, [text, ast.get_docstring(function) or ""])
-    keywords = function.args.kwarg
-    for call in ast.walk(function) if keywords else ():
+    if (call := _call_above(function)) is None:
+        return made
+    above = _of_bases(init.owner, init.module)
+    used = [*above.arguments][: len(call.args)] + [one.arg for one in call.keywords]
+    rest = {name: one for name, one in above.arguments.items() if name not in (*used, *made.arguments)}
+    return replace(made, arguments={**made.arguments, **rest}, takes_any=above.takes_any)
+
+
+def _call_above(function: ast.FunctionDef) -> ast.Call | None:
+    """The `super().__init__(…, **kwargs)` of an `__init__`, or None where it hands no keywords on."""
+    for call in ast.walk(function) if function.args.kwarg else ():
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
-            if not any(one.arg is None and ast.unparse(one.value) == keywords.arg for one in call.keywords):
-                continue
-            above = _of_bases(init.owner, init.module)
-            used = [*above.arguments][: len(call.args)] + [one.arg for one in call.keywords]
-            rest = {name: one for name, one in above.arguments.items() if name not in (*used, *made.arguments)}
-            return replace(made, arguments={**made.arguments, **rest}, takes_any=above.takes_any)
-    return made
+            if any(one.arg is None for one in call.keywords):
+                return call
+    return None
 
 
 def _of_bases(node: ast.ClassDef, module: str) -> Signature:

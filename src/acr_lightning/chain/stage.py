@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.data.tagged import Split
+
 Section = dict[str, Any]
 # Of a stage that needs a Trainer.
 SECTION_KEYS = ("seed", "model", "data", "trainer")
@@ -46,6 +48,8 @@ class Stage:
         allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
         check: what it knows of sizes: the values of `model`, `data` and `trainer`, and the number of devices.
+        splits: of which photos its result depends on, beside the `splits` that its data names.
+        reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
     """
 
@@ -60,6 +64,8 @@ class Stage:
     allows: str | None = None
     choice: str | None = None
     check: Callable[[Section, int], None] | None = None
+    splits: tuple[Split, ...] = ("train",)
+    reads_tags: bool = True
     sees_masks: Callable[[Section], bool] = lambda section: False
 
     @property

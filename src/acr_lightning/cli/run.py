@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
+from acr_lightning.artefacts.manifest import made_by
 from acr_lightning.chain import check as checks
+from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
@@ -60,10 +62,12 @@ def run(
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool, estimate: bool) -> int:
     """Each stage that is not done in a process of its own."""
-    start, seconds = None, dict[str, float]()
+    start, seconds, of_other_code = None, dict[str, float](), dict[str, str]()
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
             print(f"{name}: done before", file=sys.stderr, flush=True)
+            if (before := made_by(experiment.folder(name))) != code():
+                of_other_code[name] = before
             continue
         if start is None:
             start = way_to_start()
@@ -84,6 +88,10 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
         seconds[name] = time.monotonic() - since
+    if of_other_code:
+        names, versions = ",".join(of_other_code), ", ".join(dict.fromkeys(of_other_code.values()))
+        again = f"--stages={names} --force does them again"
+        print(f"acr run: {names} made by other code ({versions}; this is {code()}); {again}", file=sys.stderr)
     if seconds:
         print(f"acr run: {_durations(seconds)} → {_to_open(experiment.run)}", file=sys.stderr, flush=True)
     return 0

@@ -150,6 +150,9 @@ class COCO(KnownClasses):
     def mask_path(self, image_id: str) -> Path | None:  # noqa: D102
         return item_path(self._masks(self._find(image_id)[0]), image_id, ".png")
 
+    def mask_source(self, image_id: str) -> Path | None:  # noqa: D102
+        return self._annotations(self._find(image_id)[0])  # masks are drawn from it when they are needed
+
     def _masks(self, part: Part) -> Path:
         return self._index[part].folder / "masks"
 

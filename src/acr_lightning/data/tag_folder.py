@@ -174,7 +174,7 @@ class TagFolder(TaggedDataset):
         return self.masks / f"{image_id}.png" if self.masks else None
 
     def tags(self, image_id: str) -> NDArray[np.int64]:  # noqa: D102
-        return np.array(self._tags[image_id], dtype=np.int64)
+        return np.array(self._tags.get(image_id, ()), dtype=np.int64)
 
 
 def _id(photo: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,11 +107,27 @@ class TaggedDataset(ABC):
         """Map the values stored in a mask to 0 (background), 1..K and 255."""
         return mask
 
-    def fingerprint(self) -> str:
-        """A digest of class names, and of ids and tags but for `test`: another one means another training set."""
+    def mask_source(self, image_id: str) -> Path | None:
+        """The file that the mask of an id comes from, or None in a data set without masks."""
+        return self.mask_path(image_id)
+
+    def fingerprint(
+        self, splits: Iterable[Split], content: Callable[[Path], str], tags: bool = True, masks: bool = False
+    ) -> str:
+        """A digest of class names and of photos: another one means other results.
+
+        Args:
+            splits: of which photos.
+            content: of a file, as a digest.
+            tags: whether the photos' tags count.
+            masks: whether their masks count.
+        """
         digest = hashlib.sha256(repr(self.class_names).encode())
-        for split in ("train", "seed", "val"):
+        for split in splits:
             for image_id in self.ids(split):
-                tags = self.tags(image_id).tolist() if split != "val" else ""
-                digest.update(f"{split} {image_id} {tags}\n".encode())
+                photo = content(self.image_path(image_id))
+                own_tags = self.tags(image_id).tolist() if tags and split != "test" else ""
+                source = self.mask_source(image_id) if masks else None
+                mask = "" if source is None else content(source)
+                digest.update(f"{split} {image_id} {photo} {own_tags} {mask}\n".encode())
         return digest.hexdigest()

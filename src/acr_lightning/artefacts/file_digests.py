@@ -1,0 +1,50 @@
+"""What files hold, told by their content, which is read again only where it may have changed."""
+
+import hashlib
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from acr_lightning.artefacts.atomic import write_json
+
+# Seconds. A file that is as new as this may change again without a later time stamp.
+FRESH = 2.0
+
+
+class FileDigests:
+    """The SHA-256 of files, remembered by size and times, so that a copied or touched file is read once and no more.
+
+    Args:
+        path: of the JSON file that remembers; one that cannot be read or written remembers nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.grown = path, False
+        self.known: dict[str, list[object]] = {}
+        with suppress(OSError, ValueError):
+            stored = json.loads(path.read_text())
+            self.known = stored if isinstance(stored, dict) else {}
+
+    def of(self, path: Path) -> str:
+        """The digest of a file's content; `missing` where there is no file."""
+        try:
+            stat = path.stat()
+            seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            match self.known.get(str(path)):
+                case [*remembered, str(digest)] if remembered == seen:
+                    return digest
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return "missing"
+        if time.time() - max(stat.st_mtime, stat.st_ctime) > FRESH:
+            self.known[str(path)], self.grown = [*seen, digest], True
+        return digest
+
+    def keep(self) -> None:
+        """Remember what was read."""
+        if self.grown:
+            with suppress(OSError):
+                write_json(self.path, self.known)
+            self.grown = False

@@ -1,0 +1,72 @@
+"""Which code makes a result: this package's, and that of classes of other packages that a section names."""
+
+import hashlib
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from acr_lightning.chain.stage import Section
+from acr_lightning.chain.values import class_paths
+from acr_lightning.foreign_classes import OWN_PACKAGE
+from acr_lightning.module_source import file_below, reached, search_folder
+from acr_lightning.own_modules import admit, is_own
+from acr_lightning.version import __version__
+
+PACKAGE = Path(__file__).parents[1]
+# Of a checkout: the folders whose files this package is made of.
+FOLDERS = ("src", "stages", "configs")
+
+
+@lru_cache
+def code() -> str:
+    """This package's version and, from a checkout, its commit: `0.1.0+427e130`.
+
+    Where files differ from the commit, `-dirty-1a2b3c4d` with a digest of all files follows. It stands in manifests and
+    is no part of a stage's digest: most commits change no result.
+    """
+    root = PACKAGE.parents[1]
+    if not (root / ".git").exists():
+        return __version__
+    commit = _git(root, "rev-parse", "--short", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--", *FOLDERS) and _digest(
+        {str(path.relative_to(root)): path for folder in FOLDERS for path in (root / folder).rglob("*.py")}
+    )
+    return f"{__version__}+{commit.strip()}" + (f"-dirty-{changes[:8]}" if changes else "") if commit else __version__
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git says of this package's checkout; nothing where it says nothing."""
+    # Whatever a configuration names as a monitor of files would be run.
+    words = ("git", "-C", str(root), "-c", "core.fsmonitor=false", *words)
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def foreign_code(section: Section) -> dict[str, str]:
+    """For each class of another package in a section, a digest of its module and of what this imports beside it."""
+    digests = {}
+    for class_path in class_paths(section):
+        module = class_path.rpartition(".")[0]
+        if class_path.partition(".")[0] == OWN_PACKAGE:
+            continue
+        admit(module)
+        if folder := search_folder(module):
+            # Of the working folder all that it imports; of a library only what lies beside it.
+            beside = module if _is_package(folder, module) else module.rpartition(".")[0] or module
+            within = "" if is_own(module) else beside
+            digests[class_path] = _digest(reached(folder, module, within))
+    return digests
+
+
+def _is_package(folder: Path, module: str) -> bool:
+    file = file_below(folder, module)
+    return file is not None and file.name == "__init__.py"
+
+
+def _digest(files: dict[str, Path]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
