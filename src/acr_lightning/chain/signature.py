@@ -114,9 +114,12 @@ def _of_class(node: ast.ClassDef, module: str) -> Signature:
 def _call_above(function: ast.FunctionDef) -> ast.Call | None:
     """The `super().__init__(…, **kwargs)` of an `__init__`, or None where it hands no keywords on."""
     for call in ast.walk(function) if function.args.kwarg else ():
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
-            if any(one.arg is None for one in call.keywords):
-                return call
+        if (
+            isinstance(call, ast.Call)
+            and ast.unparse(call.func) == "super().__init__"
+            and any(one.arg is None for one in call.keywords)
+        ):
+            return call
     return None
 
 
