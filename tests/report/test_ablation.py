@@ -63,3 +63,8 @@ def test_cams_of_val_are_a_column_of_their_own(tmp_path):
 def test_a_run_without_scores_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing/evaluate/scores\.json: no CAM score"):
         read_row("x", [tmp_path / "nothing"])
+
+
+def test_figures_of_one_word_are_told_apart(tmp_path):
+    first, plus = (read_row(name, [run_with(tmp_path / name, miou)]) for name, miou in (("ACR", 40.0), ("ACR+", 47.0)))
+    assert figures({"one": [first, plus], "two": [first]}, "x") == ["figure x.acr 40.0", "figure x.acr_2 47.0"]

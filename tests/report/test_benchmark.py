@@ -52,3 +52,9 @@ def test_scores_and_costs_by_hand(tmp_path):
         "figure benchmark.recam.cam 41.0",
     ]
     assert "figure benchmark.coco.recam.cam 41.0" in benchmark.figures({"VOC-6": rows, "COCO": rows})
+
+
+def test_figures_of_one_word_are_told_apart(tmp_path):
+    runs = {"ACR": run_with(tmp_path / "a", 40.0), "ACR+": run_with(tmp_path / "b", 47.0)}
+    rows = [benchmark.read_row(method, [(run, [])]) for method, run in runs.items()]
+    assert benchmark.figures({"VOC-6": rows}) == ["figure benchmark.acr.cam 40.0", "figure benchmark.acr.cam_2 47.0"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.errors import UserError
-from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
+from acr_lightning.report.over_seeds import as_word, distinct, first_record, mean_and_deviation
 from acr_lightning.report.score_files import SCORES
 from acr_lightning.report.templates import render
 
@@ -102,10 +102,10 @@ def gains(rows: Sequence[Row], measure: str = "miou") -> list[tuple[Row, list[fl
 
 def figures(tables: Mapping[str, Sequence[Row]], prefix: str) -> list[str]:
     """`figure PREFIX.VARIANT VALUE`: the mean mIoU of each variant, and its gain where a table has a control."""
-    found = {as_word(row.variant): statistics.mean(row.values["miou"]) for rows in tables.values() for row in rows}
+    found = [(as_word(row.variant), statistics.mean(row.values["miou"])) for rows in tables.values() for row in rows]
     for rows in tables.values():
         for measure, word in (("miou", "gain"), ("val", "val_gain")):
             for row, gain in gains(rows, measure):
                 of = "" if len(rows) == 2 else f"{as_word(row.variant)}."
-                found[f"{of}{word}"], found[f"{of}least_{word}"] = statistics.mean(gain), min(gain)
-    return [f"figure {prefix}.{name} {value:.1f}" for name, value in found.items()]
+                found += [(f"{of}{word}", statistics.mean(gain)), (f"{of}least_{word}", min(gain))]
+    return [f"figure {prefix}.{name} {value:.1f}" for name, value in distinct(found).items()]

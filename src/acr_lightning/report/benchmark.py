@@ -9,7 +9,7 @@ from pathlib import Path
 
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import write_text
-from acr_lightning.report.over_seeds import as_word, first_record, mean_and_deviation
+from acr_lightning.report.over_seeds import as_word, distinct, first_record, mean_and_deviation
 from acr_lightning.report.templates import render
 
 # What is scored, in the chain's order, and what it cost.
@@ -138,11 +138,12 @@ def _csv(tables: Mapping[str, Sequence[Row]]) -> str:
 
 def figures(tables: Mapping[str, Sequence[Row]]) -> list[str]:
     """`figure benchmark.METHOD.cam VALUE` and `.label`, the means; of several data sets, with their names before."""
-    return [
-        f"figure {prefix}.{as_word(row.method)}.{what} {statistics.mean(row.values[what]):.1f}"
+    found = (
+        (f"{prefix}.{as_word(row.method)}.{what}", statistics.mean(row.values[what]))
         for dataset, rows in tables.items()
         for prefix in ["benchmark" if len(tables) == 1 else f"benchmark.{as_word(dataset)}"]
         for row in rows
         for what in ("cam", "label")
         if row.values[what]
-    ]
+    )
+    return [f"figure {name} {value:.1f}" for name, value in distinct(found).items()]

@@ -1,8 +1,9 @@
 """What tables over several seeds are made of."""
 
+import itertools
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,5 +25,14 @@ def mean_and_deviation(values: Sequence[float]) -> str:
 
 
 def as_word(text: str) -> str:
-    """A title as part of a figure's or a folder's name."""
+    """A title as part of a figure's name."""
     return re.sub(r"\W+", "_", text.lower()).strip("_")
+
+
+def distinct(figures: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Figures by name; of different ones with one name (ACR and ACR+ are the same word) the later have a number."""
+    named = dict[str, float]()
+    for name, value in figures:
+        names = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+        named[next(free for free in names if named.get(free, value) == value)] = value
+    return named
