@@ -5,6 +5,7 @@ of which kind they are, how many devices there are and, if asked to, whether net
 """
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -28,8 +29,13 @@ RENAMED = {
 }
 
 
-def check(experiment: Experiment, names: Iterable[str]) -> None:
+def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = ()) -> None:
     """Check every key and value of these stages' sections, what is known of sizes, and that each will find its input.
+
+    Args:
+        experiment: with the sections.
+        names: of the stages.
+        to_come: folders of other runs' stages that will be done by then.
 
     Raises:
         UserError: it names the key, or the stage that is missing.
@@ -43,7 +49,7 @@ def check(experiment: Experiment, names: Iterable[str]) -> None:
             stage.check(values, 1)
         elif stage.check and isinstance(devices, int) and devices > 0:
             stage.check(values, devices * section["trainer"].get("num_nodes", 1))
-        check_inputs(experiment, name, names)
+        check_inputs(experiment, name, names, to_come)
 
 
 def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool = False) -> None:
@@ -72,8 +78,8 @@ def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool =
         trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name)
 
 
-def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = ()) -> None:
-    """Check that what a stage needs is done, or will be by the stages `before` it.
+def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), to_come: Collection[Path] = ()) -> None:
+    """Check that what a stage needs is done, or will be by the stages `before` it or in the folders `to_come`.
 
     Raises:
         UserError: it names the stage to run first.
@@ -81,7 +87,7 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = ()) 
     stage = experiment.chain.stages[name]
     for needed in experiment.sources(name).values():
         folder = experiment.folder(needed)
-        if needed in (*before, *stage.also_reads) or is_done(folder):
+        if needed in (*before, *stage.also_reads) or folder in to_come or is_done(folder):
             continue
         if (made := read(folder)) and made.get("status") == "done" and has_another_checkpoint(folder, made):
             raise UserError(

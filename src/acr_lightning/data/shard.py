@@ -1,11 +1,14 @@
 """Sharing out the photos of a stage between jobs that know nothing of each other, on many machines."""
 
 import re
+from typing import TypeVar
 
 from acr_lightning.errors import UserError
 
+Item = TypeVar("Item")
 
-def of_shard(ids: list[str], shard: str | None) -> list[str]:
+
+def of_shard(ids: list[Item], shard: str | None) -> list[Item]:
     """The ids that one job does; together the jobs do each exactly once.
 
     Args:
