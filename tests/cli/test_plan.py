@@ -1,6 +1,7 @@
 """Plans: what is checked before the first run, and where each run lies."""
 
 import itertools
+import json
 import re
 import sys
 
@@ -23,12 +24,14 @@ BENCHMARK = {
     "common": {"fit.trainer.max_epochs": 1},
 }  # fmt: skip
 PLANS = {"ablation": ABLATION, "benchmark": BENCHMARK}
+CODE = "acr 1, commit 1"
 
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
     """The one line that refuses a plan; no run is begun."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plans, "code", lambda: CODE)
     monkeypatch.setattr(plans, "way_to_start", lambda: pytest.fail("the plan passed"))
 
     def start(command, plan, *words):
@@ -46,6 +49,7 @@ def refused(tmp_path, monkeypatch, capsys):
 def folders(tmp_path, monkeypatch, capsys):
     """The folders of the runs that a plan begins, below its own; none is done."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plans, "code", lambda: CODE)
 
     def start(command, plan, *words):
         begun = []
@@ -85,7 +89,7 @@ WRONG = {
     "common": VALUES,
 }
 # These, a variant's and a method's are known to be wrong by the experiment.
-KEYS = [{"fit.model.sfr": None}, {"fit.model.srf": 3}, {"fit": 3}, {"fit.trainer.max_epochs": "soon"}]
+KEYS = [{"fit.model.sfr": None}, {"fit.model.srf": 3}, {"fit": 3}, {"fit.trainer.max_epochs": "soon"}, {"fit": {1: 2}}]
 NAMES = [1, 1.5, None, True, "", " ", "..", "a\nb", "a\u2028b", "a\x1bb", "a\0b", "n" * 101]
 TABLES = {
     "tables": [
@@ -137,14 +141,16 @@ CASES = [
 @pytest.mark.parametrize(("command", "key", "value"), CASES, ids=lambda value: repr(value)[:40])
 def test_a_value_of_another_kind_is_named(refused, command, key, value):
     said = refused(command, with_value(PLANS[command], key, value))
-    assert said.startswith(f"acr {command}: plan.yaml: {key}"), said
+    assert re.match(rf"acr {command}: plan\.yaml: ({key}|line \d+: the key .* is no text)", said), said
 
 
 @pytest.mark.parametrize("command", PLANS)
 @pytest.mark.parametrize("key", [1, None, True, "tabels", "a\nb", ""])
 def test_a_key_that_no_plan_has(refused, command, key):
     said = refused(command, {**PLANS[command], key: {}})
-    assert re.search(r"plan\.yaml: (expected keys that are text|tabels: no such key\.|: no such key\.)", said)
+    assert re.search(
+        r"plan\.yaml: (expected keys that are text|.* is no text|tabels: no such key\.|: no such key\.)", said
+    )
 
 
 @pytest.mark.parametrize(("command", "key"), [(command, key) for command, plan in PLANS.items() for key in plan])
@@ -239,3 +245,36 @@ def test_another_runs_stage_is_not_done_again(refused, folders):
     assert "label: needs the stage cam, which is not done in gone" in refused("benchmark", labels)
     nothing = {**BENCHMARK, "stages": ["fit"], "methods": {"plain": {}, "again": {"from.fit": "{plain}"}}}
     assert "methods.again on datasets.scenes, seed 0: nothing is left to do" in refused("benchmark", nothing)
+
+
+def done(run, **entries):
+    """A manifest of a stage of a run."""
+    run.mkdir(parents=True)
+    (run / "manifest.json").write_text(json.dumps({"status": "done", **entries}))
+
+
+@pytest.mark.parametrize("entries", [{"code": "acr 1, commit 0"}, {}])
+def test_runs_of_other_code_are_refused(refused, folders, tmp_path, entries):
+    run = tmp_path / "out" / "base-seed1"
+    done(run / "fit", code=CODE)
+    done(run / "report")  # no stage of the plan's
+    assert len(folders("ablation", ABLATION)) == 4
+    done(run / "cam", **entries)
+    said = refused("ablation", ABLATION)
+    assert f"this is {CODE}, but there is out/base-seed1 ({entries.get('code', 'unknown code')})" in said
+    assert "remove or move these folders to make them again, or give another --run" in said
+    assert len(folders("ablation", ABLATION, "--run=other")) == 4
+
+
+def test_an_older_result_that_was_put_back_is_not_tabulated(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plans, "code", lambda: CODE)
+
+    def start(words, work):
+        done(tmp_path / work.keywords["run"] / "fit", code="acr 0")
+        return 0
+
+    monkeypatch.setattr(plans, "way_to_start", lambda: start)
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(ablation(ACR={})))
+    assert here("ablation", "--config", "plan.yaml") == 2
+    assert "out/base-seed0 (acr 0)" in capsys.readouterr().err

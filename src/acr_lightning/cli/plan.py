@@ -10,8 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acr_lightning.artefacts.manifest import read
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.check import check
+from acr_lightning.chain.code import code
+from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import BASE, find, load
 from acr_lightning.cli.run import run, words_of
 from acr_lightning.cli.start import way_to_start
@@ -83,16 +86,18 @@ class Plan:
             The exit status of the first that failed, or 0.
 
         Raises:
-            UserError: two runs have one folder, or a value of one does not fit.
+            UserError: two runs have one folder, a value of one does not fit, or one was made by other code.
         """
         runs = self._runs(cells)
-        self._check(runs)
+        experiments = self._experiments(runs)
+        self._refuse_other_code(experiments)
         start = way_to_start()
         for title, base, values in (cell for cell in runs if own is None or cell in own):
             print(f"{title} → {values['run']}", file=sys.stderr, flush=True)
             everything = partial(run, config=base, estimate=False, **values)
             if status := start(["run", "--estimate=false", *words_of(base, values)], everything):
                 return status
+        self._refuse_other_code(experiments)  # an older result, put back by its run, may be of another
         return 0
 
     def _runs(self, cells: Iterable[Cell]) -> list[Cell]:
@@ -113,13 +118,13 @@ class Plan:
                 )
         return [*runs.values()]
 
-    def _check(self, runs: Iterable[Cell]) -> None:
-        """Check every key and value of the runs as far as sources tell.
+    def _experiments(self, runs: Iterable[Cell]) -> list[Experiment]:
+        """The runs' experiments, with every key and value checked as far as sources tell.
 
         Raises:
             UserError: it names the run.
         """
-        to_come = set[Path]()
+        experiments, to_come = list[Experiment](), set[Path]()
         for title, base, values in runs:
             try:
                 if not values["stages"]:
@@ -128,7 +133,29 @@ class Plan:
                 check(experiment, experiment.stages, to_come)
             except UserError as error:
                 raise UserError(f"{self.path}: {title}: {error}") from None
+            experiments.append(experiment)
             to_come.update(map(experiment.folder, experiment.stages))
+        return experiments
+
+    def _refuse_other_code(self, experiments: Iterable[Experiment]) -> None:
+        """Check that all results that are there were made by the code that would make the others.
+
+        Raises:
+            UserError: it names those that were not.
+        """
+        ours = code()
+        others = dict[Path, str]()
+        for experiment in experiments:
+            for made in filter(None, (read(experiment.folder(name)) for name in experiment.stages)):
+                if (theirs := made.get("code", "unknown code")) != ours:
+                    others[experiment.run] = theirs
+        if others:
+            listed = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])
+            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+            raise UserError(
+                f"{self.path}: a table must not mix what different code made, and this is {ours}, but there is "
+                f"{listed}{more}; remove or move these folders to make them again, or give another --run"
+            )
 
 
 def read_plan(config: str, keys: Collection[str], values: dict[str, Any]) -> Plan:
