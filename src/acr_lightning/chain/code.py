@@ -14,12 +14,12 @@ from acr_lightning.version import __version__
 
 PACKAGE = Path(__file__).parents[1]
 # Of a checkout: the folders whose files this package is made of.
-FOLDERS = ("src", "stages", "configs")
+FOLDERS = ("src", "stages")
 
 
 @lru_cache
 def code() -> str:
-    """This package's version and, from a checkout, its commit: `0.1.0+427e130`.
+    """This package's version and, from a checkout, the last commit of its files: `0.1.0+427e130`.
 
     Where files differ from the commit, `-dirty-1a2b3c4d` with a digest of all files follows. It stands in manifests and
     is no part of a stage's digest: most commits change no result.
@@ -27,7 +27,7 @@ def code() -> str:
     root = PACKAGE.parents[1]
     if not (root / ".git").exists():
         return __version__
-    commit = _git(root, "rev-parse", "--short", "HEAD")
+    commit = _git(root, "log", "-1", "--format=%h", "--", *FOLDERS)
     changes = _git(root, "status", "--porcelain", "--", *FOLDERS) and _digest(
         {str(path.relative_to(root)): path for folder in FOLDERS for path in (root / folder).rglob("*.py")}
     )
