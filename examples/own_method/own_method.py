@@ -38,8 +38,7 @@ class Hiding(AlternatingModule):
 
     def players(self) -> Mapping[str, Player]:
         """One network, which is trained at the rates of its own."""
-        pretrained = list(self.classifier.pretrained_parameters())
-        return {"classifier": Player(self.classifier, pretrained, self.optimizer_settings)}
+        return {"classifier": Player(self.classifier, self.optimizer_settings)}
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: accumulation, clipping, logging and losses that are not finite are seen to by `update`."""

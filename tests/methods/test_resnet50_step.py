@@ -62,9 +62,7 @@ def check_full_step(method, photos):
     method.trained().train().zero_grad()
     before = {key: one.detach().clone() for key, one in method.trained().named_parameters() if one.requires_grad}
     # Without decay, so that what moves was moved by the loss.
-    optimizer = OptimizerSettings(lr=1e-2, weight_decay=0.0).build(
-        method.trained(), method.classifier.pretrained_parameters()
-    )
+    optimizer = OptimizerSettings(lr=1e-2, weight_decay=0.0).build(method.trained())
     loss, terms = method.losses(photos)
     loss.backward()
     optimizer.step()

@@ -49,7 +49,7 @@ def test_what_a_vit_decays_and_how_fast_its_blocks_learn():
     """Against timm's own groups."""
     net = MCTFormer(3, "test_vit")
     settings = OptimizerSettings("adamw", 0.5, 2.0, weight_decay=0.25, bias_factor=1.0, layer_decay=0.5)
-    groups = settings.build(net, net.pretrained_parameters()).param_groups
+    groups = settings.build(net).param_groups
     found = rates(net, groups)
     assert found["classify.weight"] == (1.0, 0.25)
     assert found["classify.bias"] == (1.0, 0)

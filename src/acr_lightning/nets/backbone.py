@@ -1,6 +1,6 @@
 """A timm network as a backbone: three feature maps, frozen BatchNorm, its own normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import timm
@@ -111,6 +111,10 @@ class Backbone(Described):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """All of them."""
+        return self.parameters()
 
     def normalise(self, image: Tensor) -> Tensor:
         """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""

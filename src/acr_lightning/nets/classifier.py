@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import TAPS, Backbone
 from acr_lightning.nets.described import Described
+from acr_lightning.nets.pretrained import pretrained_parameters
 
 
 class ClassifierOutput(NamedTuple):
@@ -49,8 +50,8 @@ class Classifier(Described, ABC):
         """`[B, 3, H, W]` in `[0, 1]` to the range that the network was trained with."""
 
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
-        """Those that start from pretrained weights, and learn at a rate of their own."""
-        return ()
+        """Those that start from pretrained weights, and learn at a rate of their own: by default its backbones'."""
+        return pretrained_parameters(*self.children())
 
     def classification_loss(self, output: ClassifierOutput, tags: Tensor) -> Tensor:
         """The loss against the tags `[B, K]`: binary cross entropy, the mean over images and classes."""
@@ -126,9 +127,6 @@ class CamClassifier(ConvolutionalClassifier):
 
     def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
         return self.backbone.normalise(image)
-
-    def pretrained_parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
-        return self.backbone.parameters()
 
     def embed(self, image: Tensor) -> tuple[Tensor, Sequence[Tensor]]:  # noqa: D102
         features = self.backbone.maps(image)[-self.taps :]

@@ -1,9 +1,9 @@
 """A classifier with layers of a method around it: trained, kept and asked for its CAM as one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 
@@ -30,9 +30,6 @@ class WrappedClassifier(Classifier):
 
     def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
         return self.classifier.normalise(image)
-
-    def pretrained_parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
-        return self.classifier.pretrained_parameters()
 
     def classification_loss(self, output: ClassifierOutput, tags: Tensor) -> Tensor:  # noqa: D102
         return self.classifier.classification_loss(output, tags)

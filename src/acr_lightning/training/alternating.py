@@ -25,13 +25,11 @@ class Player(NamedTuple):
 
     Attributes:
         network: what its optimiser trains.
-        pretrained: its parameters that start from pretrained weights.
         optimizer: how it learns.
         spans: when; one over the whole run by default.
     """
 
     network: nn.Module
-    pretrained: Sequence[nn.Parameter]
     optimizer: OptimizerSettings
     spans: Sequence[Span] = (Span(0, None),)
 
@@ -126,7 +124,7 @@ class AlternatingModule(LightningModule, ABC):
             settings, spans = player.optimizer, list(player.spans)
             if (shorter := settings.schedule_epochs) is not None:
                 spans[-1] = spans[-1]._replace(epochs=shorter)
-            optimizers.append(settings.build(player.network, player.pretrained))
+            optimizers.append(settings.build(player.network))
             fall, rise = settings.schedule, settings.warmup_epochs
             schedules.append(schedule_by_spans(optimizers[-1], spans, total, epochs, fall, rise))
         return optimizers, schedules

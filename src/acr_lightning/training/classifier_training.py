@@ -63,8 +63,7 @@ class ClassifierTraining(AlternatingModule):
         self.step_schedules()
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
-        pretrained = list(self.classifier.pretrained_parameters())
-        return {"classifier": Player(self.trained(), pretrained, self.optimizer_settings)}
+        return {"classifier": Player(self.trained(), self.optimizer_settings)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the classifier without this module."""

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from acr_lightning.bounded import NonNegativeInt
 from acr_lightning.errors import UserError, nearest
+from acr_lightning.nets.pretrained import pretrained_parameters
 from acr_lightning.training.layer_decay import layer_factors
 
 OptimizerName = Literal["sgd", "adamw"]
@@ -170,14 +171,14 @@ class OptimizerSettings:
     bias_factor: float = 2.0
     layer_decay: float = 1.0
 
-    def build(self, module: nn.Module, pretrained: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of a network; `pretrained` are its parameters that start from pretrained weights.
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of a network, in which pretrained parameters are found.
 
         Raises:
             UserError: there is no such optimiser.
         """
         groups = parameter_groups(
-            module, pretrained, self.lr, self.weight_decay, self.new_layer_factor, self.bias_factor,
+            module, pretrained_parameters(module), self.lr, self.weight_decay, self.new_layer_factor, self.bias_factor,
             self.transposed_factor, self.layer_decay,
         )  # fmt: skip
         return make_optimizer(self.name, groups, self.momentum)

@@ -172,12 +172,10 @@ class ACR(AlternatingModule):
     def players(self) -> Mapping[str, Player]:  # noqa: D102
         classifier, (first, second) = self.classifier, self.warm_up
         spans = [Span(0, first), Span(first + second, None, self.game.lr_factor)]
-        pretrained = list(classifier.pretrained_parameters())
-        players = {"classifier": Player(classifier, pretrained, self.optimizer_settings, spans)}
+        players = {"classifier": Player(classifier, self.optimizer_settings, spans)}
         if (R := self.reconstructor) is not None:
             spans = [Span(first, second if self.strategy == "pretrained" else None)]
-            pretrained = list(R.encoder.pretrained_parameters())
-            players["reconstructor"] = Player(R, pretrained, self.reconstructor_optimizer, spans)
+            players["reconstructor"] = Player(R, self.reconstructor_optimizer, spans)
         return players
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

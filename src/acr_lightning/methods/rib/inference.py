@@ -84,7 +84,7 @@ class RIB(CamInference):
     def _finetuned_cam(self, photo: Tensor, tags: Tensor, others: Iterator[list[dict[str, Any]]]) -> Tensor:
         """The sum of the tagged classes' CAMs `[P, H, W]` over all steps; each comes before its step."""
         settings = self.finetuning
-        optimizer = settings.optimizer().build(self.classifier, self.classifier.pretrained_parameters())
+        optimizer = settings.optimizer().build(self.classifier)
         schedule = poly_schedule(optimizer, settings.steps)
         total = photo.new_zeros(int(tags.sum()), *photo.shape[-2:])
         for step in range(1, settings.steps + 1):

@@ -1,0 +1,17 @@
+"""Which parameters of a network start from pretrained weights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+
+def pretrained_parameters(*networks: nn.Module) -> Iterator[nn.Parameter]:
+    """Those of every part, however deep, that has a `pretrained_parameters` to say so: backbones and classifiers have.
+
+    Args:
+        networks: such parts, or anything that they lie in.
+    """
+    for network in networks:
+        own: Any = getattr(network, "pretrained_parameters", None)
+        yield from own() if own is not None else pretrained_parameters(*network.children())
