@@ -2,18 +2,20 @@ import os
 import signal
 import socket
 
-# One thread a process: the tests run in as many processes as there are cores, and start more of their own.
-os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true", OMP_NUM_THREADS="1")
+os.environ.update(NO_ALBUMENTATIONS_UPDATE="1", WANDB_MODE="disabled", WANDB_SILENT="true")
+# One thread a process, unless more are asked for: the tests run in as many processes as there are cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import lightning.pytorch  # noqa: F401  its log goes to where it was imported; a test's capture ends
 import numpy as np
 import pytest
 import torch
+from double import double as sixty_four_bits
 from tiny_coco import write_coco
 
 from acr_lightning.data.shapes import Shapes
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 # A shell ignores Ctrl-C for what it starts with `&`, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -35,6 +37,13 @@ def _no_network(monkeypatch):
 def _seeded():
     torch.manual_seed(0)
     torch.set_flush_denormal(False)  # a stage with a Trainer sets it, and hypothesis makes no floats then
+
+
+@pytest.fixture
+def double():
+    """The test calculates in 64 bits."""
+    with sixty_four_bits():
+        yield
 
 
 @pytest.fixture

@@ -17,11 +17,16 @@ TOWERS = {
 
 
 def tiny_clip(folder: Path) -> Clip:
-    """Random weights; it takes images of 32 px. Needs open_clip."""
+    """Write random weights; it takes images of 32 px. Needs open_clip."""
     import open_clip
 
     (folder / "tiny.json").write_text(json.dumps(TOWERS))
     open_clip.add_model_config(folder / "tiny.json")
     torch.manual_seed(0)
     save_file(open_clip.create_model("tiny").state_dict(), folder / "tiny.safetensors")
+    return tiny_clip_in(folder)
+
+
+def tiny_clip_in(folder: Path) -> Clip:
+    """The one that `tiny_clip` has written."""
     return Clip(str(folder / "tiny.safetensors"), "tiny", {"person": "player"}, ("tree", "water"))

@@ -35,6 +35,7 @@ def slow_climb(net, views, c, steps, restraint):
     return total
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_closed_form_is_grad_cam_by_a_backward_pass(kind):
     net = classifier_of(kind).eval().requires_grad_(False)
@@ -43,13 +44,13 @@ def test_the_closed_form_is_grad_cam_by_a_backward_pass(kind):
     cells = net(image).cam_logits[0, 0].numel()
     got = climbing_cam(lambda x: net(x).cam_logits, views, classes, steps, Climb())
     still = climbing_cam(lambda x: net(x).cam_logits, views, classes, 1, Climb()) * steps
-    assert not torch.allclose(got, still, rtol=1e-2)
+    assert not torch.allclose(got, still, rtol=1e-10)
     for at, c in enumerate(classes.tolist()):
         positive = (net.classify.weight[c] > 0).sum().item()
         # Here the weight of the restraint is in cells of stride 16 and in 1024 positive weights.
         restraint = 7 * positive / 1024 * (32 * 48 / 256) / cells
         wanted = slow_climb(net, views, c, steps, restraint) * positive
-        assert torch.allclose(got[at], wanted, rtol=1e-3, atol=1e-4 * wanted.max().item()), c
+        assert torch.allclose(got[at], wanted, rtol=1e-10, atol=1e-10 * wanted.max().item()), c
 
 
 def test_a_class_that_shows_nowhere_stays_finite():

@@ -20,6 +20,7 @@ def norm(maps):
     return (p - low - 1e-5).clamp(min=0) / (high - low + 1e-5)
 
 
+@pytest.mark.usefixtures("double")
 def test_a_gate_cell_by_cell():
     gate, a, b = Gate(2), torch.randn(1, 2, 3, 3), torch.randn(1, 2, 3, 3)
     got = gate(a, b)
@@ -31,9 +32,10 @@ def test_a_gate_cell_by_cell():
                 x, y = a[0, k, i, j].item(), b[0, k, i, j].item()
                 wanted = (max(x, 0) * p[0, 0, i, j] + max(y, 0) * p[0, 1, i, j]) / 2
                 wanted = wanted - (max(-x, 0) * n[0, 0, i, j] + max(-y, 0) * n[0, 1, i, j]) / 2
-                assert got[0, k, i, j].item() == pytest.approx(wanted.item(), abs=1e-6)
+                assert got[0, k, i, j].item() == pytest.approx(wanted.item(), abs=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_the_pyramid_fuses_from_the_coarsest_on():
     pooling, cam = GatedPooling(3), torch.randn(2, 3, 16, 16)
     g = [F.interpolate(F.adaptive_avg_pool2d(cam, s), (16, 16), mode="bilinear") for s in (2, 4, 8, 16)]
@@ -41,9 +43,10 @@ def test_the_pyramid_fuses_from_the_coarsest_on():
     q = g3(g2(g1(g[0], g[1]), g[2]), g[3])
     assert torch.allclose(pooling(cam), q)
     wanted = (F.relu(cam) * F.relu(q)).mean((2, 3)) - (F.relu(-cam) * F.relu(-q)).mean((2, 3))
-    assert torch.allclose(class_logits(cam, q), wanted, atol=1e-6)
+    assert torch.allclose(class_logits(cam, q), wanted, atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_what_is_kept():
     cam, tags = torch.randn(2, 3, 4, 4), torch.tensor([[1.0, 0, 1], [0, 1, 0]])
     got = kept(cam, tags, (8, 8), 0.6)
@@ -52,7 +55,7 @@ def test_what_is_kept():
         for i in range(8):
             for j in range(8):
                 most = max(large[b, k, i, j].item() for k in tagged)
-                assert got[b, 0, i, j].item() == pytest.approx(most if most < 0.6 else 0, abs=1e-6)
+                assert got[b, 0, i, j].item() == pytest.approx(most if most < 0.6 else 0, abs=1e-10)
 
 
 def test_others_share_no_tag():
@@ -81,6 +84,7 @@ def slow_repulsion(cam, q, tags, drawn, margin):
     return sum(found) / len(found) if len(found) > 4 else None
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("count", [4, 8])
 def test_repulsion_pair_by_pair(count):
     generator = torch.Generator().manual_seed(2)
@@ -98,10 +102,11 @@ def test_repulsion_pair_by_pair(count):
         assert got.item() == 0
         return
     wanted.backward()
-    assert got.item() == pytest.approx(wanted.item(), abs=1e-5)
-    assert torch.allclose(found, q.grad, atol=1e-5)
+    assert got.item() == pytest.approx(wanted.item(), abs=1e-10)
+    assert torch.allclose(found, q.grad, atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("epoch", [0, 1])
 def test_the_step_is_a_plain_transcription(kind, epoch):
@@ -127,10 +132,10 @@ def test_the_step_is_a_plain_transcription(kind, epoch):
         pairs = slow_repulsion(cam.detach(), q, photos.tags, photos.drawn, 0.5)
         wanted = wanted if pairs is None else wanted + 0.15 * pairs
     wanted.backward()
-    assert loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-10)
     for name, one in torch.nn.ModuleList([net, pooling]).named_parameters():
         if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-5), name
+            assert torch.allclose(got[name], one.grad, atol=1e-10), name
 
 
 def test_attraction_has_the_gradient_of_both():

@@ -48,17 +48,18 @@ def slow_refined(net, image, output):
     return made
 
 
+@pytest.mark.usefixtures("double")
 def test_regions_map_by_map_and_cell_by_cell():
     net = RegionCam(classifier_of("usual").eval())
     image = torch.rand(2, 3, 24, 32)
     output = net(image)
     got, wanted = net.refined(image, output), slow_refined(net, image, output)
-    assert torch.allclose(got, wanted, atol=1e-5)
+    assert torch.allclose(got, wanted, atol=1e-10)
     ours = torch.autograd.grad(got.square().sum(), [net.region.weight, net.mix.weight, net.early.weight])
     for one, other in zip(ours, torch.autograd.grad(wanted.square().sum(), [
         net.region.weight, net.mix.weight, net.early.weight,
     ]), strict=True):  # fmt: skip
-        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+        assert torch.allclose(one, other, rtol=1e-10, atol=1e-10)
         assert one.abs().max() > 0
 
 
@@ -115,6 +116,7 @@ def slow_losses(cpn, photos):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
     check_step(CPN(classifier_of(kind).eval(), patches=[16]), photos_of(2, 32), slow_losses)

@@ -80,6 +80,7 @@ def slow_intra(vectors, labels, prototypes, noise):
     return sum(each) / len(each)
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
     ppc, photos = PPC(classifier_of(kind).eval(), smaller=0.5, contrast=SMALL), photos_of(4, 48)
@@ -112,13 +113,13 @@ def test_the_step_is_a_plain_transcription(kind):
     assert len(set(y1)) > 2
     assert y1 != y2
     for name, value in {**as_seam, **more}.items():
-        assert terms[name].item() == pytest.approx(value.item(), abs=1e-4), name
+        assert terms[name].item() == pytest.approx(value.item(), abs=1e-10), name
     wanted = wanted + 0.1 * sum(more.values())
-    assert loss.item() == pytest.approx(wanted.item(), abs=1e-4)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-10)
     wanted.backward()
     for name, one in other.named_parameters():
         if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-4), name
+            assert torch.allclose(got[name], one.grad, atol=1e-10), name
 
 
 def test_who_learns_from_what():

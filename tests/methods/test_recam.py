@@ -13,6 +13,7 @@ from acr_lightning.methods.recam.loss import class_features, reactivation_loss
 from acr_lightning.methods.recam.module import ReCAM
 
 
+@pytest.mark.usefixtures("double")
 def test_class_features_are_those_of_the_big_tensor():
     """The release multiplies every class's CAM with every channel."""
     cam_logits, cells = torch.randn(2, 3, 4, 5, requires_grad=True), torch.randn(2, 6, 4, 5, requires_grad=True)
@@ -23,12 +24,13 @@ def test_class_features_are_those_of_the_big_tensor():
     positive = cam_logits.clamp(min=0)
     stretched = positive / (positive.flatten(2).max(dim=2).values[:, :, None, None] + 1e-5)
     big = (stretched.unsqueeze(2) * cells.unsqueeze(1)).mean(dim=(3, 4))
-    assert torch.allclose(got, big, atol=1e-6)
+    assert torch.allclose(got, big, atol=1e-10)
     big.square().sum().backward()
     for one, wanted in zip(found, (cam_logits.grad, cells.grad), strict=True):
-        assert torch.allclose(one, wanted, atol=1e-5)
+        assert torch.allclose(one, wanted, atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_the_loss_by_hand():
     logits = torch.randn(3, 3, 3)
     tags = torch.tensor([[1.0, 0, 1], [0, 1, 0], [0, 0, 0]])
@@ -37,9 +39,10 @@ def test_the_loss_by_hand():
         for k in tagged:
             row = [math.exp(value) for value in logits[b, k].tolist()]
             total -= math.log(row[k] / sum(row)) / len(tagged)
-    assert reactivation_loss(logits, tags).item() == pytest.approx(total / 3, abs=1e-5)
+    assert reactivation_loss(logits, tags).item() == pytest.approx(total / 3, abs=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
     method, photos = ReCAM(classifier_of(kind).eval(), weight=0.1), photos_of()
@@ -51,7 +54,7 @@ def test_the_step_is_a_plain_transcription(kind):
     cells, _ = other.classifier.embed(photos.seen_by(other))
     cam = other.classifier.classify(cells)
     wanted = F.multilabel_soft_margin_loss(cam.mean(dim=(2, 3)), photos.tags)
-    assert terms["classification"].item() == pytest.approx(wanted.item(), abs=1e-6)
+    assert terms["classification"].item() == pytest.approx(wanted.item(), abs=1e-10)
     for b in range(2):
         tagged = [k for k in range(4) if photos.tags[b, k] == 1]
         for k in tagged:
@@ -60,18 +63,19 @@ def test_the_step_is_a_plain_transcription(kind):
             row = other.recognise.weight @ pooled
             wanted = wanted + 0.1 * F.cross_entropy(row[None], torch.tensor([k])) / len(tagged) / 2
     wanted.backward()
-    assert loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-10)
     for name, one in other.named_parameters():
         if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-5), name
+            assert torch.allclose(got[name], one.grad, atol=1e-10), name
 
 
+@pytest.mark.usefixtures("double")
 def test_the_cam_is_that_of_the_folded_weights():
     method = ReCAM(classifier_of("usual"))
     folded = copy.deepcopy(method.classifier.classifier)
     folded.classify.weight.data *= method.classifier.recognise.weight[:, :, None, None]
     image = torch.rand(1, 3, 32, 40)
-    assert torch.allclose(method.classifier.cam(image), folded(image).cam_logits, atol=1e-6)
+    assert torch.allclose(method.classifier.cam(image), folded(image).cam_logits, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)

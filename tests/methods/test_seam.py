@@ -27,9 +27,10 @@ def slow_exclusive(logits):
     return made
 
 
+@pytest.mark.usefixtures("double")
 def test_the_exclusive_cam_cell_by_cell():
     logits = torch.randn(2, 3, 4, 5)
-    assert torch.allclose(exclusive_cam(logits), torch.stack([slow_exclusive(one) for one in logits]), atol=1e-6)
+    assert torch.allclose(exclusive_cam(logits), torch.stack([slow_exclusive(one) for one in logits]), atol=1e-10)
 
 
 def slow_refined(net, image):
@@ -56,14 +57,16 @@ def slow_refined(net, image):
     return made
 
 
+@pytest.mark.usefixtures("double")
 @torch.no_grad()
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_stage_cam_reads_is_the_definition_cell_by_cell(kind):
     net = RefinedCam(classifier_of(kind), widths=(4, 6), mixed=8).eval()
     image = net.normalise(torch.rand(1, 3, 40, 56))
-    assert torch.allclose(net.cam(image)[0], slow_refined(net, image), atol=1e-5)
+    assert torch.allclose(net.cam(image)[0], slow_refined(net, image), atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_spreading_in_blocks_is_one_large_product(monkeypatch):
     cam, mixed = torch.rand(2, 4, 5, 3), torch.randn(2, 6, 5, 3, requires_grad=True)
     monkeypatch.setattr(refined_cam, "COLUMNS", 4)
@@ -74,9 +77,9 @@ def test_spreading_in_blocks_is_one_large_product(monkeypatch):
     f = f / (f.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-5)
     large = torch.einsum("bdi,bdj->bij", f, f).clamp(min=0)
     wanted = torch.einsum("bci,bij->bcj", cam.flatten(2), large / (large.sum(dim=1, keepdim=True) + 1e-5))
-    assert torch.allclose(got.flatten(2), wanted, atol=1e-6)
+    assert torch.allclose(got.flatten(2), wanted, atol=1e-10)
     wanted.square().sum().backward()
-    assert torch.allclose(found, mixed.grad, atol=1e-5)
+    assert torch.allclose(found, mixed.grad, atol=1e-10)
 
 
 def test_no_likeness_of_all_cells_is_in_memory():
@@ -136,6 +139,7 @@ def slow_losses(seam, photos):
     return {"classification": classification, "equivariance": equivariance, "cross": cross, "quiet": quiet}
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
     check_step(SEAM(classifier_of(kind).eval(), smaller=0.5), photos_of(3, 48), slow_losses)

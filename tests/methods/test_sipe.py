@@ -46,6 +46,7 @@ def made():
     return logits, torch.randn(2, 6, 4, 5, generator=generator), mask
 
 
+@pytest.mark.usefixtures("double")
 def test_the_maps_with_background(made):
     logits, _, mask = made
     got = with_background(logits, mask)
@@ -55,9 +56,10 @@ def test_the_maps_with_background(made):
                 values = [max(0, logits[b, k, i, j].item()) / (logits[b, k].max().clamp(min=0).item() + 1e-5)
                           for k in range(3)]  # fmt: skip
                 wanted = torch.tensor([1 - max(values), *values]) * mask[b, :, i, j]
-                assert torch.allclose(got[b, :, i, j], wanted, atol=1e-6)
+                assert torch.allclose(got[b, :, i, j], wanted, atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_seeds_cell_by_cell(made, monkeypatch):
     monkeypatch.setattr(prototypes, "COLUMNS", 7)
     logits, vectors, mask = made
@@ -67,6 +69,7 @@ def test_seeds_cell_by_cell(made, monkeypatch):
     assert 0 < got[:, 1:].sum() < mask.sum()
 
 
+@pytest.mark.usefixtures("double")
 def test_prototypes_cell_by_cell(made):
     logits, vectors, mask = made
     found = seeds(with_background(logits, mask), vectors, mask)
@@ -77,9 +80,10 @@ def test_prototypes_cell_by_cell(made):
             for i in range(4):
                 for j in range(5):
                     wanted = cosine(prototype, vectors[b, :, i, j]) if prototype.norm() > 0 else 0
-                    assert got[b, c, i, j].item() == pytest.approx(wanted, abs=1e-5)
+                    assert got[b, c, i, j].item() == pytest.approx(wanted, abs=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
     valid = torch.ones(2, 32, 32, dtype=torch.bool)
@@ -110,11 +114,11 @@ def test_the_step_is_a_plain_transcription(kind):
         "consistency": (n - i).abs().mean(),
     }
     for name, value in wanted.items():
-        assert terms[name].item() == pytest.approx(value.item(), abs=1e-5), name
+        assert terms[name].item() == pytest.approx(value.item(), abs=1e-10), name
     sum(wanted.values()).backward()
     for name, one in other.named_parameters():
         if one.grad is not None:
-            assert torch.allclose(got[name], one.grad, atol=1e-5), name
+            assert torch.allclose(got[name], one.grad, atol=1e-10), name
 
 
 def test_who_learns_from_what(made):

@@ -46,6 +46,7 @@ def test_linear_is_one_matrix_for_every_patch():
     assert wanted.shape == (2, 4, 3, 5)
 
 
+@pytest.mark.usefixtures("double")
 def test_upsample_doubles_twice():
     network = DeepLab(Backbone(VIT), 4, "upsample").eval()
     *stages, classify = with_statistics(network.head)

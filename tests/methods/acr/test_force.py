@@ -22,6 +22,7 @@ def test_forces_are_the_gradients_at_the_cam():
     terms.classification.backward()  # the graph is still there
 
 
+@pytest.mark.usefixtures("double")
 def test_the_weights_are_those_of_twenty_classes():
     """A mean over K classes is K times smaller for one of them; so is what is set against it."""
     one = torch.tensor(1.0)

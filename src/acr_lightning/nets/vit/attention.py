@@ -13,6 +13,9 @@ from timm.models.vision_transformer import Block
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+# Of softmaxes and their sums, whatever the tokens are in.
+WIDE = torch.float32
+
 
 class Reading(NamedTuple):
     """What is read of all blocks; N = K + P tokens, the K class tokens first.
@@ -49,8 +52,8 @@ def read_blocks(
         recompute: keep no activations of a block for its gradient, but compute them again (gradient checkpointing).
     """
     count = tokens.shape[1] - num_classes
-    classes = tokens.new_zeros(len(tokens), num_classes, count, dtype=torch.float32)
-    patches = tokens.new_zeros(len(tokens), count, count, dtype=torch.float32) if affinity else None
+    classes = tokens.new_zeros(len(tokens), num_classes, count, dtype=WIDE)
+    patches = tokens.new_zeros(len(tokens), count, count, dtype=WIDE) if affinity else None
     after = []
     for at, block in enumerate(blocks):
         with_classes = at >= len(blocks) - last
@@ -105,5 +108,5 @@ def attend(query: Tensor, key: Tensor, value: Tensor, rows: slice) -> tuple[Tens
         `[B, heads, N, d]` and `[B, rows, N]`.
     """
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    weights = scores.softmax(dim=-1, dtype=torch.float32)
+    weights = scores.softmax(dim=-1, dtype=WIDE)
     return weights.to(value.dtype) @ value, weights[:, :, rows].mean(dim=1)

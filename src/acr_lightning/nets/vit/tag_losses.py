@@ -21,7 +21,7 @@ def rank_pooled(maps: Tensor, decay: float = DECAY) -> Tensor:
         `[B, K]`.
     """
     ranked = maps.flatten(2).sort(dim=-1, descending=True).values
-    weights = decay ** torch.arange(ranked.shape[-1], device=maps.device, dtype=torch.float32)
+    weights = decay ** torch.arange(ranked.shape[-1], device=maps.device).float()
     return (ranked * weights).sum(dim=-1) / weights.sum()
 
 
