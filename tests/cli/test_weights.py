@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from acr_lightning.cli.main import main
@@ -22,3 +25,10 @@ def test_wrong_command_lines(words, message, tmp_path, monkeypatch, capsys):
     assert main(["weights", *words]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_new_process_that_checks_weights_knows_the_own_backbones():
+    """The tests' processes have imported everything, and so registered what `acr weights check` alone might not."""
+    code = "import timm, acr_lightning.nets.weights; print(timm.is_model('resnet38d'), timm.is_model('tiny_resnet'))"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True"], done.stderr

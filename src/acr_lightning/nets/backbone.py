@@ -9,8 +9,6 @@ from timm.models.efficientnet import EfficientNetFeatures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import acr_lightning.nets.resnet38d
-import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError
 from acr_lightning.nets.described import Described
 from acr_lightning.nets.sizes import scaled_size

