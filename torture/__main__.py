@@ -9,12 +9,12 @@ from torture.commands import prepare, remove
 
 
 def main() -> int:
-    """Run all trials; 1 if anything was lost, unclear or executed."""
+    """Run all trials; 1 if anything was lost, unclear or executed, or an attack was of no use."""
     parser = argparse.ArgumentParser(prog="torture", description=__doc__)
     parser.add_argument("--seed", default="0", help="of everything; a trial's own is printed with it")
     parser.add_argument("--kills", type=int, default=100, help="at least so many signals")
-    parser.add_argument("--inputs", type=int, default=1000, help="at least so many damaged files")
-    parser.add_argument("--attacks", type=int, default=50, help="at least so many, of each kind the first")
+    parser.add_argument("--inputs", type=int, default=1000, help="so many damaged files, odd values and bad days")
+    parser.add_argument("--attacks", type=int, default=1000, help="at most so many, of each place the first")
     parser.add_argument("--pairs", type=int, default=10, help="of commands, of devices; of full disks half as many")
     parser.add_argument("--folder", type=Path, help="for everything; removed where nothing is wrong")
     options = parser.parse_args()
@@ -44,6 +44,7 @@ def main() -> int:
     damage(made, options.inputs, options.seed, tally)
     if not tally.failed:
         remove(folder)
+    print(tally.table())
     print(tally.figures())
     return 1 if tally.failed else 0
 

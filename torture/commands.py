@@ -6,6 +6,7 @@ import os
 import pkgutil
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -14,11 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import acr_lightning
+from acr_lightning.cli.exit_status import exit_status
 from acr_lightning.cli.main import main
 from acr_lightning.cli.start import way_to_start
 
 # Done, done with findings, bad input, and what a shell says of SIGINT, SIGKILL and SIGTERM.
 GOOD = (0, 1, 2, 130, 137, 143)
+# The most that a trial takes.
+SECONDS = 60.0
+# The status of what took longer.
+TIMEOUT = -1
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "acr")
 
 
 @dataclass(frozen=True)
@@ -63,15 +70,15 @@ class Command:
                 self.status = code if code >= 0 else 128 - code
         return self.status
 
-    def wait(self, seconds: float = 120) -> Outcome:
-        """Wait for its end; what takes longer is killed, and has the status -1."""
+    def wait(self, seconds: float = SECONDS) -> Outcome:
+        """Wait for its end; what takes longer is killed, and has the status `TIMEOUT`."""
         end = time.monotonic() + seconds
         while self.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         if self.poll() is None:
             self.kill_group()
             os.waitpid(self.pid, 0)
-            self.status = -1
+            self.status = TIMEOUT
         assert self.status is not None
         return Outcome(self.status, self.log.read_text(errors="replace"))
 
@@ -85,9 +92,52 @@ class Command:
         os.killpg(self.pid, signal.SIGKILL)
 
 
-def call(words: list[str], log: Path, folder: Path, seconds: float = 120) -> Outcome:
+def call(words: list[str], log: Path, folder: Path, seconds: float = SECONDS) -> Outcome:
     """Run a command to its end."""
     return Command([str(word) for word in words], log, folder).wait(seconds)
+
+
+# Does a trial's command in its folder, with a file for what it prints.
+Run = Callable[[Path, Path], Outcome]
+
+
+def command(*words: str) -> Run:
+    """A command of `acr`."""
+    return lambda folder, log: call([*words], log, folder)
+
+
+def program(*words: str, **environment: str) -> Run:
+    """The same as a new program, which imports everything itself."""
+
+    def run(folder: Path, log: Path) -> Outcome:
+        with log.open("w") as said:
+            done = subprocess.run(
+                [PROGRAM, *words], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False,
+                env={**os.environ, "PYTHONPATH": "", **environment},
+            )  # fmt: skip
+        return Outcome(done.returncode, log.read_text(errors="replace"))
+
+    return run
+
+
+def function(work: Callable[[Path], int]) -> Run:
+    """Work on a trial's folder that uses torch and gives an exit status, as a command would do it."""
+    return lambda folder, log: in_copy(lambda: exit_status("work", lambda: work(folder)), log)
+
+
+def in_order(*runs: Run) -> Run:
+    """One after the other, until one fails: how the last one ended, and what all of them said."""
+
+    def run(folder: Path, log: Path) -> Outcome:
+        said = ""
+        for one in runs:
+            outcome = one(folder, log)
+            said += outcome.said
+            if outcome.status:
+                break
+        return Outcome(outcome.status, said)
+
+    return run
 
 
 def import_once() -> None:
@@ -151,7 +201,7 @@ def as_typed(words: list[str], folder: Path) -> int:
     os.chdir(folder)
     # What Lightning starts once more for each further device: this program, not the module that runs now.
     sys.modules["__main__"].__spec__ = None
-    sys.argv = [os.path.join(os.path.dirname(sys.executable), "acr"), *words]
+    sys.argv = [PROGRAM, *words]
     return main()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torture.chain import STAGES, Baseline
 from torture.commands import Command, Outcome, call, remove
-from torture.tally import Tally
+from torture.tally import DISKS, Tally
 
 SHARDED = ("cam", "label", "evaluate")
 # Stages whose photos any number of processes may share, and what the start of a second one takes at most.
@@ -114,7 +114,7 @@ def pair_trial(made: Baseline, seed: str, tally: Tally) -> None:
     both.append(Command(words, run.parent / "second.log", made.folder))
     outcomes = [command.wait() for command in both]
     for outcome in outcomes:
-        tally.answered(outcome, f"{seed}: two commands on {stage}")
+        tally.answered(outcome, f"{seed}: two commands on {stage}", DISKS)
     _end(made, stage, run, [call(words, run.parent / "again.log", made.folder)], [], "", seed, tally)
 
 
@@ -132,7 +132,7 @@ def disk_trial(made: Baseline, seed: str, tally: Tally) -> None:
         run = made.begun(stage, f"{disk.name}/trial")
         (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - rng.randrange(4096, 200_000)))
         full = call(made.words(stage, run), made.folder / f"{seed}.log", made.folder)
-        tally.answered(full, f"{seed}: full disk under {stage}")
+        tally.answered(full, f"{seed}: full disk under {stage}", DISKS)
         (disk / "ballast").unlink()
         again = call(made.words(stage, run), run.parent / "again.log", made.folder)
         _end(made, stage, run, [again], [], "", seed, tally)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,34 @@ def change(content: Any, rng: random.Random) -> None:
         content = content[key]
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]" + "".join(
+    f"\n{{indent}}a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]" for at in range(1, 9)
+)
+# What YAML and JSON allow, or other readers of them, and nobody writes.
+YAML_LINES = (
+    BOMB, "1: 2", "null: 3", "true: x", ".inf: 1", "2001-01-01: x", "? [a]\n{indent}: b", "x: &x [*x]", "<<: 5",
+    "seed: 1\n{indent}seed: 2", "base: [1]", "base: 5", "base: {a: b}", "base: chain.yaml", "run: !!binary x",
+    "a: !!set {x}", "x: !y z", "b: &b {<<: *b}", "\ta: b", "--- {}", "%YAML 9.9",
+)  # fmt: skip
+JSON_VALUE = re.compile(r"(?<=: )(?:[^\[{,}\n]+|\[\]|\{\})")
+JSON_VALUES = ("1e999", "-Infinity", "NaN", "9" * 400, "9" * 5000, r'"\ud800"', '{"a": 1, "a": 2}', "[[[]]]", "1e-999")
+
+
+def trick(path: Path, rng: random.Random, others: list[Path]) -> None:
+    """Add a line to a YAML file, or put a value into a JSON file, that means something else than it seems to."""
+    if path.suffix == ".yaml":
+        lines = path.read_text().splitlines()
+        at = rng.randrange(len(lines) + 1)
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip(" -"))].replace("-", " ") if at < len(lines) else ""
+        lines.insert(at, indent + rng.choice(YAML_LINES).replace("{indent}", indent))
+        path.write_text("\n".join(lines) + "\n")
+    elif path.suffix == ".json" and (values := [*JSON_VALUE.finditer(text := path.read_text())]):
+        found = rng.choice(values)
+        path.write_text(text[: found.start()] + rng.choice(JSON_VALUES) + text[found.end() :])
+    else:
+        flip(path, rng, others)
+
+
 MUTATIONS: tuple[Callable[[Path, random.Random, list[Path]], None], ...] = (
-    truncate, flip, empty, retype, swap, value,
+    truncate, flip, empty, retype, swap, value, trick,
 )  # fmt: skip

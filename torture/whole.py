@@ -1,0 +1,90 @@
+"""A folder with a finished run, and whole files of every kind that a command reads."""
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from acr_lightning.data.shapes_scenes import CLASS_NAMES
+from acr_lightning.metrics.voc_server import FOLDER
+from tests.tiny_coco import write_coco
+from torture.chain import STAGES, Baseline, experiment
+from torture.commands import call, in_copy, remove
+
+CHAIN = ("--config", "chain.yaml")
+PREDICTIONS = "run/evaluate/predictions"
+SCORE = ("evaluate", f"--pred={PREDICTIONS}", "--gt=shapes/SegmentationClass", "--classes=4", "--list=ids.txt")
+# A run that reads all but its test from the finished one, so that a plan's cell takes a second.
+BORROWED = {f"from.{stage}": "run" for stage in STAGES[: STAGES.index("evaluate")]}
+
+
+def prepare(made: Baseline) -> None:
+    """A folder with a finished run and whole files of all kinds."""
+    folder = made.folder / "whole"
+    shutil.copytree(made.run, folder / "run")
+    shutil.copytree(made.folder / "shapes", folder / "shapes")
+    (folder / "chain.yaml").write_text(yaml.safe_dump(experiment()))
+    (folder / "run" / "from.json").write_text("{}")
+    log = folder / "run" / "fit" / "csv" / "version_0" / "metrics.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch,step,cu_loss,monitor_area\n" + "".join(f"0,{step},{1 / step},\n" for step in range(1, 40)))
+    ids = sorted(path.stem for path in (folder / PREDICTIONS).glob("*.png"))
+    (folder / "ids.txt").write_text("\n".join(ids) + "\n")
+    (folder / "pictures").mkdir()
+    for image_id in ids[:3]:
+        shutil.copy(folder / "shapes" / "JPEGImages" / f"{image_id}.jpg", folder / "pictures")
+    (folder / "tags.csv").write_text(
+        "image,tags\n" + "".join(f"{image_id}.jpg,{';'.join(CLASS_NAMES)}\n" for image_id in ids)
+    )
+    (folder / "tags.json").write_text(json.dumps({f"{image_id}.jpg": CLASS_NAMES for image_id in ids}))
+    for name, tags in (("tags.yaml", "../../tags.csv"), ("json.yaml", "../../tags.json")):
+        arguments = {"root": "shapes/JPEGImages", "tags": tags, "masks": "shapes/SegmentationClass"}
+        dataset = {"class_path": "TagFolder", "init_args": arguments}
+        (folder / name).write_text(yaml.safe_dump({**experiment(), "dataset": dataset}))
+    with tarfile.open(folder / "pack.tgz", "w:gz") as pack:
+        for image_id in ids:
+            pack.add(folder / PREDICTIONS / f"{image_id}.png", f"{FOLDER}/{image_id}.png")
+    tables = plan(a={"evaluate.model.long_side": 32}, b={})
+    methods = {"methods": tables.pop("tables")["one"], "datasets": {"one": {"base": tables.pop("base")}}}
+    (folder / "methods.yaml").write_text(yaml.safe_dump({**tables, **methods}))
+    (folder / "tables.yaml").write_text(yaml.safe_dump(plan(a={"evaluate.model.long_side": 32}, b={})))
+    prepare_kinds(folder)
+
+
+def plan(**variants: Any) -> dict[str, Any]:
+    """An ablation whose cells do the test alone; `run` is the plan's own."""
+    run = variants.pop("run", "plan")
+    content = {"base": "chain.yaml", "run": run, "seeds": [0], "stages": ["evaluate"], "common": BORROWED}
+    return {**content, "tables": {"one": variants}}
+
+
+def prepare_kinds(folder: Path) -> None:
+    """COCO with its cache, the kept maps of a frozen backbone, and weights of both formats."""
+    write_coco(folder / "coco", 2014, train=4, val=2)
+    coco = {"class_path": "COCO", "init_args": {"root": "coco", "cache": "coco_cache"}}
+    (folder / "coco_data.yaml").write_text(yaml.safe_dump({"run": "run", "dataset": coco}))
+    call(["data", "check", "--config", "coco_data.yaml"], folder / "said.log", folder)
+    frozen = {"class_path": "FrozenClassifier", "init_args": {"backbone": "tiny_resnet"}}
+    kept = {"class_path": "FrozenFeatures", "init_args": {"size": 64, "cache": "features"}}
+    for name, classifier, data in (("kept", frozen, kept), ("weights", {"weights": "net.safetensors"}, None)):
+        content = {**experiment(), "run": f"run_{name}"}
+        fit = content["fit"]
+        fit["model"] = {"strategy": "baseline", "classifier": {**fit["model"]["classifier"], **classifier}}
+        if data is not None:
+            fit["model"]["classifier"], fit["data"] = classifier, data
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    in_copy(lambda: _save_weights(folder / "net.safetensors"), folder / "said.log")
+    call(["fit", "--config", "kept.yaml"], folder / "said.log", folder)
+    remove(folder / "run_kept")
+    (folder / "net.params").write_bytes((0x112).to_bytes(8, "little") + bytes(24) + bytes(range(256)))
+
+
+def _save_weights(path: Path) -> int:
+    import timm
+    from safetensors.torch import save_file
+
+    save_file(timm.create_model("tiny_resnet").state_dict(), path)
+    return 0
