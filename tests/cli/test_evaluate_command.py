@@ -87,6 +87,13 @@ def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_p
         (["--pred", "PRED", "--config", "CONFIG", "--split", "test"], "test.txt: no such list of ids"),
         (["--pred", "PRED", "--config", "CONFIG", "--split", "train"], "16 of 16 label maps are missing"),
         (["--pred", "PRED", "--gt", "PRED", "--classes", "a,,b"], "names separated by commas"),
+        (["--pred", "PRED", "--gt", "PRED", "--classes", "a,b,a"], "--classes: 'a' is there twice"),
+        (["--pred", "PRED", "--gt", "PRED", "--classes", "background,a"], "--classes: 'background' is there twice"),
+        (["--pred", "PRED", "--gt", "PRED", "--classes", ",".join(map(str, range(255)))], "up to 254 names"),
+        *(
+            (["--pred", "PRED", "--gt", "PRED", "--classes", count], "--classes: expected 1 to 254, or")
+            for count in ("-5", "0", "255", str(10**9), str(10**30))
+        ),
         (["--config", "CONFIG", "--split", "val", "--pack", "r.tgz"], "neither CAMs nor a network"),
     ],
 )
@@ -96,6 +103,13 @@ def test_options_that_do_not_fit_get_one_line(config, predictions, words, messag
     error = capsys.readouterr().err.strip()
     assert message in error
     assert "\n" not in error
+
+
+def test_as_many_classes_as_a_label_can_tell(predictions):
+    words = ["evaluate", "--pred", str(predictions), "--gt", str(predictions), "--classes"]
+    assert main([*words, "254"]) == 0
+    assert main([*words, ",".join(map(str, range(254)))]) == 0
+    assert main([*words, "dog,Dog,cat,cow"]) == 0
 
 
 def test_a_grey_mask_is_read_as_well(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import write_mask
@@ -63,6 +64,12 @@ def test_a_list_says_which(folders):
     assert score_folders(folders / "pred", folders / "gt", id_list=folders / "list.txt")[1] == 1
 
 
+def test_photos_may_lie_beside_the_masks(folders):
+    Image.new("RGB", (4, 1)).save(folders / "gt" / "a.JPG")
+    Image.fromarray(np.array([[0, 1, 2, 255]], np.uint8)).save(folders / "gt" / "b.png")  # grey, and a PNG
+    assert score_folders(folders / "pred", folders / "gt")[1] == 2
+
+
 def without_prediction(folders):
     (folders / "pred" / "b.png").unlink()
 
@@ -84,9 +91,24 @@ def beyond_the_classes(folders):
     write_mask(folders / "gt" / "b.png", np.full((1, 4), 3, np.uint8))
 
 
+def in_capitals(folders):
+    (folders / "gt" / "b.png").rename(folders / "gt" / "b.PNG")
+
+
+def a_jpeg(folders):
+    Image.fromarray(np.zeros((1, 4), np.uint8)).save(folders / "gt" / "b.png", "JPEG")
+
+
+def a_predicted_jpeg(folders):
+    Image.fromarray(np.zeros((1, 4), np.uint8)).save(folders / "pred" / "b.png", "JPEG")
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
+        (in_capitals, r"gt/b\.PNG: would be left out; let its name, and its prediction's, end in \.png"),
+        (a_jpeg, r"gt/b\.png: is a JPEG file; a mask must be a PNG"),
+        (a_predicted_jpeg, r"pred/b\.png: is a JPEG file; a mask must be a PNG"),
         (without_prediction, "pred: 1 of 2 label maps are missing: b"),
         (with_255, r"pred/b\.png: holds the value 255"),
         (of_another_size, r"pred/b\.png: is 4×2, its mask 4×1"),

@@ -83,7 +83,7 @@ def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
         ("fit/csv/version_0/metrics.csv", b"", "damaged (not enough values to unpack"),
         ("cam/cams/a.npz", b"PK\x03\x04", "damaged CAM file"),
         ("label/labels/a.png", b"", "cannot be read as a mask"),
-        ("evaluate/predictions/a.png", b"P5 3 2 255 abcdef", "not of the size of its photo"),
+        ("evaluate/predictions/a.png", b"P5 3 2 255 abcdef", "is a PPM file; a mask must be a PNG"),
     ],
 )
 def test_what_is_damaged_is_left_out_and_named(run, place, content, said):

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +55,40 @@ def test_enlarged_labels_are_the_argmax_of_the_enlarged():
 def test_no_network_is_said(tmp_path):
     with pytest.raises(UserError, match="run `acr segment` first"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scales": []}, "scales: is empty"),
+        ({"scales": 1.0}, "scales: is empty or no list"),
+        ({"scales": [0]}, "scales: expected float above 0, 10 at most, not '0'"),
+        ({"scales": [1.0, 1e9]}, "scales: expected float above 0, 10 at most, not '1000000000.0'"),
+        ({"scales": ["1"]}, "scales: expected float above 0"),
+        ({"long_side": 0}, "long_side: expected int, 1 to 16384, not '0'"),
+        ({"long_side": 0.5}, "long_side: expected int"),
+        ({"window": -1}, "window: expected int, 1 to 16384"),
+        ({"window": True}, "window: expected int"),
+        ({"device": "banana"}, "device: 'banana' cannot be used"),
+    ],
+)
+def test_what_it_cannot_do_is_said(trained_run, options, message):
+    with pytest.raises(UserError, match=message):
+        load(trained_run, **options)
+
+
+def test_what_it_just_can(trained_run, picture):
+    predictor = load(trained_run, scales=(np.float64(0.01), 1), flip=False, long_side=1, window=1, device="cpu:0")
+    assert predictor(picture).shape == (64, 64)
+
+
+def test_what_a_run_says_of_its_own_test_is_checked_too(trained_run, tmp_path):
+    (tmp_path / "evaluate").mkdir()
+    shutil.copytree(trained_run / "segment", tmp_path / "segment")
+    model = {"class_path": "NetworkInference", "init_args": {"scales": "many", "window": 0}}
+    (tmp_path / "evaluate" / "manifest.json").write_text(json.dumps({"config": {"model": model}}))
+    with pytest.raises(UserError, match="scales: is empty or no list"):
+        load(tmp_path)
+    with pytest.raises(UserError, match="window: expected int, 1 to 16384"):
+        load(tmp_path, scales=[1.0])
+    load(tmp_path, scales=[1.0], window=64)

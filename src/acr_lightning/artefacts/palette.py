@@ -111,9 +111,12 @@ def read_mask(path: str | Path) -> NDArray[np.uint8]:
     """Read a label map `[H, W]`: the indices of a palette PNG, or the values of a grey one.
 
     Raises:
-        UserError: see `read_stored_mask`.
+        UserError: see `read_stored_mask`; or the file is of another format, whose pixels may not be what was stored.
     """
-    return read_stored_mask(path).labels
+    stored = read_stored_mask(path)
+    if stored.file_format != "PNG":
+        raise UserError(f"{path}: is a {stored.file_format} file; a mask must be a PNG, make it again as one")
+    return stored.labels
 
 
 def is_whole(path: str | Path) -> bool:

@@ -5,15 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from acr_lightning.bounded import IN_WORDS
 from acr_lightning.errors import nearest
-
-# In words, what `bounded` names.
-BOUNDED = {
-    "ClosedUnitInterval": "float in 0..1",
-    "NonNegativeInt": "int, 0 or more",
-    "PositiveFloat": "float above 0",
-    "PositiveInt": "int above 0",
-}
 
 
 # What a class refused, which says more than that its place may also be empty.
@@ -55,7 +48,7 @@ def _below(lines: list[str]) -> list[str]:
 def _kind(line: str) -> str:
     """What a line of jsonargparse's says was expected."""
     if line.startswith("Not of type"):
-        return BOUNDED.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
+        return IN_WORDS.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
     return line.removeprefix("Expected ").partition(". Got value")[0]
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.atomic import write_json
+from acr_lightning.artefacts.atomic import as_json
+from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.chain.check import check_node
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
@@ -42,11 +43,13 @@ def check(
     """
     from acr_lightning.data_care.print_report import print_report
 
+    if json:
+        require_own([json])
     experiment = load(CHAIN, config, values) if config or values else None
     report = _report(experiment, labels, classes, pack, split, workers)
     print_report(report)
     if json:
-        write_json(json, report.as_json())
+        write_own(json, as_json(report.as_json()))
     return 1 if report.problems else 0
 
 

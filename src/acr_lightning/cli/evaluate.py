@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.own_files import require_own
 from acr_lightning.chain.check import check_node
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
@@ -57,6 +58,8 @@ def evaluate(
     """
     if help:
         return chain_commands.stage("evaluate", config=config, help=True, **values)
+    if pack is not None:
+        require_own([pack])  # before hours of prediction
     given = {"gt": gt, "classes": classes, "list": list, "output": output, "pred": pred, "pack": pack, "split": split}
     if cams is not None:
         _refuse(given, ("pred", "gt", "classes", "list", "pack"), "does not go with --cams DIR")

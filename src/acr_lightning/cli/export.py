@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.artefacts.manifest import require_network
+from acr_lightning.artefacts.own_files import require_own, write_own
+from acr_lightning.bounded import Side
 
 
 def export(
@@ -12,8 +13,8 @@ def export(
     run: str,
     output: str | None = None,
     format: Literal["onnx", "torchscript"] = "onnx",
-    height: int = 512,
-    width: int = 512,
+    height: Side = 512,
+    width: Side = 512,
     dynamic: bool = False,
 ) -> int:
     """The network as one file, preprocessing included, compared with torch before it is written, and a model card.
@@ -21,6 +22,7 @@ def export(
     The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
     `probabilities`, `[B, K + 1, height, width]`, label 0 is background.
     `MODEL_CARD.md` beside the file says classes, input, scores with their conditions, how it was trained, and limits.
+    An earlier export's two files are replaced; what you wrote or changed by hand is not.
 
     Args:
         run: folder of a run whose stage `segment` is done.
@@ -35,9 +37,10 @@ def export(
     from acr_lightning.segment.export import export as write
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
-    made = write(Path(run), path, format, (height, width), dynamic)
     card = path.with_name(NAME)
-    write_text(card, model_card(Path(run), path.name, made.labels, (height, width), made.step, made.normalisation))
+    require_own([path, card])
+    made = write(Path(run), path, format, (height, width), dynamic)
+    write_own(card, model_card(Path(run), path.name, made.labels, (height, width), made.step, made.normalisation))
     print(f"{path}: probabilities differ from torch's by {made.difference:.1e} at the most")
     print(f"{card}: what whoever gets the file has to know")
     return 0

@@ -33,7 +33,7 @@ def init(folder: str, /, *, output: str | None = None, small: bool = False, nega
     root = Path(folder)
     source = find_tags(root)
     path = Path(output or f"{root.resolve().name}.yaml")
-    if path.exists():
+    if os.path.lexists(path):
         raise UserError(f"{path}: is there already; remove it, or give another --output")
     write_text(path, _experiment(root, path, source, small, negatives))
     print(f"{sum(source.photos.values())} tags in {source.tags or 'the names of subfolders'}:")

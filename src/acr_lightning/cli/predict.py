@@ -3,10 +3,13 @@
 import glob
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.manifest import require_network
+from acr_lightning.artefacts.own_files import is_own, require_own
+from acr_lightning.bounded import Scale, Side
 from acr_lightning.errors import UserError
 
 # What the names of a picture's results end in: label map, overlay, probabilities.
@@ -18,11 +21,11 @@ def predict(
     run: str,
     images: str | list[str],
     output: str = "predictions",
-    scales: list[float] | None = None,
+    scales: list[Scale] | None = None,
     flip: bool | None = None,
-    long_side: int | None = None,
+    long_side: Side | None = None,
     refiner: str | dict[str, Any] | None = None,
-    window: int | None = None,
+    window: Side | None = None,
     overlay: bool = True,
     soft: bool = False,
     device: str = "auto",
@@ -32,7 +35,8 @@ def predict(
     Args:
         run: folder of a run whose stage `segment` is done.
         images: a picture, a folder (with its subfolders), a glob such as `photos/*.jpg`, or a list of these.
-        output: folder of `<name>.png` (palette PNG: 0 background, 1..K) and `<name>_overlay.jpg`.
+        output: folder of `<name>.png` (palette PNG: 0 background, 1..K) and `<name>_overlay.jpg`. What an earlier
+            prediction wrote there is replaced, nothing else is.
         scales: factors of the base size; more are slower and better. null is as the run was tested, here and below.
         flip: whether mirror images are added.
         long_side: resize pictures to this long side first, pixels.
@@ -44,16 +48,18 @@ def predict(
     """
     require_network(Path(run))
     pictures = find_pictures([images] if isinstance(images, str) else images)
-    refuse_to_replace(pictures, output)
+    refuse_to_replace(
+        pictures, output, [end for end, wanted in zip(RESULTS, (True, overlay, soft), strict=True) if wanted]
+    )
     import io
 
     import numpy as np
     from PIL import Image
     from rich.progress import track
 
-    from acr_lightning.artefacts.atomic import atomic_write
     from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.artefacts.palette import write_mask
+    from acr_lightning.artefacts.own_files import write_own
+    from acr_lightning.artefacts.palette import png_bytes
     from acr_lightning.data.images import read_image
     from acr_lightning.report.pictures import overlay as draw_overlay
     from acr_lightning.segment.predictor import Predictor
@@ -69,15 +75,15 @@ def predict(
             refused += 1
             continue
         labels, probabilities = predictor.predict(picture)
-        write_mask(mask_path, labels)
+        write_own(mask_path, png_bytes(labels))
         if overlay:
-            with atomic_write(overlay_path) as file:
-                Image.fromarray(draw_overlay(picture, labels)).save(file, "JPEG", quality=90)
+            buffer = io.BytesIO()
+            Image.fromarray(draw_overlay(picture, labels)).save(buffer, "JPEG", quality=90)
+            write_own(overlay_path, buffer.getvalue())
         if soft:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, probabilities=(probabilities * 255).round().astype(np.uint8))
-            with atomic_write(soft_path) as file:
-                file.write(buffer.getvalue())
+            write_own(soft_path, buffer.getvalue())
     legend = ", ".join(f"{label} {name}" for label, name in enumerate(predictor.label_names))
     print(f"{len(pictures) - refused} masks in {output} ({legend})" + (f"; {refused} refused" if refused else ""))
     return 1 if refused else 0
@@ -86,18 +92,24 @@ def predict(
 def find_pictures(places: list[str]) -> dict[str, Path]:
     """Pictures by the name of their result: the path inside a folder, or the file's name, without its suffix.
 
+    What earlier predictions wrote into a folder is no picture of it.
+
     Raises:
-        UserError: a place holds no picture, or two pictures would have one result.
+        UserError: there is no place, or one holds no picture, or two pictures would have one result.
     """
     from acr_lightning.data.images import SUFFIXES
 
+    if not places:
+        raise UserError("--images: is empty; give a picture, a folder or a glob")
     found: dict[str, Path] = {}
     for place in places:
         root = Path(place)
         if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
-            paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+            paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not is_own(path))
+        elif os.path.isfile(place):
+            root, paths = Path(), [root]
         else:
-            root, paths = Path(), [root] if os.path.isfile(place) else [Path(path) for path in sorted(glob.glob(place))]
+            root, paths = Path(), [path for path in map(Path, sorted(glob.glob(place))) if not is_own(path)]
         if not paths:
             raise UserError(f"--images: {place}: no such picture, or none in it ({', '.join(SUFFIXES)})")
         for path in paths:
@@ -108,14 +120,20 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
     return found
 
 
-def refuse_to_replace(pictures: dict[str, Path], output: str) -> None:
-    """Check that no result would take the place of a picture.
+def refuse_to_replace(pictures: dict[str, Path], output: str, ends: Sequence[str]) -> None:
+    """Check that no result would take the place of a picture, or of what this program did not write.
+
+    Args:
+        pictures: by the name of their result.
+        output: folder of the results.
+        ends: of the results' names.
 
     Raises:
         UserError: one would.
     """
     own = {os.path.realpath(path) for path in pictures.values()}
-    for name in pictures:
-        for end in RESULTS:
-            if os.path.realpath(path := Path(output) / f"{name}{end}") in own:
-                raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
+    results = [Path(output) / f"{name}{end}" for name in pictures for end in ends]
+    for path in results:
+        if os.path.realpath(path) in own:
+            raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
+    require_own(results)

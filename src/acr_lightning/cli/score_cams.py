@@ -13,9 +13,9 @@ def score(cams: Path, dataset: TaggedDataset, split: Split, output: str | None) 
     Raises:
         UserError: there are no masks.
     """
-    from acr_lightning.artefacts.atomic import write_json
+    from acr_lightning.artefacts.atomic import as_json
     from acr_lightning.metrics.cam_scores import cam_curves
-    from acr_lightning.report.run_scores import ORACLE, has_masks, keep_and_print
+    from acr_lightning.report.run_scores import ORACLE, has_masks, print_and_keep
 
     ids = ids_of(dataset, split)
     if not has_masks(dataset, ids):
@@ -23,6 +23,5 @@ def score(cams: Path, dataset: TaggedDataset, split: Split, output: str | None) 
     curves = cam_curves(cams, dataset, ids)
     exponents = [(f"alpha {row['alpha']}: the background is (1 − max CAM)^alpha", row) for row in curves.exponents]
     rows = [(ORACLE, curves.best), *exponents]
-    if output:
-        write_json(Path(output) / "sweep.json", curves.brief())
-    keep_and_print([{"what": "cam", "split": split, "chosen": chosen, **row} for chosen, row in rows], output)
+    records = [{"what": "cam", "split": split, "chosen": chosen, **row} for chosen, row in rows]
+    print_and_keep(records, output, {"sweep.json": as_json(curves.brief())})

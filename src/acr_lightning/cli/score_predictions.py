@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.cam_file import MOST_CLASSES
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 
 
 def against_dataset(
@@ -40,12 +41,11 @@ def against_folder(
 
 def _show(predictions: Path, counts: NDArray[np.int64], names: list[str], split: str, output: str | None) -> None:
     """Print the table, and keep it with the confusion matrix if asked to."""
-    from acr_lightning.metrics.confusion import scores, write_confusion
-    from acr_lightning.report.run_scores import keep_and_print
+    from acr_lightning.metrics.confusion import confusion_csv, scores
+    from acr_lightning.report.run_scores import print_and_keep
 
-    if output:
-        write_confusion(Path(output) / "confusion.csv", counts, names)
-    keep_and_print([{"what": predictions.name, "split": split, **scores(counts, names)}], output)
+    records = [{"what": predictions.name, "split": split, **scores(counts, names)}]
+    print_and_keep(records, output, {"confusion.csv": confusion_csv(counts, names)})
 
 
 def write_pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str]) -> None:
@@ -75,9 +75,15 @@ def ids_of(dataset: TaggedDataset, split: Split) -> list[str]:
 
 def _class_names(classes: int | str | list[str] | None) -> list[str]:
     """The names given with `--classes`; none where it is a number or not given."""
-    if classes is None or isinstance(classes, int):
+    if classes is None:
+        return []
+    if isinstance(classes, int):
+        if not 1 <= classes <= MOST_CLASSES:
+            raise UserError(f"--classes: expected 1 to {MOST_CLASSES}, or names separated by commas, not {classes}")
         return []
     names = [name.strip() for name in (classes.split(",") if isinstance(classes, str) else classes)]
-    if not all(names):
-        raise UserError("--classes: expected a number, or names separated by commas")
+    if not all(names) or len(names) > MOST_CLASSES:
+        raise UserError(f"--classes: expected a number, or up to {MOST_CLASSES} names separated by commas")
+    if twice := next((name for at, name in enumerate(names) if name in ("background", *names[:at])), None):
+        raise UserError(f"--classes: {shown(twice)} is there twice (label 0 is the background); name each class once")
     return names

@@ -1,5 +1,6 @@
 """`acr weights`: pretrained weights for `weights:`, and published classifiers."""
 
+import os
 import re
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def mctformer(source: str, target: str, /, *, force: bool = False) -> int:
     """
     from acr_lightning.nets.vit.published_weights import read_published, write_as_fit
 
-    if Path(target).exists() and not force:
+    if os.path.lexists(target) and not force:
         raise UserError(f"{target}: exists; --force replaces it")
     published = read_published(Path(source))
     write_as_fit(published.network, Path(target))

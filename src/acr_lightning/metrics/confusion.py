@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.errors import UserError
 
@@ -47,11 +46,10 @@ def check_labels(labels: NDArray[np.uint8], num_labels: int, where: str | Path) 
         )
 
 
-def write_confusion(path: str | Path, counts: NDArray[np.int64], label_names: Sequence[str]) -> None:
-    """Write a confusion matrix as CSV, atomically: a row for each true label, a column for each predicted one, pixels.
+def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:
+    """A confusion matrix as CSV: a row for each true label, a column for each predicted one, pixels.
 
     Args:
-        path: the file.
         counts: `[K + 1, K + 1]`.
         label_names: K + 1 names, background first.
     """
@@ -59,7 +57,7 @@ def write_confusion(path: str | Path, counts: NDArray[np.int64], label_names: Se
     writer = csv.writer(text, lineterminator="\n")  # a class name may hold a comma
     writer.writerow(["true \\ predicted", *label_names])
     writer.writerows([name, *row] for name, row in zip(label_names, counts.tolist(), strict=True))
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def miou(counts: NDArray[np.int64]) -> float:

@@ -34,8 +34,7 @@ def score_folders(
     for folder in (predictions, masks):
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder")
-    found = sorted(path.relative_to(masks).with_suffix("").as_posix() for path in masks.rglob("*.png"))
-    ids = read_ids(id_list) if id_list else found
+    ids = read_ids(id_list) if id_list else _ids_of(masks)
     if not ids:
         raise UserError(f"{masks}: holds no mask (<id>.png)")
     require_files(predictions, ids)
@@ -56,6 +55,19 @@ def score_folders(
         occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
         num_labels = int(occurring.max(initial=0)) + 1
     return counts[:num_labels, :num_labels], len(ids)
+
+
+def _ids_of(masks: Path) -> list[str]:
+    """The ids of all masks of a folder.
+
+    Raises:
+        UserError: a PNG would be left out, since its name ends in `.PNG`.
+    """
+    paths = sorted(path for path in masks.rglob("*") if path.suffix.lower() == ".png")
+    for path in paths:
+        if path.suffix != ".png":
+            raise UserError(f"{path}: would be left out; let its name, and its prediction's, end in .png")
+    return [path.relative_to(masks).with_suffix("").as_posix() for path in paths]
 
 
 def require_files(folder: Path, ids: list[str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.own_files import write_own
 from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import check_labels
@@ -36,24 +36,26 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
         stored_labels: VOC's own index of each label, `[K + 1]`.
 
     Raises:
-        UserError: a label map is missing, damaged or holds a value that is no label; or the archive's name is wrong.
+        UserError: a label map is missing, damaged or holds a value that is no label; or the archive's name is wrong, or
+            there is a file that this program did not write.
     """
     if not path.name.endswith(SUFFIXES):
         raise UserError(f"{path}: the server takes a .tgz; name the pack so")
     require_files(predictions, ids)
+    content = io.BytesIO()
     with (
-        atomic_write(path) as file,
-        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as compressed,
+        gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for image_id in ids:
             source = item_path(predictions, image_id, ".png")
             labels = read_mask(source)
             check_labels(labels, len(stored_labels), source)
-            content = png_bytes(stored_labels[labels])
+            png = png_bytes(stored_labels[labels])
             member = tarfile.TarInfo(str(FOLDER / f"{image_id}.png"))
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+            member.size = len(png)
+            archive.addfile(member, io.BytesIO(png))
+    write_own(path, content.getvalue())
 
 
 def verify_pack(path: Path, sizes: dict[str, tuple[int, int]]) -> None:

@@ -6,6 +6,7 @@ convolutions `res…` and BatchNorms `bn…` of its branches, parameters with `a
 
 import hashlib
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +68,7 @@ def convert(
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the name must end in .safetensors, for that is how the file is recognised")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise UserError(f"{target}: exists; --force replaces it")
     arrays = read_mxnet_params(source)
     digests = file_digests(source)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.errors import UserError
 from acr_lightning.report.over_seeds import as_word, distinct, first_record, mean_and_deviation
 from acr_lightning.report.score_files import SCORES
@@ -76,11 +76,9 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path, note: str) -
         for sentence in _gains_in_words(rows):
             lines += [sentence, ""]
     text = "\n".join(lines)
-    write_text(folder / "ablation.md", text)
     words = {title: _gains_in_words(rows) for title, rows in tables.items()}
-    write_text(
-        folder / "ablation.html", render("ablation.html", tables=tables, columns=columns, note=note, gains=words)
-    )
+    page = render("ablation.html", tables=tables, columns=columns, note=note, gains=words)
+    write_all_own(folder, {"ablation.md": text, "ablation.html": page})
     return text
 
 

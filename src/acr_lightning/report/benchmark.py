@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.report.over_seeds import as_word, distinct, first_record, mean_and_deviation
 from acr_lightning.report.templates import render
 
@@ -105,10 +105,9 @@ def write_tables(tables: Mapping[str, Sequence[Row]], folder: Path) -> str:
         lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         lines += [f"| {' | '.join(_cells(row, names))} |" for row in rows] + [""]
     text = "\n".join(lines)
-    write_text(folder / "benchmark.md", text)
-    write_text(folder / CSV, _csv(tables))
     rows_of = {dataset: [_cells(row, names) for row in rows] for dataset, rows in tables.items()}
-    write_text(folder / "benchmark.html", render("benchmark.html", tables=rows_of, names=names, note=NOTE))
+    page = render("benchmark.html", tables=rows_of, names=names, note=NOTE)
+    write_all_own(folder, {"benchmark.md": text, CSV: _csv(tables), "benchmark.html": page})
     return text
 
 

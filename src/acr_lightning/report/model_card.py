@@ -10,6 +10,7 @@ from typing import Any
 from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.duration import duration
 from acr_lightning.labels.refiner import describe
+from acr_lightning.report.markdown import plain
 from acr_lightning.report.run_scores import ORACLE, trained_as
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.templates import render
@@ -66,7 +67,7 @@ def model_card(
         network=trained_as(stages),
         supervised=part(made, "segment", "config", "data", "init_args").get("labels") == "masks",
         stages=[(name, *_stage(one)) for name, one in ordered],
-        cell=_cell,
+        plain=plain,
     )
 
 
@@ -85,11 +86,3 @@ def _class(made: dict[str, Any], stage: str, *keys: str) -> str | None:
 
 def _conditions(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items() if key not in NUMBERS and value is not None)
-
-
-def _cell(value: Any) -> str:
-    """Text that stays in its cell: a run may come from anyone, and Markdown may hold HTML."""
-    text = " ".join(str(value).split())
-    for character, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|")):
-        text = text.replace(character, written)
-    return text

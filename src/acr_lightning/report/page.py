@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
@@ -38,10 +38,12 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
         How many photos are shown.
 
     Raises:
-        UserError: a folder is no run, or names a data set that is not allowed or cannot be made.
+        UserError: a folder is no run, or names a data set that is not allowed or cannot be made; or the page is there
+            and this program did not write it.
     """
     for run in runs:
         manifest.require_trained(run)
+    require_own([output])
     dataset, notes = dataset_of(runs[0], allow), Notes()
     shown = spread(dataset.ids("seed"), images) if dataset else []
     tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
@@ -62,7 +64,7 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
         settings={run.name: _settings(run) for run in runs},
         notes=notes,
     )
-    write_text(output, page)
+    write_own(output, page)
     return len(shown)
 
 

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.atomic import write_json, write_text
+from acr_lightning.artefacts.atomic import as_json, write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
+from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
-from acr_lightning.metrics.confusion import check_labels, confusion, scores, write_confusion
+from acr_lightning.metrics.confusion import check_labels, confusion, confusion_csv, scores
 from acr_lightning.metrics.folder_scores import require_files
+from acr_lightning.report.markdown import plain
 from acr_lightning.report.scores_csv import scores_csv
 from acr_lightning.segment.recorded_test import recorded_test
 
@@ -61,17 +63,18 @@ def score_run(
             records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
         if "label" in stages:
             counts = score_folder(stages["label"] / "labels", dataset, ids, ignored=0)
-            write_confusion(folder / "confusion_label.csv", counts, names)
+            write_text(folder / "confusion_label.csv", confusion_csv(counts, names))
             records.append({**_label_conditions(stages), **scores(counts, names)})
     test_ids = ids_of(dataset, tested)
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
         counts = score_folder(folder / "predictions", dataset, test_ids)
-        write_confusion(folder / "confusion_network.csv", counts, names)
+        write_text(folder / "confusion_network.csv", confusion_csv(counts, names))
         conditions = {"trained": trained_as(stages), **recorded_test(folder).settings}
         if "refiner" in conditions:
             conditions["refiner"] = describe(conditions["refiner"])
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
-    _keep(records, folder)
+    for name, text in _texts(records).items():
+        write_text(folder / name, text)
     return records
 
 
@@ -208,17 +211,20 @@ def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: settings[name] for name in names if name in settings}
 
 
-def keep_and_print(records: list[dict[str, Any]], output: str | None) -> None:
-    """Print the table of scores; in the folder `output`, if there is one, it is kept."""
-    if output:
-        _keep(records, Path(output))
+def print_and_keep(records: list[dict[str, Any]], output: str | None, more: Mapping[str, str]) -> None:
+    """Print the table of scores; in the folder `output`, if there is one, it is kept, with more texts by their names.
+
+    Raises:
+        UserError: something is there that this program did not write.
+    """
     print(table(records), end="")
+    if output:
+        write_all_own(output, {**more, **_texts(records)})
 
 
-def _keep(records: list[dict[str, Any]], folder: Path) -> None:
-    write_json(folder / "scores.json", records)
-    write_text(folder / "scores.csv", scores_csv(records))
-    write_text(folder / "scores.md", table(records))
+def _texts(records: list[dict[str, Any]]) -> dict[str, str]:
+    """The files of some scores by their names."""
+    return {"scores.json": as_json(records), "scores.csv": scores_csv(records), "scores.md": table(records)}
 
 
 def table(records: list[dict[str, Any]]) -> str:
@@ -227,7 +233,7 @@ def table(records: list[dict[str, Any]]) -> str:
         return "No masks, so nothing was scored.\n"
     names = list(dict.fromkeys(name for record in records for name in record["classes"]))
     head = ["what", "split", "threshold", "refiner", "mIoU", "precision", "recall", *names]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = ["| " + " | ".join(map(plain, head)) + " |", "|" + "---|" * len(head)]
     for record in records:
         threshold = record.get("threshold")
         chosen = str(record.get("chosen", "")).partition(":")[0]
@@ -239,5 +245,5 @@ def table(records: list[dict[str, Any]]) -> str:
             *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),
             *(f"{record['classes'][name]['iou']:.1f}" if name in record["classes"] else "absent" for name in names),
         ]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(map(plain, cells)) + " |")
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acr_lightning.artefacts.atomic import atomic_write
+from acr_lightning.artefacts.own_files import write_own
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import read_checkpoint
 from acr_lightning.nets.deeplab import DeepLab
@@ -107,8 +107,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
             raise UserError(
                 f"export: the {format} file differs from torch by {max(differences):.2g}; nothing was written"
             )
-        with atomic_write(output) as file:
-            file.write(path.read_bytes())
+        write_own(output, path.read_bytes())
     backbone = model.network.backbone
     return Exported(
         max(differences),

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.manifest import stages_of
-from acr_lightning.bounded import PositiveFloat
+from acr_lightning.bounded import Scale, Side, require
 from acr_lightning.cam.multiscale import multiscale_sum
+from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
@@ -52,18 +53,22 @@ class NetworkInference(LightningModule):
             `class_path` and `init_args` (see `acr label --help`).
         window: scaled photos larger than this are read in overlapping windows of this side, pixels; null reads them
             whole.
+
+    Raises:
+        UserError: there is no scale, or a number is out of bounds; the checkpoint or the refiner cannot be used.
     """
 
     def __init__(
         self,
         checkpoint: str,
-        scales: Sequence[PositiveFloat] = (0.5, 0.75, 1.0, 1.25, 1.5),
+        scales: Sequence[Scale] = (0.5, 0.75, 1.0, 1.25, 1.5),
         flip: bool = True,
-        long_side: int | None = None,
+        long_side: Side | None = None,
         refiner: RefinerNode = "none",
-        window: int | None = None,
+        window: Side | None = None,
     ) -> None:
         super().__init__()
+        _require_fitting(scales, long_side, window)
         self.network = load_network(checkpoint)
         self.scales, self.flip, self.long_side, self.window = tuple(scales), flip, long_side, window
         self.refiner = build_refiner(refiner, "model.refiner")
@@ -121,6 +126,16 @@ class NetworkInference(LightningModule):
             views,
             self.window,
         )
+
+
+def _require_fitting(scales: Sequence[float], long_side: int | None, window: int | None) -> None:
+    if not isinstance(scales, Sequence) or isinstance(scales, str) or not scales:
+        raise UserError("scales: is empty or no list; give factors of the photo's size, such as [1.0]")
+    for scale in scales:
+        require("scales", scale, Scale)
+    for name, side in (("long_side", long_side), ("window", window)):
+        if side is not None:
+            require(name, side, Side)
 
 
 def enlarged_labels(probabilities: Tensor, size: tuple[int, int]) -> Tensor:

@@ -56,7 +56,8 @@ class Predictor:
         label_names: of the labels 0..K, `background` first.
 
     Raises:
-        UserError: there is no trained network in the folder, or its test cannot be done again (see `settings_of`).
+        UserError: there is no trained network in the folder, or its test cannot be done again (see `settings_of`);
+            there is no such device, or a setting is out of bounds.
     """
 
     def __init__(
@@ -69,13 +70,14 @@ class Predictor:
         refiner: RefinerNode | None = None,
         window: int | None = None,
     ) -> None:
+        usable = _device(device)
         checkpoint = checkpoint_of(Path(run))
         names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
         self.label_names: tuple[str, ...] = ("background", *names)
         asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
         self.settings = settings_of(Path(run), asked)
         self.mixed = MIXED.get(recorded_test(Path(run) / "evaluate").precision)
-        self.inference = NetworkInference(str(checkpoint), **self.settings).to(_device(device)).eval()
+        self.inference = NetworkInference(str(checkpoint), **self.settings).to(usable).eval()
 
     def __call__(self, image: Picture) -> NDArray[np.uint8]:
         """The label map of a picture; see `predict`."""
@@ -129,7 +131,16 @@ def _pixels(image: Picture) -> NDArray[np.uint8]:
 
 
 def _device(name: str) -> str:
-    """`auto` as what there is."""
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """A device that can be used, `auto` as what there is.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:  # the second where torch was built without CUDA
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"device: {shown(name)} cannot be used ({reason}); give cpu, cuda, cuda:1 or auto") from None
+    return name
