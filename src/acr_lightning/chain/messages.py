@@ -8,7 +8,6 @@ from typing import Any, get_args
 from acr_lightning.bounded import IN_WORDS
 from acr_lightning.errors import nearest
 
-
 # What a class refused, which says more than that its place may also be empty.
 REFUSALS = (
     (r"Option '(.+)' is not accepted", r"no such key '\1'"),
