@@ -50,9 +50,6 @@ SHORT = {
     for name in names
 }
 
-# Classes that have another name now.
-RENAMED = {"TaggedImages": "TaggedCrops", "PseudoLabels": "LabelledCrops", "TestPhotos": "UntaggedPhotos"}
-
 
 def full_path(class_path: str) -> str:
     """The import path of a class; a name that is not short is returned as it is."""
@@ -75,8 +72,6 @@ def import_class(class_path: str, where: str, base: type) -> Any:
         admit(module)
         made = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError, TypeError):  # TypeError of a relative name
-        if name in RENAMED:
-            raise UserError(f"{where}: {class_path!r} is called {RENAMED[name]} now") from None
         raise UserError(
             f"{where}: no class {class_path!r}.{nearest(class_path, SHORT)} "
             f"Known short names: {', '.join(SHORT)}; others by import path"

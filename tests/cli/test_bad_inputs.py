@@ -64,8 +64,7 @@ fit TINY --dataset.root=folder                  | folder: holds other data than 
 run TINY --stages=fit,cma                       | no stage 'cma'. Did you mean 'cam'?
 run TINY --stage=fit                            | Did you mean 'stages'?
 run TINY --trainer.devices=2                    | Did you mean 'fit.trainer.devices'?
-run TINY --fit.model.lr=0.1                     | fit.model.lr: is now fit.model.optimizer.lr
-run TINY --fit.model.decoder_depth=3            | fit.model.decoder_depth: is now fit.model.reconstructor.depth
+run TINY --fit.model.lr=0.1                     | fit.model.lr: no such key
 run TINY --fit.model.sfr=8                      | fit.model.sfr: no such key. Did you mean 'srf'?
 run TINY --fit.model.srf.gird=8                 | fit.model.srf.gird: no such key. Did you mean 'grid'?
 run TINY --fit.trainer.max_epoch=8              | fit.trainer.max_epoch: no such key. Did you mean 'max_epochs'?
@@ -76,7 +75,6 @@ run TINY --fit.data.batch_size=5 --fit.trainer.devices=2 --check | 5 photos cann
 run TINY --fit.data.class_path=Nothing          | write either class_path and init_args, or the arguments alone
 run TINY --dataset.class_path=Nothing           | no class 'Nothing'
 run TINY --dataset.root=/nowhere --dataset=VOC2012 --dataset.root=/nowhere | not a VOC 2012 folder
-run TINY --label.crf=none                       | label.crf: it is `refiner` now
 run TINY --affinity=iran                        | no preset 'iran'. Did you mean 'irn'?
 run TINY --segment=deeplab                      | no preset 'deeplab'
 run TINY --from.fti=gone                        | from.fti: no such stage. Did you mean 'fit'?

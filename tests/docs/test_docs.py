@@ -26,4 +26,4 @@ def test_every_formula_of_the_method_is_on_the_map():
     text = (ROOT / "docs" / "method.md").read_text()
     folder = ROOT / "src" / "acr_lightning" / "methods" / "acr"
     lost = [path.name for path in folder.glob("*.py") if f"methods/acr/{path.name}" not in text]
-    assert set(lost) <= {"__init__.py", "monitor.py", "step_input.py", "moved_keys.py"}
+    assert set(lost) <= {"__init__.py", "monitor.py", "step_input.py"}

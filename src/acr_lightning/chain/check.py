@@ -21,12 +21,6 @@ TRAINER = "lightning.pytorch.Trainer"
 # Arguments that come from the data set, not from the section.
 LINKED = ("num_classes",)
 ANY = Argument(Any, None, "")
-# Keys that have another name now, wherever they stood.
-RENAMED = {
-    "crf": "it is `refiner` now, with the same names",
-    "crf_scale": "it is the dense CRF's own `scale` now: "
-    "refiner: {class_path: DenseCrf, init_args: {preset: hard_label, scale: 0.5}}",
-}
 
 
 def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = ()) -> None:
@@ -168,9 +162,7 @@ def check_values(values: Section, signature: Signature, where: str) -> Section:
 
 def _check_group(value: Any, group: Signature, where: str) -> Section:
     if not isinstance(value, dict):
-        raise UserError(
-            f"{where}: is a group of values now; set {', '.join(f'{where}.{key}' for key in group.arguments)}"
-        )
+        raise UserError(f"{where}: is a group of values; set {', '.join(f'{where}.{key}' for key in group.arguments)}")
     return check_values(value, group, where)
 
 
@@ -199,8 +191,6 @@ def _check_nodes(value: Any, where: str, called: bool = False) -> bool:
 def _check_names(values: Collection[str], signature: Signature, where: str) -> None:
     known = list(signature.arguments)
     for key in values:
-        if key in signature.moved:
-            raise UserError(f"{where}.{key}: is now {where}.{signature.moved[key]}")
         if key not in known:
             hint = nearest(key, known) or (f" Known: {', '.join(known)}" if len(known) < 8 else "")
-            raise UserError(f"{where}.{key}: {RENAMED.get(key) or f'no such key.{hint}'}")
+            raise UserError(f"{where}.{key}: no such key.{hint}")

@@ -8,7 +8,7 @@ import inspect
 import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
@@ -54,13 +54,11 @@ class Signature:
         arguments: by name.
         takes_any: whether it takes other keywords, too.
         help: first line of its docstring.
-        moved: arguments of older versions, and what they are called now.
     """
 
     arguments: dict[str, Argument]
     takes_any: bool
     help: str
-    moved: Mapping[str, str] = field(default_factory=dict)
 
     def without_first(self) -> "Signature":
         """What is left where the first argument is given."""
@@ -87,7 +85,7 @@ def signature_of(class_path: str, where: str) -> Signature:
     try:
         if found is None or not isinstance(found[1], ast.ClassDef):
             raise _UnknownError
-        return replace(_of_class(found[1], found[0]), moved=_moved(found[1], found[0]))
+        return _of_class(found[1], found[0])
     except _UnknownError:
         return _imported(import_class(class_path, where, object))
 
@@ -177,20 +175,6 @@ def _group(annotation: ast.expr, module: str, default: ast.expr | None) -> Signa
         own = _argument(one.annotation, one.value, found[0], helps.get(name, ""))
         made[name] = replace(own, default=_value(set_to[name], module)) if name in set_to else own
     return Signature(made, False, text.partition("\n")[0])
-
-
-def _moved(node: ast.ClassDef, module: str) -> Mapping[str, str]:
-    """What a class says in `moved = NAME`, a literal."""
-    for item in node.body:
-        if (
-            isinstance(item, ast.Assign)
-            and ast.unparse(item.targets[0]) == "moved"
-            and isinstance(item.value, ast.Name)
-        ):
-            found = _definition(module, item.value.id)
-            moved: Mapping[str, str] = ast.literal_eval(ast.unparse(found[1])) if found else {}
-            return moved
-    return {}
 
 
 def signature_of_function(function: Callable[..., Any]) -> Signature:

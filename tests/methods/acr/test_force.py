@@ -6,9 +6,8 @@ from lightning.pytorch import Trainer
 from tiny_acr import tiny_acr
 
 from acr_lightning.data.datamodule import TaggedCrops
-from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights
-from acr_lightning.methods.acr.game import Balance, Game, equal_force, forces
+from acr_lightning.methods.acr.game import Game, equal_force, forces
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights
 
 
@@ -33,29 +32,16 @@ def test_the_weights_are_those_of_twenty_classes():
         assert float(ru) == pytest.approx(1 + 20 / classes)
 
 
-def test_balance_finds_the_ratio_and_stays():
-    balance = Balance(2.0)
-    for _ in range(200):  # without the factor L_t pulls a fifth of the classification
-        balance.observe({"classification": torch.tensor(5.0), "target": torch.tensor(1.0)})
-    assert float(balance.factor) == pytest.approx(10.0, rel=1e-3)
-    untouched = Balance(None)
-    untouched.observe({"classification": torch.tensor(5.0), "target": torch.tensor(1.0)})
-    assert float(untouched.factor) == 1.0
-
-
-def test_there_is_nothing_to_balance_where_the_class_logits_are_not_made_from_the_cam():
+def test_the_classification_does_not_pull_where_the_class_logits_are_not_made_from_the_cam():
     cam = torch.tensor([[1.0, -2.0]], requires_grad=True)
     token = torch.tensor(3.0, requires_grad=True)
     found = forces(CULoss(token**2, -cam.sum(), cam.sum()), CUWeights(target=0.5, non_target=2.0), cam)
     assert {name: float(value) for name, value in found.items()} == {"target": 1.0, "non_target": 4.0}
-    Balance(None).observe(found)
-    with pytest.raises(UserError, match=r"model\.game\.balance: .* set it to null"):
-        Balance(1.0).observe(found)
 
 
-def test_a_fit_logs_forces_and_keeps_their_ratio(tmp_path, shapes):
+def test_a_fit_logs_forces(tmp_path, shapes):
     torch.manual_seed(0)
-    acr = tiny_acr(depth=2, game=Game(balance=1.0, ramp_epochs=2))
+    acr = tiny_acr(depth=2, game=Game(ramp_epochs=2))
     torch.nn.init.uniform_(acr.classifier.classify.weight, 0, 0.1)
     trainer = Trainer(
         default_root_dir=tmp_path, max_epochs=2, accelerator="cpu", devices=1, logger=False,
@@ -65,5 +51,3 @@ def test_a_fit_logs_forces_and_keeps_their_ratio(tmp_path, shapes):
     logged = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("force/")}
     assert set(logged) == {"force/classification", "force/target", "force/non_target"}
     assert logged["force/classification"] > 0
-    assert float(acr.balance.factor) != 1.0
-    assert "balance.factor" in acr.state_dict()

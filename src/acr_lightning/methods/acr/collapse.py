@@ -25,8 +25,5 @@ def collapse(values: Mapping[str, float]) -> str | None:
         )
     classification = values.get("force/classification", 0.0)
     if classification and (ratio := values.get("force/target", 0.0) / classification) > LARGEST_FORCE:
-        return (
-            f"L_t pulls {ratio:.0f} times as hard as the classification loss; lower model.cu.target, or set "
-            "model.game.balance"
-        )
+        return f"L_t pulls {ratio:.0f} times as hard as the classification loss; lower model.cu.target"
     return None

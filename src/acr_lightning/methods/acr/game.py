@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights
 
 # The paper's weights are those of a cross entropy that is a mean over VOC's 20 classes.
 CLASSES_OF_THE_WEIGHTS = 20
 # Batches after which the forces are measured.
 MEASURE_EVERY = 25
-# Of the moving average that `balance` goes by.
-DECAY = 0.9
 
 
 @dataclass(frozen=True)
@@ -23,13 +20,10 @@ class Game:
     Args:
         lr_factor: times the classifier's learning rate, whose schedule begins anew with the game.
         ramp_epochs: over so many epochs the adversarial weights rise from 0.
-        balance: keep the gradient of `L_t` at this many times that of the classification loss (a moving average), with
-            `L_nt` in proportion; null takes the weights as they are.
     """
 
     lr_factor: float = 1.0
     ramp_epochs: int = 0
-    balance: float | None = None
 
 
 def equal_force(num_classes: int) -> float:
@@ -55,33 +49,3 @@ def forces(terms: CULoss, weights: CUWeights, cam_logits: Tensor) -> dict[str, T
         if gradient is not None:
             found[name] = gradient.abs().sum()
     return found
-
-
-class Balance(nn.Module):
-    """Multiplies the adversarial terms so that `L_t` pulls a fixed number of times as hard as the classification.
-
-    Args:
-        ratio: that number; None multiplies by 1.
-    """
-
-    factor: Tensor
-
-    def __init__(self, ratio: float | None) -> None:
-        super().__init__()
-        self.ratio = ratio
-        self.register_buffer("factor", torch.ones(()))
-
-    def observe(self, measured: dict[str, Tensor]) -> None:
-        """Take new forces into the moving average; those of the terms without this factor.
-
-        Raises:
-            UserError: the classification does not pull at the CAM.
-        """
-        if self.ratio is not None:
-            if "classification" not in measured:
-                raise UserError(
-                    "model.game.balance: this classifier's class logits are not made from its CAM, so there is nothing "
-                    "to balance; set it to null"
-                )
-            wanted = self.ratio * measured["classification"] / measured["target"].clamp(min=1e-12)
-            self.factor.lerp_(wanted.clamp(0.01, 100.0), 1 - DECAY)

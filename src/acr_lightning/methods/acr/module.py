@@ -9,8 +9,7 @@ from torch import Tensor
 from acr_lightning.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
-from acr_lightning.methods.acr.game import MEASURE_EVERY, Balance, Game, equal_force, forces
-from acr_lightning.methods.acr.moved_keys import MOVED
+from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
 from acr_lightning.methods.acr.phases import Strategy, phase
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
@@ -52,7 +51,6 @@ class ACR(AlternatingModule):
             network, stop the run.
     """
 
-    moved = MOVED
     compiled_parts = ("classifier", "reconstructor.encoder", "reconstructor.decoder")
 
     def __init__(
@@ -80,7 +78,6 @@ class ACR(AlternatingModule):
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)
         self.srf, self.ru, self.cu, self.game, self.reuse_features = srf, ru, cu, game, reuse_features
         self.reconstructor_optimizer = reconstructor_optimizer or optimizer
-        self.balance = Balance(game.balance)
         self.classifier = classifier
         if initial is not None:
             load_weights(classifier, initial)
@@ -194,9 +191,8 @@ class ACR(AlternatingModule):
         if self.trainer.fit_loop.epoch_loop.batch_idx % MEASURE_EVERY == 0:
             measured = forces(terms, self.cu, cam_logits)
             measured = {name: value * (1.0 if name == "classification" else force) for name, value in measured.items()}
-            self.balance.observe(measured)
             self.log_dict({f"force/{name}": value for name, value in measured.items()})
-        return Update(terms.total(self.cu, force * self.balance.factor), terms._asdict())
+        return Update(terms.total(self.cu, force), terms._asdict())
 
     def _classification(self, step: StepInput) -> Update:
         loss = self.classifier.classification_loss(self._classify(step), step.tags)
