@@ -6,6 +6,7 @@ file: a kill between the two leaves a line too many, never a file that the same 
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from acr_lightning.artefacts.atomic import atomic_write, kind, remove_leftovers_
 from acr_lightning.errors import UserError
 
 RECORD = ".acr_files"
+# Of a record, by its path and number: how many bytes were read, and the lines. A prediction asks thousands of times.
+_READ: dict[tuple[str, int], tuple[int, set[str]]] = {}
 
 
 def write_own(path: str | Path, content: bytes | str) -> None:
@@ -81,8 +84,17 @@ def _line(path: Path, digest: str) -> str:
 
 
 def _lines(folder: Path) -> set[str]:
-    """The lines of a folder's record."""
-    require_replaceable(folder / RECORD, "a file")
-    if not kind(folder / RECORD):
+    """The lines of a folder's record; what was read of it before is not read again."""
+    record = folder / RECORD
+    require_replaceable(record, "a file")
+    if not kind(record):
         return set()
-    return set((folder / RECORD).read_text(encoding="utf-8", errors="surrogateescape").split("\n"))
+    with record.open("rb") as file:
+        place = (str(record.absolute()), os.fstat(file.fileno()).st_ino)
+        read, lines = _READ.get(place, (0, set()))
+        file.seek(read)
+        content = file.read()
+    lines |= set(content.decode("utf-8", "surrogateescape").split("\n"))
+    # Another process may have written half of the last line.
+    _READ[place] = (read + max(0, content.rfind(b"\n")), lines)
+    return lines

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
-from acr_lightning.bounded import ClosedUnitInterval, NonNegativeInt, PositiveFloat, PositiveInt
+from acr_lightning import bounded
 from acr_lightning.class_names import full_path, import_class
 from acr_lightning.module_source import module_file
 from acr_lightning.own_modules import admit
 
 REQUIRED = inspect.Parameter.empty
+_UNTOLD: Any = object()  # a default that the source alone does not tell
 _BUILTIN = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
 _ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 _KNOWN: dict[str, Any] = {
     **_BUILTIN, "Any": Any, "Sequence": Sequence, "Iterable": Iterable, "Mapping": Mapping,
-    "PositiveInt": PositiveInt, "NonNegativeInt": NonNegativeInt, "PositiveFloat": PositiveFloat,
-    "ClosedUnitInterval": ClosedUnitInterval,
+    **{name: getattr(bounded, name) for name in bounded.__all__ if name[0].isupper()},
 }  # fmt: skip
 
 
@@ -85,9 +85,14 @@ def signature_of(class_path: str, where: str) -> Signature:
     try:
         if found is None or not isinstance(found[1], ast.ClassDef):
             raise _UnknownError
-        return _of_class(found[1], found[0])
+        signature = _of_class(found[1], found[0])
     except _UnknownError:
         return _imported(import_class(class_path, where, object))
+    untold = {name: one for name, one in signature.arguments.items() if one.default is _UNTOLD}
+    if untold:
+        parameters = inspect.signature(import_class(class_path, where, object)).parameters
+        untold = {name: replace(one, default=parameters[name].default) for name, one in untold.items()}
+    return replace(signature, arguments=signature.arguments | untold)
 
 
 def _of_class(node: ast.ClassDef, module: str) -> Signature:
@@ -144,11 +149,7 @@ def _signature(arguments: ast.arguments, module: str, texts: list[str]) -> Signa
 
 
 def _argument(annotation: ast.expr | None, default: ast.expr | None, module: str, text: str) -> Argument:
-    """One argument.
-
-    Raises:
-        _UnknownError: the source does not tell its default.
-    """
+    """One argument; its default is `_UNTOLD` where that takes more than reading."""
     group = None if annotation is None else _group(annotation, module, default)
     return Argument(
         Any if annotation is None else _type(annotation, module),
@@ -252,18 +253,13 @@ def _init(node: ast.ClassDef, module: str) -> _Init | None:
 
 
 def _value(node: ast.AST, module: str) -> Any:
-    """A default: a literal, a name of one, a product or quotient of them, or a class by its path.
-
-    Raises:
-        _UnknownError: it is none of these.
-    """
+    """A default: a literal, a name of one, a product or quotient of them, or a class by its path; else `_UNTOLD`."""
     if isinstance(node, ast.Name) and (definition := _definition(module, node.id)):
         place, value = definition
         return {"class_path": f"{place}.{node.id}"} if isinstance(value, ast.ClassDef) else _value(value, place)
     if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        return _ARITHMETIC[type(node.op)](_value(node.left, module), _value(node.right, module))
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
-        return len(_value(node.args[0], module))
+        sides = [_value(side, module) for side in (node.left, node.right)]
+        return _UNTOLD if _UNTOLD in sides else _ARITHMETIC[type(node.op)](*sides)
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "field":  # of a dataclass
         return _value(node.keywords[0].value, module)
     if isinstance(node, ast.Lambda):
@@ -271,7 +267,7 @@ def _value(node: ast.AST, module: str) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise _UnknownError from None
+        return _UNTOLD
 
 
 class _UnknownError(Exception):
