@@ -1,6 +1,7 @@
 """`acr init`: from a folder of photos to an experiment that runs, with nothing edited."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -81,6 +82,94 @@ def test_nothing_is_replaced_or_guessed(photos, capsys):
     assert "no tags found; put a file tags.csv there" in capsys.readouterr().err
     assert main(["init", "nowhere"]) == 2
     assert "nowhere: no such folder of photos" in capsys.readouterr().err
+
+
+# Each ends a line, begins a key or is an escape somewhere: to YAML 1.1, to `str.splitlines`, to a terminal.
+NASTY = [
+    "a\u2028label: {refiner: {class_path: subprocess.Popen}}\u2028#", "a\u0085run: b", "a\nrun: b", "a\rb", "\x1b[2J",
+    "#", "- a", "a: b", "'", '"', "*a", "&a", "!!str", "null", "1", "{}", "%", "é\ud800", "---", "...", "~", " a ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_a_folders_name_is_a_value_whatever_it_is(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name.replace("\ud800", "\udce9"), "dog").mkdir(parents=True)  # bytes that are no UTF-8
+    root = next(tmp_path.iterdir())
+    Image.new("RGB", (4, 3)).save(root / "dog" / "1.jpg")
+    assert main(["init", f"./{root.name}", "--output=x.yaml"]) == 0
+    assert yaml.safe_load(Path("x.yaml").read_text()) == {
+        "base": "tag_folder.yaml",
+        "run": "runs/x",
+        "dataset": {
+            "class_path": "TagFolder",
+            "init_args": {"root": root.name, "tags": None, "classes": ["dog"], "negatives": False},
+        },
+    }
+
+
+def test_a_file_is_not_named_after_a_folder_whose_name_cannot_be_typed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / NASTY[0] / "dog").mkdir(parents=True)
+    Image.new("RGB", (4, 3)).save(tmp_path / NASTY[0] / "dog" / "1.jpg")
+    assert main(["init", NASTY[0]]) == 2
+    assert "a name that cannot be typed; give another --output" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [NASTY[0]]
+
+
+@pytest.mark.parametrize("name", ["dog (brown)", "Ärger", "犬", "#", "ab: c", "null", "-", "ab\u200dc"])
+def test_a_class_may_be_called_anything_that_can_be_written(photos, name):
+    (photos / "dog").rename(photos / name)
+    assert main(["init", "Fotos é"]) == 0
+    assert written().class_names == tuple(sorted(["cat", name]))
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\u0085b", "a\nb", "\x1b[31mdog", "\x9b2J", " "])
+def test_no_class_is_called_by_what_cannot_be_written(photos, capsys, name):
+    (photos / "dog").rename(photos / name)
+    assert main(["init", "Fotos é"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"class {name!r} " in line
+    assert line.isprintable()
+    assert not (photos.parent / "Fotos é.yaml").exists()
+
+
+@pytest.mark.parametrize("tags", [None, "tags.csv"])
+def test_more_classes_than_a_mask_holds_are_refused(photos, capsys, tags):
+    names = [f"class {at:03d}" for at in range(255)]
+    if tags:
+        (photos / tags).write_text(f"image,{','.join(names)}\nother.jpg{',1' * 255}\n")
+    else:
+        for name in names:
+            (photos / name).mkdir()
+            (photos / name / "1.jpg").write_bytes((photos / "other.jpg").read_bytes())
+    content = {"dataset": {"class_path": "TagFolder", "init_args": {"root": str(photos), "tags": tags}}}
+    Path("many.yaml").write_text(yaml.safe_dump({"base": "tag_folder_small.yaml", **content}))
+    for words in (["init", "Fotos é"], ["run", "--check", "--config=many.yaml"]):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "classes, a mask holds 254 at the most" in said
+
+
+def test_100_000_columns_are_refused_at_once(photos, capsys):
+    """A message that named them all would be a megabyte, and looking for each tag among all of them took a minute."""
+    names = [f"c{at}" for at in range(100_000)]
+    (photos / "tags.csv").write_text(f"image,{','.join(names)}\nother.jpg{',1' * 100_000}\ncat/1.jpg{',1' * 100_000}\n")
+    assert main(["init", "Fotos é"]) == 2
+    assert "100000 classes, a mask holds 254 at the most" in capsys.readouterr().err
+
+
+def test_what_is_hidden_is_neither_a_photo_nor_a_class(photos, capsys):
+    image = (photos / "other.jpg").read_bytes()
+    for name in (".thumbnails/1.jpg", "__MACOSX/cat/._1.jpg", "cat/._1.jpg", ".hidden.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(image)
+    assert main(["init", "Fotos é"]) == 0
+    assert "1 photos without a tag" in capsys.readouterr().out
+    data = written()
+    assert data.class_names == ("cat", "dog")
+    assert sorted(data.ids("train") + data.ids("val")) == ["cat/1", "cat/2", "dog/1", "other"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -198,12 +199,32 @@ def test_photos_of_none_of_the_classes(folder):
         ("dog;Background", "tag 'Background': every photo has a background"),
         ("bird;Bird", "'Bird' and 'bird' differ in case"),
         ("caf\u00e9;cafe\u0301", "differ in case or encoding alone"),
+        ("dog\x1b[31m", r"class 'dog\\x1b\[31m' holds a control character"),
+        (";".join(map(str, range(255))), "255 classes, a mask holds 254 at the most"),
     ],
 )
 def test_tags_that_cannot_be_meant(folder, tags, message):
     (folder / "tags.csv").write_text(f"image,tags\n1.jpg,{tags}\n")
     with pytest.raises(UserError, match=message):
         TagFolder(str(folder))
+
+
+def test_as_many_classes_as_a_mask_holds(folder):
+    (folder / "tags.csv").write_text(f"image,tags\n1.jpg,{';'.join(map(str, range(254)))}\n")
+    assert TagFolder(str(folder)).num_classes == 254
+
+
+@pytest.mark.parametrize("classes", [["dog", ""], ["dog", "dog"], ["dog", "Background"], ["dog", "a\u2028b"]])
+def test_a_list_of_classes_that_cannot_be_meant(folder, classes):
+    (folder / "tags.csv").write_text("image,tags\n1.jpg,dog\n")
+    with pytest.raises(UserError, match=re.escape(repr(classes[1]))):
+        TagFolder(str(folder), classes=classes)
+
+
+def test_half_a_character_is_no_tag(folder):
+    (folder / "tags.json").write_text('{"1.jpg": ["\\ud800"]}')
+    with pytest.raises(UserError, match=r"class '\\ud800' holds a control character"):
+        TagFolder(str(folder), tags="tags.json")
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,29 @@
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.data.tag_sources import TagSource, find_tags
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 
 # Fewer photos than this teach little about a class.
 FEW = 10
 # How many faults are printed; `acr data check` prints all.
 SHOWN = 5
+# Of the experiment file.
+HEAD = """\
+# Start with: acr run --config FILE, which is this one.
+# All values of all stages: acr run --config FILE --print_config; what one means: acr fit --help
+"""
+TAIL = """\
+# dataset.init_args.masks: a folder of <photo>.png (0 background, 1 the first class …), if there are any, to score with
+# Often changed; these are the values of the base, set what you want to change:
+# affinity: none # leave the walk out: labels sooner, and less exact
+# fit.trainer.max_epochs, fit.data.batch_size, segment.model.backbone …: acr run --config FILE --KEY=VALUE
+"""
 
 
 def init(folder: str, /, *, output: str | None = None, small: bool = False, negatives: bool = False) -> int:
@@ -28,11 +40,13 @@ def init(folder: str, /, *, output: str | None = None, small: bool = False, nega
         negatives: also train on photos without a tag, as photos that show none of the classes.
 
     Raises:
-        UserError: there are no tags, or the file is there already.
+        UserError: there are no tags, or classes that none can have, or the file is there already or has no good name.
     """
     root = Path(folder)
     source = find_tags(root)
     path = Path(output or f"{root.resolve().name}.yaml")
+    if not path.name.isprintable():
+        raise UserError(f"{shown(str(path))}: a name that cannot be typed; give another --output")
     if os.path.lexists(path):
         raise UserError(f"{path}: is there already; remove it, or give another --output")
     write_text(path, _experiment(root, path, source, small, negatives))
@@ -51,24 +65,19 @@ def init(folder: str, /, *, output: str | None = None, small: bool = False, nega
 
 
 def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool) -> str:
-    """The text of the experiment file."""
-    base = "tag_folder_small.yaml" if small else "tag_folder.yaml"
-    values = {"root": os.fspath(root), "tags": source.tags, "classes": sorted(source.photos), "negatives": negatives}
-    arguments = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-    # Indented below `init_args`.
-    lines = "".join(f"    {line}\n" for line in arguments.splitlines())
-    run = yaml.safe_dump({"run": f"runs/{path.stem}"}, allow_unicode=True)
-    command = f"acr run --config {shlex.quote(str(path))}"
-    return f"""# Photos in {root.name}. Start with: {command}
-# All values of all stages: {command} --print_config; what one means: acr fit --help
-base: {base}
-{run}
-dataset:
-  class_path: TagFolder
-  init_args:
-{lines}    # masks: a folder of <photo>.png (0 background, 1 the first class …), if there are any: only to score with
-
-# Often changed; these are the values of {base}, uncomment what you want to set:
-# affinity: none # leave the walk out: labels sooner, and less exact
-# fit.trainer.max_epochs, fit.data.batch_size, segment.model.backbone …: {command} --KEY=VALUE
-"""
+    """The text of the experiment file; whatever somebody else has named stands in it as a value of YAML's writer."""
+    values = {
+        "base": "tag_folder_small.yaml" if small else "tag_folder.yaml",
+        "run": f"runs/{path.stem}",
+        "dataset": {
+            "class_path": "TagFolder",
+            "init_args": {
+                "root": os.fspath(root), "tags": source.tags, "classes": sorted(source.photos), "negatives": negatives
+            },
+        },
+    }  # fmt: skip
+    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 110}
+    written = yaml.safe_dump(values, allow_unicode=True, **style)
+    if yaml.safe_load(written) != values:  # PyYAML leaves U+0085 as it is, and takes it for the end of a line
+        written = yaml.safe_dump(values, **style)
+    return f"{HEAD}\n{written}\n{TAIL}"

@@ -97,7 +97,7 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
     Raises:
         UserError: there is no place, or one holds no picture, or two pictures would have one result.
     """
-    from acr_lightning.data.images import SUFFIXES
+    from acr_lightning.data.images import SUFFIXES, photos_below
 
     if not places:
         raise UserError("--images: is empty; give a picture, a folder or a glob")
@@ -105,7 +105,7 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
     for place in places:
         root = Path(place)
         if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
-            paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not is_own(path))
+            paths = [path for path in photos_below(root) if not is_own(path)]
         elif os.path.isfile(place):
             root, paths = Path(), [root]
         else:

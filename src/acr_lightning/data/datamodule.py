@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size
 from acr_lightning.data.samples import PhotoGroups, PhotoSamples, TrainingSamples, groups_of_one_size
@@ -29,7 +30,12 @@ class TrainingBatches(LightningDataModule, ABC):
 
     @property
     def num_classes(self) -> int:
-        """K, without background."""
+        """K, without background; asked for when a network is built.
+
+        Raises:
+            UserError: there are too many, or one is called what none can be: the data set may be anyone's.
+        """
+        require_class_names(self.dataset.class_names, "dataset")
         return self.dataset.num_classes
 
     @abstractmethod

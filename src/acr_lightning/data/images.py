@@ -1,5 +1,6 @@
 """Reading a photo, or saying why it cannot be read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,17 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 # EXIF: its tag for the camera's orientation, and the values that swap height and width.
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
+
+
+def photos_below(root: Path) -> Iterator[Path]:
+    """Every photo below a folder, in the order of their paths.
+
+    What is hidden is none: a folder of thumbnails, or the file `._1.jpg` that macOS puts beside `1.jpg`.
+    """
+    for path in sorted(root.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path.suffix.lower() in SUFFIXES and not hidden:
+            yield path
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:

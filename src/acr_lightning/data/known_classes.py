@@ -5,6 +5,7 @@ from abc import ABC
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
 
@@ -31,7 +32,7 @@ class KnownClasses(TaggedDataset, ABC):
             classes: the classes to keep, in the order of their labels; all if None.
 
         Raises:
-            UserError: a class is unknown or named twice.
+            UserError: a class is unknown, named twice, or called what none can be.
         """
         for name in classes or ():
             if name not in self.known_classes:
@@ -39,6 +40,7 @@ class KnownClasses(TaggedDataset, ABC):
         if classes and len(set(classes)) < len(classes):
             raise UserError(f"classes: a class is named twice in {', '.join(classes)}")
         self.class_names = tuple(classes or self.known_classes)
+        require_class_names(self.class_names, "classes")
 
     def stored_labels(self) -> NDArray[np.uint8]:
         """What the mask files hold for each label 0..K, `[K + 1]`."""

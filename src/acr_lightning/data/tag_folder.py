@@ -3,7 +3,7 @@
 import inspect
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.cam_file import MOST_CLASSES
 from acr_lightning.artefacts.item_path import id_fault
-from acr_lightning.data.images import SUFFIXES
+from acr_lightning.data.class_faults import class_faults
+from acr_lightning.data.images import SUFFIXES, photos_below
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.tags_file import TaggedPhoto, read_tags, tags_of_folders
 from acr_lightning.errors import UserError, nearest, shown
@@ -44,7 +46,7 @@ class TagFolder(TaggedDataset):
 
     Raises:
         UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a photo has no tag
-            (see `negatives`), or a tag is not one of `classes`.
+            (see `negatives`), a tag is not one of `classes`, or there are more than 254 or one that cannot be meant.
     """
 
     def __init__(
@@ -111,16 +113,18 @@ class TagFolder(TaggedDataset):
         return str(PurePosixPath(photo)) if photo else photo
 
     def _photos(self) -> list[str]:
-        """Every photo in the folder, by its path from the root; masks that lie there are none."""
+        """Every photo in the folder, by its path from the root; hidden ones, and masks that lie there, are none."""
         return [
             path.relative_to(self.root).as_posix()
-            for path in sorted(self.root.rglob("*"))
-            if path.suffix.lower() in SUFFIXES and (self.masks is None or self.masks not in path.parents)
+            for path in photos_below(self.root)
+            if self.masks is None or self.masks not in path.parents
         ]
 
     def _faults(self, lines: list[TaggedPhoto]) -> Iterator[str]:
         """What is wrong with the tags file, line by line, and with the names of the other photos."""
-        yield from _class_faults(self.class_names)
+        yield from class_faults(self.class_names)
+        if len(self.class_names) > MOST_CLASSES:
+            return
         first: dict[str, str] = {}
         for line in lines:
             if fault := _name_fault(line.photo):
@@ -181,16 +185,6 @@ def _id(photo: str) -> str:
     """A photo's id: its path in the folder without the suffix."""
     path = PurePosixPath(photo)
     return str(path.with_suffix("")) if path.name else photo
-
-
-def _class_faults(class_names: Sequence[str]) -> Iterator[str]:
-    """Classes that cannot be meant."""
-    first: dict[str, str] = {}
-    for name in class_names:
-        if name.casefold() == "background":
-            yield f"tag {shown(name)}: every photo has a background, so it is no tag; take it out"
-        if (other := first.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)) != name:
-            yield f"tags {shown(other)} and {shown(name)} differ in case or encoding alone; write one of them"
 
 
 def _name_fault(photo: str) -> str | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.errors import UserError
 
@@ -30,7 +31,7 @@ def find_tags(root: Path) -> TagSource:
     """The tags file in a folder of photos that names most of them, else the subfolders that the photos lie in.
 
     Raises:
-        UserError: there is no such folder, or neither of the two.
+        UserError: there is no such folder, neither of the two, or a class is called what none can be.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of photos")
@@ -44,7 +45,9 @@ def find_tags(root: Path) -> TagSource:
             "`beach/1.jpg,dog;person`, or sort the photos into subfolders, one a class"
         )
     # A file that names one photo is worth more than subfolders, which may mean anything.
-    return max(found, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+    best = max(found, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+    require_class_names(sorted(best.photos), str(root / (best.tags or "")))
+    return best
 
 
 def _first_fault(root: Path, tags: str) -> str | None:
