@@ -14,8 +14,6 @@ from acr_lightning.artefacts.atomic import atomic_write, kind, remove_leftovers_
 from acr_lightning.errors import UserError
 
 RECORD = ".acr_files"
-# Of a record, by its path and number: how many bytes were read, and the lines. A prediction asks thousands of times.
-_READ: dict[tuple[str, int], tuple[int, set[str]]] = {}
 
 
 def write_own(path: str | Path, content: bytes | str) -> None:
@@ -25,13 +23,12 @@ def write_own(path: str | Path, content: bytes | str) -> None:
         UserError: see `require_own`.
     """
     path, content = Path(path), content.encode() if isinstance(content, str) else content
-    lines = _lines(path.parent)
-    _require_own(path, lines)
-    line = _line(path, hashlib.sha256(content).hexdigest())
-    if line not in lines:
+    _require_own(path)
+    digest = hashlib.sha256(content).hexdigest()
+    if not _is_recorded(path, digest):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (path.parent / RECORD).open("a", encoding="utf-8", errors="surrogateescape") as record:
-            record.write(f"\n{line}")  # in this order: a full disk may have cut the line before
+        with (path.parent / RECORD).open("ab") as record:
+            record.write(_line(path, digest))
     with atomic_write(path) as file:
         file.write(content)
 
@@ -49,52 +46,35 @@ def require_own(paths: Iterable[str | Path]) -> None:
     Raises:
         UserError: there is something that this program did not write, or not as it is now; or no file at all.
     """
-    folders: dict[Path, list[Path]] = {}
-    for path in map(Path, paths):
-        folders.setdefault(path.parent, []).append(path)
-    for folder, files in folders.items():
+    files = [Path(path) for path in paths]
+    for file in files:
+        _require_own(file)
+    for folder in {file.parent for file in files}:
         remove_leftovers_of_the_dead(folder)
-        lines = _lines(folder)
-        for path in files:
-            _require_own(path, lines)
 
 
-def _require_own(path: Path, lines: set[str]) -> None:
+def is_own(path: Path) -> bool:
+    """Whether a file is as this program wrote it where a person said."""
+    if kind(path) != "a file" or kind(path.parent / RECORD) != "a file":
+        return False
+    with path.open("rb") as file:
+        return _is_recorded(path, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _require_own(path: Path) -> None:
     require_replaceable(path, "a file")
-    if kind(path) and not _is_of(lines, path):
+    require_replaceable(path.parent / RECORD, "a file")
+    if kind(path) and not is_own(path):
         raise UserError(
             f"{path}: is there and is not, or no longer, what this program wrote; move it away, or write elsewhere"
         )
 
 
-def is_own(path: Path) -> bool:
-    """Whether a file is as this program wrote it where a person said."""
-    return kind(path) == "a file" and _is_of(_lines(path.parent), path)
+def _is_recorded(path: Path, digest: str) -> bool:
+    record = path.parent / RECORD
+    return kind(record) == "a file" and _line(path, digest) in record.read_bytes()
 
 
-def _is_of(lines: set[str], path: Path) -> bool:
-    if not lines:
-        return False
-    with path.open("rb") as file:
-        return _line(path, hashlib.file_digest(file, "sha256").hexdigest()) in lines
-
-
-def _line(path: Path, digest: str) -> str:
-    return f"{digest}  {path.name}"
-
-
-def _lines(folder: Path) -> set[str]:
-    """The lines of a folder's record; what was read of it before is not read again."""
-    record = folder / RECORD
-    require_replaceable(record, "a file")
-    if not kind(record):
-        return set()
-    with record.open("rb") as file:
-        place = (str(record.absolute()), os.fstat(file.fileno()).st_ino)
-        read, lines = _READ.get(place, (0, set()))
-        file.seek(read)
-        content = file.read()
-    lines |= set(content.decode("utf-8", "surrogateescape").split("\n"))
-    # Another process may have written half of the last line.
-    _READ[place] = (read + max(0, content.rfind(b"\n")), lines)
-    return lines
+def _line(path: Path, digest: str) -> bytes:
+    """A file's line, which begins with its line break as well: a full disk may have cut the line before."""
+    return f"\n{digest}  ".encode() + os.fsencode(path.name) + b"\n"
