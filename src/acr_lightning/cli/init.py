@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from acr_lightning.artefacts.atomic import write_text
+from acr_lightning.artefacts.atomic import require_replaceable, write_text
 from acr_lightning.data.tag_sources import TagSource, find_tags
 from acr_lightning.errors import UserError, shown
 
@@ -47,7 +47,8 @@ def init(folder: str, /, *, output: str | None = None, small: bool = False, nega
     path = Path(output or f"{root.resolve().name}.yaml")
     if not path.name.isprintable():
         raise UserError(f"{shown(str(path))}: a name that cannot be typed; give another --output")
-    if os.path.lexists(path):
+    require_replaceable(path, "a file")
+    if path.exists():
         raise UserError(f"{path}: is there already; remove it, or give another --output")
     write_text(path, _experiment(root, path, source, small, negatives))
     print(f"{sum(source.photos.values())} tags in {source.tags or 'the names of subfolders'}:")

@@ -1,9 +1,9 @@
 """`acr weights`: pretrained weights for `weights:`, and published classifiers."""
 
-import os
 import re
 from pathlib import Path
 
+from acr_lightning.artefacts.atomic import require_replaceable
 from acr_lightning.errors import UserError
 
 
@@ -68,7 +68,8 @@ def mctformer(source: str, target: str, /, *, force: bool = False) -> int:
     """
     from acr_lightning.nets.vit.published_weights import read_published, write_as_fit
 
-    if os.path.lexists(target) and not force:
+    require_replaceable(Path(target), "a file")
+    if Path(target).exists() and not force:
         raise UserError(f"{target}: exists; --force replaces it")
     published = read_published(Path(source))
     write_as_fit(published.network, Path(target))

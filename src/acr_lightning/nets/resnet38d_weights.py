@@ -6,7 +6,6 @@ convolutions `res…` and BatchNorms `bn…` of its branches, parameters with `a
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 import acr_lightning.nets.resnet38d  # noqa: F401  importing registers it with timm
-from acr_lightning.artefacts.atomic import atomic_path
+from acr_lightning.artefacts.atomic import atomic_path, require_replaceable
 from acr_lightning.errors import UserError
 from acr_lightning.nets.mxnet_params import read_mxnet_params
 from acr_lightning.nets.tensors_digest import KEY, tensors_sha256
@@ -68,7 +67,8 @@ def convert(
     """
     if target.suffix != ".safetensors":
         raise UserError(f"{target}: the name must end in .safetensors, for that is how the file is recognised")
-    if os.path.lexists(target) and not force:
+    require_replaceable(target, "a file")
+    if target.exists() and not force:
         raise UserError(f"{target}: exists; --force replaces it")
     arrays = read_mxnet_params(source)
     digests = file_digests(source)
