@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from acr_lightning.artefacts.cam_file import write_cam
-from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.artefacts.palette import png_bytes, write_mask
 from acr_lightning.cli.main import main
 
 SCORE = {"what": "cam", "split": "seed", "miou": 44.4, "precision": 60.0, "recall": 70.0, "classes": {}}
@@ -84,6 +84,7 @@ def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
         ("cam/cams/a.npz", b"PK\x03\x04", "damaged CAM file"),
         ("label/labels/a.png", b"", "cannot be read as a mask"),
         ("evaluate/predictions/a.png", b"P5 3 2 255 abcdef", "is a PPM file; a mask must be a PNG"),
+        ("evaluate/predictions/a.png", png_bytes(np.zeros((2, 3), np.uint8)), "not of the size of its photo"),
     ],
 )
 def test_what_is_damaged_is_left_out_and_named(run, place, content, said):

@@ -55,7 +55,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert here("export", "--run", run, "--format=torchscript", "--height=32", "--width=48", "--output", output) == 0
     card = (output.parent / "MODEL_CARD.md").read_text()
 
-    assert "net.pt labels each pixel of a photo as background or one of 4 classes" in card
+    assert "`net.pt` labels each pixel of a photo as background or one of 4 classes" in card
     assert cells(card, "0") == ["0", "background", "90.0"]
     assert cells(card, "2") == ["2", "blue_checks", "12.3"]
     assert cells(card, "1") == ["1", "red_stripes", "not measured"]
@@ -65,7 +65,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     for values in (backbone.mean, backbone.std):
         assert ", ".join(str(round(value, 4)) for value in torch.flatten(values).tolist()) in card
     assert cells(card, "network") == [
-        "network", "val", "41.2", "55.5", "66.6", r"scales \[1.0, 1.5\], refiner test\|\<b\>"
+        "network", "val", "41.2", "55.5", "66.6", "scales [1.0, 1.5], refiner test\\|\\<b>"
     ]  # fmt: skip
     assert cells(card, "label | seed")[-1] == f"threshold 0.3, chosen {ORACLE}"
     assert "was chosen with masks" in card
@@ -74,7 +74,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert "tiny_resnet, weights None" in card
     assert "pseudo-labels" in card
     assert cells(card, "segment")[:4] == ["segment", "15", "7", "60 s"]
-    assert r"scales \[1.0, 1.5\], flip True" in card
+    assert "scales [1.0, 1.5], flip True" in card
     assert "made from tags" in card
     assert "Nobody measured" not in card
 

@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 # What begins something inside a line, in CommonMark and in GitHub's dialect, which makes links of bare addresses.
-SPECIAL = re.compile(r"[\\`*\[\]<>&|!~]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+# Brackets by themselves do not, nor does `_` within a word.
+SPECIAL = re.compile(r"[\\`*<&|~]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
 SPACE_OR_CONTROL = re.compile(r"[\s\0-\x1f\x7f-\x9f]+")
 
 
