@@ -24,18 +24,18 @@ def main(job: Job) -> dict[str, Any]:
     return counts
 
 
-def report(runs: list[str], output: str, images: int = 24, allow: list[str] | None = None) -> dict[str, Any]:
+def report(dataset: Any, runs: list[str], output: str, images: int = 24) -> dict[str, Any]:
     """Write one HTML page of runs, side by side.
 
     Args:
-        runs: folders of runs; photos are shown from the first.
+        dataset: the photos that are shown.
+        runs: folders of runs.
         output: the page.
         images: how many photos are shown.
-        allow: packages, beside this one, whose data set may be made where a run names it; null is the experiment's own.
     """
     from acr_lightning.report.page import write_report
 
-    return {"images": write_report([Path(run) for run in runs], Path(output), images, allow or ())}
+    return {"images": write_report([Path(run) for run in runs], Path(output), images, dataset)}
 
 
 REPORT = Stage(
@@ -45,5 +45,7 @@ REPORT = Stage(
     defaults,
     also_reads=("fit", "cam", "affinity_train", "affinity_walk", "label", "segment", "evaluate"),
     function=report,
-    allows="allow",
+    splits=("seed", "val"),
+    reads_tags=False,
+    sees_masks=lambda section: True,
 )

@@ -57,10 +57,10 @@ def test_voc_subset_of_classes(voc):
 
 
 def test_fingerprint_follows_the_tags(voc):
-    before = VOC2012(str(voc)).fingerprint(SPLITS, str)
-    assert before == VOC2012(str(voc)).fingerprint(SPLITS, str)
+    before = VOC2012(str(voc)).fingerprint(str, SPLITS)
+    assert before == VOC2012(str(voc)).fingerprint(str, SPLITS)
     (voc / "Annotations" / "a.xml").write_text("<annotation><object><name>dog</name></object></annotation>")
-    assert VOC2012(str(voc)).fingerprint(SPLITS, str) != before
+    assert VOC2012(str(voc)).fingerprint(str, SPLITS) != before
 
 
 def broken_root(voc):

@@ -26,6 +26,30 @@ KINDS = {
 }  # fmt: skip
 
 
+_only_reads = False
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Let nothing be written while the block lasts, whatever a stranger's file asks for."""
+    global _only_reads
+    _only_reads = True
+    try:
+        yield
+    finally:
+        _only_reads = False
+
+
+def require_writing(path: str | Path) -> None:
+    """Check that this is no place where things are only read.
+
+    Raises:
+        UserError: it is (see `only_reading`).
+    """
+    if _only_reads:
+        raise UserError(f"{path}: would be written, where only reading is meant")
+
+
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
     """Let an error of the system that names no file (a failed write), or a temporary one, name this one."""
@@ -48,6 +72,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         UserError: what is there is neither a file nor a link.
     """
     path = Path(path)
+    require_writing(path)
     require_replaceable(path, "a file", "a link")
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)

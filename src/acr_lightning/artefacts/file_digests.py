@@ -16,14 +16,14 @@ class FileDigests:
     """The SHA-256 of files, remembered by size and times, so that a copied or touched file is read once and no more.
 
     Args:
-        path: of the JSON file that remembers; one that cannot be read or written remembers nothing.
+        path: of the JSON file that remembers; one that cannot be read or written remembers nothing, as None does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path, self.grown = path, False
         self.known: dict[str, list[object]] = {}
         with suppress(OSError, ValueError):
-            stored = json.loads(path.read_text())
+            stored = json.loads(path.read_text()) if path else None
             self.known = stored if isinstance(stored, dict) else {}
 
     def of(self, path: Path) -> str:
@@ -44,7 +44,7 @@ class FileDigests:
 
     def keep(self) -> None:
         """Remember what was read."""
-        if self.grown:
+        if self.grown and self.path:
             with suppress(OSError):
                 write_json(self.path, self.known)
             self.grown = False

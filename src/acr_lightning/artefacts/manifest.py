@@ -1,5 +1,6 @@
 """A stage's folder says what it holds, `manifest.json`; a run says which stages lie in other runs, `from.json`."""
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +34,9 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     remedy = "remove the folder to make the stage again"
     manifest = read_json(path, remedy)
-    if not isinstance(manifest, dict) or any(
-        not isinstance(manifest.get(key, kind()), kind) for key, kind in KINDS.items()
+    if not isinstance(manifest, dict) or not all(
+        isinstance(value := manifest.get(key, kind()), kind) and (kind is not float or 0 <= value < math.inf)
+        for key, kind in KINDS.items()
     ):
         raise UserError(f"{path}: not a manifest; {remedy}")
     return manifest

@@ -10,7 +10,7 @@ import itertools
 import json
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Record:
         inputs: digests of what it reads, by name.
         presets: the chosen recipes, by the word that chose them.
         config: its complete section.
+        photos: by what its photos are told apart: arguments of `TaggedDataset.fingerprint`.
     """
 
     stage: str
@@ -56,6 +57,7 @@ class Record:
     inputs: Mapping[str, str]
     presets: Mapping[str, str]
     config: Section
+    photos: Mapping[str, Any] = field(default_factory=dict)
 
 
 def digest(section: Section, inputs: Mapping[str, str]) -> str:

@@ -36,9 +36,7 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     stage, section, found = experiment.chain.stages[name], experiment.own_section(name), {}
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         files = FileDigests(experiment.run / FILES)
-        found[manifest.DATASET] = experiment.dataset().fingerprint(
-            experiment.splits(name), files.of, stage.reads_tags, stage.sees_masks(section)
-        )
+        found[manifest.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
         if is_first_process():
             files.keep()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
@@ -48,6 +46,12 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     return found | {
         manifest.CODE + path: digest for path, digest in foreign_code(manifest.that_matters(section)).items()
     }
+
+
+def photos(experiment: Experiment, name: str) -> dict[str, Any]:
+    """By what a stage tells its photos apart: arguments of `TaggedDataset.fingerprint`."""
+    stage, section = experiment.chain.stages[name], experiment.own_section(name)
+    return {"splits": experiment.splits(name), "tags": stage.reads_tags, "masks": stage.sees_masks(section)}
 
 
 def is_done_before(experiment: Experiment, name: str) -> bool:
@@ -84,7 +88,7 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
         if not force and _put_back(folder, name, digest, shard):
             return
         check_thoroughly(experiment, [name])
-        record = manifest.Record(name, digest, read_digests, experiment.presets, section)
+        record = manifest.Record(name, digest, read_digests, experiment.presets, section, photos(experiment, name))
         _open(experiment, folder, record, force)
         since = time.monotonic()
         found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}

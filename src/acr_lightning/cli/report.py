@@ -13,6 +13,9 @@ def report(
 ) -> int:
     """One HTML page, the RUNS side by side; with --config as the stage of a chain.
 
+    Runs may come from anyone: photos are shown where they are those that the first run was made from, and nothing but
+    the page is written.
+
     Args:
         runs: folders of runs; photos are shown from the first.
         output: the page; report.html in the first run if none is given.
@@ -23,9 +26,10 @@ def report(
     if not runs:
         if config is None:
             raise UserError("give the folders of runs, or --config FILE; see acr report --help")
-        given = {"output": output, "allow": allow}
-        own: dict[str, Any] = {**{key: value for key, value in given.items() if value}, **values}
-        return chain_commands.stage("report", config=config, **own)
+        if allow:
+            raise UserError("--allow: goes with the folders of runs; an experiment's own classes need it not")
+        own = {"output": output} if output else {}
+        return chain_commands.stage("report", config=config, **own, **values)
     if values:
         raise UserError(f"--{next(iter(values))}: goes with --config")
     for run in runs:

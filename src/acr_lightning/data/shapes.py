@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from acr_lightning.artefacts.atomic import write_json, write_text
+from acr_lightning.artefacts.atomic import require_writing, write_json, write_text
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.data.shapes_scenes import CLASS_NAMES, VERSION, draw_scene
@@ -55,6 +55,7 @@ class Shapes(VOC2012):
 def _generate(root: Path, recipe: dict[str, int]) -> None:
     """Write the scenes unless they are there."""
     if not root.exists():
+        require_writing(root)
         _write(root, recipe)
     if not (root / RECIPE).is_file() or read_json(root / RECIPE) != recipe:
         raise UserError(f"{root}: holds other data than these Shapes; set another dataset.root, or remove the folder")

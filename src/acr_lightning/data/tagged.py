@@ -112,13 +112,13 @@ class TaggedDataset(ABC):
         return self.mask_path(image_id)
 
     def fingerprint(
-        self, splits: Iterable[Split], content: Callable[[Path], str], tags: bool = True, masks: bool = False
+        self, content: Callable[[Path], str], splits: Iterable[Split], tags: bool = True, masks: bool = False
     ) -> str:
         """A digest of class names and of photos: another one means other results.
 
         Args:
-            splits: of which photos.
             content: of a file, as a digest.
+            splits: of which photos.
             tags: whether the photos' tags count.
             masks: whether their masks count.
         """

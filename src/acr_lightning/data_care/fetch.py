@@ -83,7 +83,7 @@ def mismatch(path: Path, archive: Archive) -> str | None:
 
 def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
     """Fill the part from one address, connection by connection."""
-    if not url.startswith(("http://", "https://")):
+    if not url.lower().startswith(("http://", "https://")):
         raise NotThisOne("no HTTP address")
     left = TRIES
     while _size(part) != size:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.data.class_faults import require_class_names
+from acr_lightning.errors import UserError, nearest, shown
 from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.nets.described import Described
 
@@ -74,6 +75,19 @@ def load_weights(network: Described, source: str | Path) -> None:
             f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
         )
     _load(network, checkpoint, path)
+
+
+def class_names_of(path: str | Path, made_by: str) -> list[str]:
+    """The names of the classes that a checkpoint's network knows, without background.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no names that classes can have.
+    """
+    names = read_checkpoint(path, made_by).get("class_names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}: class_names: expected a list of names, got {shown(str(names))}")
+    require_class_names(names, f"{path}: class_names")
+    return names
 
 
 def fit_checkpoint(source: str | Path) -> Path:

@@ -13,7 +13,8 @@ from acr_lightning.report.score_files import read_scores
 def first_record(run: Path, what: str, split: str | None = None) -> dict[str, Any] | None:
     """A run's first score of a kind, on any split or this one (of CAMs that at the best threshold); None without."""
     return next(
-        (record for record in read_scores(run) if record["what"] == what and split in (None, record.get("split"))), None
+        (record for record in read_scores(run) if record.get("what") == what and split in (None, record.get("split"))),
+        None,
     )
 
 

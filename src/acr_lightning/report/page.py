@@ -10,13 +10,13 @@ import yaml
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
 from acr_lightning.report.held_out import held_out, spread
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures, predicted
 from acr_lightning.report.score_files import read_scores
+from acr_lightning.report.stranger import dataset_of, require_contained
 from acr_lightning.report.summary import class_table, next_step, sentence
 from acr_lightning.report.templates import render
 from acr_lightning.version import __version__
@@ -25,26 +25,37 @@ from acr_lightning.version import __version__
 HELD_OUT = 8
 
 
-def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collection[str] = ()) -> int:
-    """Write one self-contained page.
+def write_report(
+    runs: list[Path],
+    output: Path,
+    images: int = 24,
+    dataset: TaggedDataset | None = None,
+    allow: Collection[str] = (),
+) -> int:
+    """Write one self-contained page, and nothing else.
 
     Args:
-        runs: folders of runs; the photos are those of the first.
+        runs: folders of runs.
         output: the page.
         images: how many photos are shown.
-        allow: packages, beside this one, whose data set may be made.
+        dataset: of the photos; None: the runs may come from anyone, and the first may name its own (see `stranger`).
+        allow: packages, beside this one, whose data set a run may name.
 
     Returns:
         How many photos are shown.
 
     Raises:
-        UserError: a folder is no run, or names a data set that is not allowed or cannot be made; or the page is there
-            and this program did not write it.
+        UserError: a folder is no run, leads out of itself, or names a data set that is not allowed or cannot be made;
+            or the page is there and this program did not write it.
     """
+    notes = Notes()
     for run in runs:
         manifest.require_trained(run)
     require_own([output])
-    dataset, notes = dataset_of(runs[0], allow), Notes()
+    if dataset is None:
+        for run in runs:
+            require_contained(run)
+        dataset = dataset_of(runs[0], allow, notes)
     shown = spread(dataset.ids("seed"), images) if dataset else []
     tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
@@ -66,17 +77,6 @@ def write_report(runs: list[Path], output: Path, images: int = 24, allow: Collec
     )
     write_own(output, page)
     return len(shown)
-
-
-def dataset_of(run: Path, allow: Collection[str]) -> TaggedDataset | None:
-    """The data set that a run's manifests name; None where none does."""
-    stages = manifest.stages_of(run)
-    # Masks may have come after the training, for the test alone.
-    for stage in ("evaluate", *manifest.TRAINED):
-        made = manifest.read(stages[stage]) if stage in stages else None
-        if node := manifest.part(made, "config", "data", "init_args").get("dataset"):
-            return build_foreign(node, f"{stages[stage] / manifest.NAME}: dataset", TaggedDataset, allow)
-    return None
 
 
 def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:

@@ -20,6 +20,7 @@ from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
+from acr_lightning.report.score_files import is_number
 
 WIDTH = 200
 # The golden angle, in turns: hues of any number of classes stay apart.
@@ -140,7 +141,7 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
 def _threshold(stages: Stages) -> float:
     """What the labels were made with; half where no labels were made."""
     threshold = part(read(stages["label"]) if "label" in stages else None, "counts").get("threshold")
-    return float(threshold) if isinstance(threshold, int | float) else 0.5
+    return float(threshold) if is_number(threshold) else 0.5
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

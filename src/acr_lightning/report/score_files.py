@@ -8,6 +8,8 @@ from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.errors import UserError
 
 SCORES = Path("evaluate", "scores.json")
+# Any score, threshold or count of seconds is below.
+LARGEST = 1e15
 REMEDY = "run `acr evaluate --force` to make it again"
 
 
@@ -45,7 +47,12 @@ def _is_row(row: Any, more: Sequence[str]) -> bool:
         return False
     numbers = [row.get(key) for key in ("miou", "precision", "recall", *more)]
     classes, threshold, scales = row.get("classes", {}), row.get("threshold"), row.get("scales", [])
-    if not isinstance(classes, dict) or not isinstance(scales, list):
+    if not isinstance(classes, dict) or not isinstance(scales, list) or not isinstance(row.get("what", ""), str):
         return False
     numbers += [one.get("iou") if isinstance(one, dict) else None for one in classes.values()]
-    return all(isinstance(number, int | float) for number in (*numbers, threshold or 0.0))
+    return all(is_number(number) for number in (*numbers, threshold or 0.0))
+
+
+def is_number(value: Any) -> bool:
+    """Whether something read of a file is a number that can be written with a few digits."""
+    return isinstance(value, int | float) and not abs(value) >= LARGEST

@@ -9,6 +9,7 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import TRAINED, part, read, stages_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError
 from acr_lightning.report.held_out import spread
 from acr_lightning.report.pictures import overlay
 from acr_lightning.report.run_scores import CHOSEN_ELSEWHERE, ORACLE
@@ -31,8 +32,9 @@ def wandb_options(run: Path) -> dict[str, Any] | None:
             found = part(logger, "init_args")
             # A training that was read from another run has that run's group.
             own = trained is not None and trained.parent.resolve() == run.resolve()
-            group = found.get("group", run.name) if own else run.name
-            return {**{key: found[key] for key in KEPT if key in found}, "group": group}
+            texts = {key: value for key, value in found.items() if isinstance(value, str)}
+            group = texts.get("group", run.name) if own else run.name
+            return {**{key: texts[key] for key in KEPT if key in texts}, "group": group}
     return None
 
 
@@ -53,17 +55,21 @@ def log_to_wandb(
         return
     import wandb
 
-    logged = wandb.init(
-        project=options.get("project"),
-        entity=options.get("entity"),
-        group=options["group"],
-        job_type="evaluate",
-        name=f"{run.name}-{folder.name}",
-        dir=folder,
-        # A run may come from a stranger: what its manifest names gets photos only where the user says so.
-        mode=None if "WANDB_MODE" in os.environ else "offline",
-        config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
-    )
+    try:
+        logged = wandb.init(
+            project=options.get("project"),
+            entity=options.get("entity"),
+            group=options["group"],
+            job_type="evaluate",
+            name=f"{run.name}-{folder.name}",
+            dir=folder,
+            # A run may come from a stranger: what its manifest names gets photos only where the user says so.
+            mode=None if "WANDB_MODE" in os.environ else "offline",
+            config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
+        )
+    except Exception as error:  # W&B's parts each raise their own of what a manifest may name
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{run}: W&B does not take what its training was logged with ({reason})") from None
     with logged:
         logged.log({**values_of(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
 

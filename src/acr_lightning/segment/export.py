@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.own_files import write_own
 from acr_lightning.errors import UserError
-from acr_lightning.nets.checkpoint import read_checkpoint
+from acr_lightning.nets.checkpoint import class_names_of
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment.inference import checkpoint_of, load_network
 from acr_lightning.segment.recorded_test import recorded_test
@@ -82,7 +82,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
         raise UserError("export: --dynamic goes with --format=onnx; a file of TorchScript has one size in it")
     if step is not None and (size[0] % step or size[1] % step):
         raise UserError(f"export: {size[0]}×{size[1]}: with --dynamic height and width are multiples of {step}")
-    labels = ["background", *read_checkpoint(checkpoint, made_by="acr segment")["class_names"]]
+    labels = ["background", *class_names_of(checkpoint, "acr segment")]
     metadata = {
         "labels": json.dumps(labels),
         "input": json.dumps("RGB in 0..1, not normalised, [B, 3, height, width]"),

@@ -15,7 +15,7 @@ from acr_lightning.data.images import read_image
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.errors import UserError, shown
 from acr_lightning.labels.refiner import RefinerNode, describe, is_own
-from acr_lightning.nets.checkpoint import read_checkpoint
+from acr_lightning.nets.checkpoint import class_names_of
 from acr_lightning.segment.inference import NetworkInference, checkpoint_of
 from acr_lightning.segment.recorded_test import OWN, recorded_test
 
@@ -72,7 +72,7 @@ class Predictor:
     ) -> None:
         usable = _device(device)
         checkpoint = checkpoint_of(Path(run))
-        names = read_checkpoint(checkpoint, made_by="acr segment")["class_names"]
+        names = class_names_of(checkpoint, "acr segment")
         self.label_names: tuple[str, ...] = ("background", *names)
         asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
         self.settings = settings_of(Path(run), asked)
