@@ -86,6 +86,36 @@ def test_what_is_wrong_is_named(node, message):
         build_refiner(node, "label.refiner")
 
 
+class Counted:
+    """Remembers that one was made; with the call of a refiner only below."""
+
+    number = 0
+
+    def __init__(self) -> None:
+        type(self).number += 1
+
+
+class CountedRefiner(Counted):
+    def __call__(self, image, probabilities):
+        return probabilities
+
+
+class CalledOtherwise(Counted):
+    def __call__(self, image):
+        return image
+
+
+@pytest.mark.parametrize("kind", [Counted, CalledOtherwise, CountedRefiner])
+def test_a_class_is_judged_before_one_is_made(kind):
+    kind.number = 0
+    if kind is CountedRefiner:
+        build_refiner(f"{__name__}.CountedRefiner", "label.refiner")
+    else:
+        with pytest.raises(UserError, match=f"{kind.__name__} is no refiner"):
+            build_refiner(f"{__name__}.{kind.__name__}", "label.refiner")
+    assert kind.number == (kind is CountedRefiner)
+
+
 def test_another_shape_is_refused(photo):
     with pytest.raises(UserError, match=r"refiner Summed: gave \[12, 14\] for probabilities \[2, 12, 14\]"):
         refine(Summed(), *photo)

@@ -1,12 +1,12 @@
 """What sharpens a photo's label probabilities by what the photo looks like: a dense CRF, or any class with its call."""
 
 import inspect
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.class_names import SHORT, build, full_path
+from acr_lightning.class_names import SHORT, class_and_arguments, full_path
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.labels.crf import PRESETS, dense_crf, require_library
 
@@ -16,6 +16,7 @@ NONE = "none"
 NAMES = (*PRESETS, NONE)
 
 
+@runtime_checkable
 class Refiner(Protocol):
     """Anything with this call; it travels to other processes, so it must be possible to pickle it."""
 
@@ -82,15 +83,18 @@ def build_refiner(node: RefinerNode, where: str) -> Refiner | None:
         raise UserError(
             f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
         )
-    made: Refiner = build(node, where, object)
+    made, arguments = class_and_arguments(node, where, object)
     try:
-        inspect.signature(made).bind("image", "probabilities")
-    except TypeError:
+        if not issubclass(made, Refiner):
+            raise TypeError
+        inspect.signature(made.__call__).bind("refiner", "image", "probabilities")
+    except (TypeError, ValueError):  # ValueError of a class that tells no signature
         raise UserError(
             f"{where}: {node['class_path']} is no refiner: its objects must be called as refiner(image, "
             "probabilities); see docs/extend.md"
         ) from None
-    return made
+    refiner: Refiner = made(**arguments)
+    return refiner
 
 
 def is_own(node: RefinerNode) -> bool:
