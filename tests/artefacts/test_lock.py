@@ -76,6 +76,27 @@ def test_a_process_of_another_machine_is_left_to_a_person(tmp_path):
     assert lock.read_text() == "7\nnode12\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\nnode12\n", "another process;"),
+        (b"7\n\xff\n", "another process;"),
+        (b"7; rm -rf ~\nnode12\n", "another process;"),
+        (b"7\nnode12; rm -rf ~\n", "another process;"),
+        (b"7\nnode12\x1b[2J\n", "another process;"),
+        (b"../1\nnode12\n", "another process;"),
+        (b"7\nnode-12.example?4026531836\n1.5\n", "process 7 on node-12.example;"),
+    ],
+)
+def test_what_a_lock_says_is_told_only_where_it_names_a_process(tmp_path, content, said):
+    (tmp_path / ".fit.lock").write_bytes(content)
+    with pytest.raises(UserError) as error, folder_lock(tmp_path / "fit"):
+        pass
+    assert f"in use by {said}" in str(error.value)
+    assert "kill" not in str(error.value)
+    assert str(error.value).isprintable()
+
+
 def test_shards_work_side_by_side_but_not_beside_a_job_for_the_whole(tmp_path, held):
     first, second = held("1/2"), held("2/2")
     for shard in (None, "2/2"):

@@ -5,6 +5,7 @@ it. What a dead process of this machine left is taken over. A process of another
 what that left has to be deleted by a person.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from acr_lightning.errors import UserError
 # Seconds. Taking over what a dead process left may take two attempts.
 PATIENCE = 1.0
 PATIENCE_WITH_THE_DEAD = 10.0
+# The first two lines of a lock.
+HOLDER = re.compile(r"([0-9]{1,10})\n([\w.-]{1,255})(?:\?.*)?(?:\n|$)")
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def _holder(path: Path) -> str:
     if not pid:
         return f"another process; wait for it, or delete {path} if there is none"
     return (
-        f"process {pid} on {host}; wait for it or stop it (kill {pid}), then the same command goes on. "
+        f"process {pid} on {host}; wait for it or stop it, then the same command goes on. "
         f"If no such process runs there, delete {path}"
     )
 
@@ -75,6 +78,10 @@ def _is_ending(path: Path) -> bool:
 
 
 def _pid_and_host(path: Path) -> tuple[str, str]:
-    """What a lock says of its holder; empty where nothing can be read. A container's name has its number behind `?`."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return (lines[0], lines[1].partition("?")[0]) if len(lines) > 1 else ("", "")
+    """What a lock says of its holder; empty where it says nothing of the kind, for the file may be anybody's.
+
+    A container's name has its number behind `?`.
+    """
+    text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+    holder = HOLDER.match(text)
+    return (holder[1], holder[2]) if holder else ("", "")
