@@ -167,7 +167,7 @@ def test_ablation_runs_each_variant_once(config, tmp_path, shapes):
     done = acr("ablation", "--config", path)
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "ablation").iterdir()) == [
-        "ablation.html", "ablation.md", "base-seed3", "fit.model.strategy=baseline-seed3",
+        ".acr_files", "ablation.html", "ablation.md", "base-seed3", "fit.model.strategy=baseline-seed3",
     ]  # fmt: skip
     rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("|")}
     assert rows["ACR"].split("|")[2:] == rows["again"].split("|")[2:]

@@ -8,6 +8,8 @@ import textwrap
 import pytest
 import yaml
 from PIL import Image
+from results import photos_of
+from tiny_coco import write_coco
 
 from acr_lightning.cli.main import main
 
@@ -55,9 +57,10 @@ def packages(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def write_manifest(run, dataset):
-    """As a finished stage `fit` leaves it."""
-    made = {"stage": "fit", "status": "done", "digest": "0", "inputs": {}, "written": "2026-01-01T00:00:00+00:00"}
+def write_manifest(run, dataset, seen=None):
+    """As a finished stage `fit` leaves it that has seen the photos of a data set."""
+    made = {"stage": "fit", "status": "done", "digest": "0", "written": "2026-01-01T00:00:00+00:00"}
+    made |= photos_of(seen) if seen else {"inputs": {}}
     (run / "fit").mkdir(parents=True)
     made["config"] = {"data": {"init_args": {"dataset": dataset}}}
     (run / "fit" / "manifest.json").write_text(json.dumps(made))
@@ -69,9 +72,62 @@ def node(class_path, **arguments):
 
 
 def test_the_own_data_sets_are_built(tmp_path, photos):
-    run = write_manifest(tmp_path / "run", node("acr_lightning.data.tag_folder.TagFolder", **photos))
+    own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
+    run = write_manifest(tmp_path / "run", own, seen=own)
     assert main(["report", str(run)]) == 0
     assert (run / "report.html").read_text().count("<figcaption>photo") == 2
+
+
+def test_no_photos_are_shown_that_the_run_was_not_made_from(tmp_path, photos, capsys):
+    own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
+    run = write_manifest(tmp_path / "run", own, seen=own)
+    Image.new("RGB", (8, 6), "red").save(tmp_path / "photos" / "a.jpg")  # the reader's, not the maker's
+    assert main(["report", str(run)]) == 0
+    assert "so none is shown" in capsys.readouterr().err
+    page = (run / "report.html").read_text()
+    assert "<figcaption>photo" not in page
+    assert "give the run&#39;s experiment instead" in page or "give the run's experiment instead" in page
+
+
+@pytest.mark.parametrize("kind", ["Shapes", "COCO"])
+def test_a_report_writes_nothing_but_its_page(tmp_path, capsys, kind):
+    root = tmp_path / "elsewhere"
+    if kind == "COCO":
+        write_coco(root, 2014)
+    before = sorted(root.rglob("*"))
+    path = {"Shapes": "acr_lightning.data.shapes.Shapes", "COCO": "acr_lightning.data.coco.COCO"}[kind]
+    run = write_manifest(tmp_path / "run", node(path, root=str(root)))
+    assert main(["report", str(run)]) == 0
+    assert "would be written, where only reading is meant" in capsys.readouterr().err
+    assert sorted(root.rglob("*")) == before
+    assert sorted(one.name for one in run.iterdir()) == [".acr_files", "fit", "report.html"]
+
+
+def test_no_link_leads_a_report_out_of_the_run(tmp_path, photos, capsys):
+    own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
+    run = write_manifest(tmp_path / "run", own, seen=own)
+    (run / "fit" / "monitor").mkdir()
+    Image.new("RGB", (4, 4)).save(run / "fit" / "monitor" / "epoch_1.jpg")
+    link = run / "fit" / "monitor" / "epoch_9999.jpg"
+    link.symlink_to(run / "fit" / "monitor" / "epoch_1.jpg")
+    assert main(["report", str(run)]) == 0
+    link.unlink()
+    link.symlink_to(tmp_path / "photos" / "a.jpg")
+    assert main(["report", str(run)]) == 2
+    assert f"{link}: a link leads out of the run; remove it, or" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stage_in_another_run_is_read_where_it_is_what_this_one_was_made_from(tmp_path, photos, capsys, known):
+    own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
+    write_manifest(tmp_path / "other", own, seen=own)
+    run = tmp_path / "run"
+    (run / "cam").mkdir(parents=True)
+    inputs = {"fit": "0" if known else "1"}
+    (run / "cam" / "manifest.json").write_text(json.dumps({"stage": "cam", "status": "done", "inputs": inputs}))
+    (run / "from.json").write_text(json.dumps({"fit": "../other"}))
+    assert main(["report", str(run)]) == (0 if known else 2)
+    assert ("fit is not what the run's stages were made from" in capsys.readouterr().err) is not known
 
 
 REFUSED = {

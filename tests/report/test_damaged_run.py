@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from results import photos_of
 
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import png_bytes, write_mask
@@ -30,6 +31,7 @@ def run(tmp_path):
             "status": "done",
             "digest": "0",
             "config": {"data": {"init_args": {"dataset": dataset}}},
+            **photos_of(dataset),
         }
         if stage == "label":
             made["config"] = {"cams": str(run / "cam" / "cams")}

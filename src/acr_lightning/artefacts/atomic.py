@@ -29,6 +29,10 @@ KINDS = {
 _only_reads = False
 
 
+class OnlyReadingError(UserError):
+    """Something would be written in a block of `only_reading`."""
+
+
 @contextmanager
 def only_reading() -> Iterator[None]:
     """Let nothing be written while the block lasts, whatever a stranger's file asks for."""
@@ -44,10 +48,10 @@ def require_writing(path: str | Path) -> None:
     """Check that this is no place where things are only read.
 
     Raises:
-        UserError: it is (see `only_reading`).
+        OnlyReadingError: it is (see `only_reading`).
     """
     if _only_reads:
-        raise UserError(f"{path}: would be written, where only reading is meant")
+        raise OnlyReadingError(f"{path}: would be written, where only reading is meant")
 
 
 @contextmanager

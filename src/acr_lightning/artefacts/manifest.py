@@ -35,11 +35,15 @@ def read(folder: Path) -> dict[str, Any] | None:
     remedy = "remove the folder to make the stage again"
     manifest = read_json(path, remedy)
     if not isinstance(manifest, dict) or not all(
-        isinstance(value := manifest.get(key, kind()), kind) and (kind is not float or 0 <= value < math.inf)
-        for key, kind in KINDS.items()
+        _is_of(kind, manifest.get(key, kind())) for key, kind in KINDS.items()
     ):
         raise UserError(f"{path}: not a manifest; {remedy}")
     return manifest
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    """Whether a value is of its kind; seconds and megabytes are finite."""
+    return isinstance(value, kind) and (not isinstance(value, float) or 0 <= value < math.inf)
 
 
 def made_by(folder: Path) -> str:

@@ -28,8 +28,8 @@ def report(
             raise UserError("give the folders of runs, or --config FILE; see acr report --help")
         if allow:
             raise UserError("--allow: goes with the folders of runs; an experiment's own classes need it not")
-        own = {"output": output} if output else {}
-        return chain_commands.stage("report", config=config, **own, **values)
+        own: dict[str, Any] = {**({"output": output} if output else {}), **values}
+        return chain_commands.stage("report", config=config, **own)
     if values:
         raise UserError(f"--{next(iter(values))}: goes with --config")
     for run in runs:

@@ -141,7 +141,7 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
 def _threshold(stages: Stages) -> float:
     """What the labels were made with; half where no labels were made."""
     threshold = part(read(stages["label"]) if "label" in stages else None, "counts").get("threshold")
-    return float(threshold) if is_number(threshold) else 0.5
+    return float(threshold) if isinstance(threshold, int | float) and is_number(threshold) else 0.5
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

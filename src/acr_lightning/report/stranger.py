@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.artefacts.atomic import only_reading
+from acr_lightning.artefacts.atomic import OnlyReadingError, only_reading
 from acr_lightning.artefacts.file_digests import FileDigests
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -57,11 +57,15 @@ def dataset_of(run: Path, allow: Collection[str], notes: Notes) -> TaggedDataset
         content = manifest.read(stages[stage]) if stage in stages else None
         if node := manifest.part(content, "config", "data", "init_args").get("dataset"):
             where = f"{stages[stage] / manifest.NAME}: dataset"
-            with only_reading():
-                dataset: TaggedDataset = build_foreign(node, where, TaggedDataset, allow)
-                if _is_of(dataset, content or {}):
-                    return dataset
-            notes.append(f"{where}: its photos are not those that the run was made from, so none is shown; {REMEDY}")
+            try:
+                with only_reading():
+                    dataset: TaggedDataset = build_foreign(node, where, TaggedDataset, allow)
+                    if _is_of(dataset, content or {}):
+                        return dataset
+                why = "its photos are not those that the run was made from"
+            except OnlyReadingError as error:
+                why = str(error)
+            notes.append(f"{where}: {why}, so none is shown; {REMEDY}")
     return None
 
 
