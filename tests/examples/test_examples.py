@@ -75,8 +75,8 @@ def test_own_dataset(example, shapes):
     assert manifest["counts"]["photos"] == 12
 
 
-@pytest.mark.parametrize("example", ["own_method", "own_classifier"], indirect=True)
-def test_own_method_and_classifier(example, shapes):
+@pytest.mark.parametrize("example", ["own_method", "own_classifier", "own_readout"], indirect=True)
+def test_own_method_classifier_and_readout(example, shapes):
     """From tags to labels, with a class of the folder that only the experiment names."""
     (example / "photos").mkdir()
     lines = ["image,tags"]
@@ -87,7 +87,7 @@ def test_own_method_and_classifier(example, shapes):
     values = {"fit.data.crop": 32, "fit.data.long_side": [40, 48], "fit.data.batch_size": 4, "fit.data.num_workers": 0,
               "fit.trainer.max_epochs": 1, "cam.data.num_workers": 0, "cam.model.scales": [1.0],
               "cam.model.long_side": 64, "label.refiner": "none", "label.workers": 1, "affinity": "none"}  # fmt: skip
-    if example.joinpath("own_method.py").exists():
+    if example_name(example) != "classifier":
         values |= {f"fit.model.classifier.{key}": value for key, value in
                    {"backbone": "tiny_resnet", "weights": "null", "output_stride": "null"}.items()}  # fmt: skip
     else:
@@ -100,8 +100,9 @@ def test_own_method_and_classifier(example, shapes):
         *(f"--{key}={value}" for key, value in values.items()))  # fmt: skip
     (run,) = (example / "runs").iterdir()
     checkpoint = torch.load(run / "fit" / "last.ckpt", weights_only=True)
-    wanted = {"method": "acr_lightning.nets.classifier.CamClassifier", "classifier": "own_classifier.FourConvolutions"}
-    assert checkpoint["network"]["class_path"] == wanted[example_name(example)]
+    wanted = {"classifier": "own_classifier.FourConvolutions"}
+    usual = "acr_lightning.nets.classifier.CamClassifier"
+    assert checkpoint["network"]["class_path"] == wanted.get(example_name(example), usual)
     assert len(list((run / "label" / "labels").rglob("*.png"))) == len(shapes.ids("train"))
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from classifiers import checkpoint_of
 from tiny_acr import tiny_classifier
 from torch.nn import functional as F
 
@@ -11,7 +12,6 @@ from acr_lightning.labels.crf import PRESETS, CrfSettings, dense_crf
 from acr_lightning.labels.pseudo_label import pseudo_label, with_background
 from acr_lightning.labels.refiner import DenseCrf
 from acr_lightning.labels.threshold import otsu, otsu_of_three
-from acr_lightning.nets.checkpoint import describe_in
 
 
 def mean_field(image, probabilities, settings):
@@ -163,14 +163,10 @@ def test_photos_together_are_photos_one_by_one(flip):
 
 
 def test_a_power_is_of_the_scores_of_the_cam(tmp_path):
-    network = tiny_classifier()
-    checkpoint = {"state_dict": {f"classifier.{key}": value for key, value in network.state_dict().items()}}
-    describe_in(checkpoint, network, "classifier")
-    torch.save(checkpoint, tmp_path / "last.ckpt")
+    checkpoint = checkpoint_of(tiny_classifier(), tmp_path)
     sample = {"id": "a", "image": torch.rand(3, 48, 64), "tags": torch.tensor([1.0, 0, 1, 0])}
     plain, raised = (
-        CamInference(str(tmp_path / "last.ckpt"), (1.0,), power=power).predict_step([sample], 0)[0][2]
-        for power in (1.0, 0.5)
+        CamInference(checkpoint, (1.0,), power=power).predict_step([sample], 0)[0][2] for power in (1.0, 0.5)
     )
     assert 0.1 < plain.mean() < 0.9
     assert torch.allclose(raised * raised, plain, atol=1e-6)

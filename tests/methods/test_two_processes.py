@@ -19,6 +19,7 @@ from method_training import classifier_of, plain_run
 from tiny_clip import tiny_clip, tiny_clip_in
 
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.cam.prototype_inference import PrototypeInference
 from acr_lightning.chain.trainer_section import DDP
 from acr_lightning.data.datamodule import TaggedCrops, TaggedPhotos
 from acr_lightning.data.shapes import Shapes
@@ -37,7 +38,6 @@ from acr_lightning.methods.recam.module import ReCAM
 from acr_lightning.methods.rib.finetuning import Finetuning
 from acr_lightning.methods.rib.inference import RIB
 from acr_lightning.methods.seam.module import SEAM
-from acr_lightning.methods.sipe.inference import PrototypeInference
 from acr_lightning.methods.sipe.module import SIPE
 from acr_lightning.training.optimisation import OptimizerSettings
 
@@ -60,7 +60,7 @@ TINY = Finetuning(steps=2, others=2, crop=32, long_side=(32, 48), lr=0.01, most_
 INFERRED = {
     "AdvCAM": partial(AdvCAM, scales=[1.0], steps=[2]),
     "RIB": partial(RIB, scales=[1.0], finetuning=TINY),
-    "SIPE's maps": partial(PrototypeInference, scales=[1.0]),
+    "prototypes": partial(PrototypeInference, scales=[1.0]),
 }
 
 

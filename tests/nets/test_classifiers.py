@@ -2,34 +2,17 @@
 
 import pytest
 import torch
+from classifiers import CLASSIFIERS, checkpoint_of
 
 from acr_lightning.data.feature_cache import FeatureCache, cache_folder, make_cache
-from acr_lightning.methods.cpn.region_cam import RegionCam
-from acr_lightning.methods.recam.reactivated import ReactivatedCam
-from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
-from acr_lightning.nets.checkpoint import describe_in, load_network
-from acr_lightning.nets.classifier import CamClassifier, Classifier
-from acr_lightning.nets.frozen_classifier import FrozenClassifier
-from acr_lightning.nets.refined_cam import RefinedCam
-from acr_lightning.nets.wrapped_classifier import WrappedClassifier
-
-CLASSIFIERS = {
-    "cnn": lambda: CamClassifier(3, "tiny_resnet"),
-    "one convolution": lambda: CamClassifier(3, "tiny_resnet", width=None, taps=4),
-    "wrapped": lambda: WrappedClassifier(CamClassifier(3, "tiny_resnet")),
-    "resnet38d": lambda: CamClassifier(3, "resnet38d"),
-    "frozen": lambda: FrozenClassifier(3, "tiny_resnet", taps=3, width=16),
-    "CPN's": lambda: RegionCam(CamClassifier(3, "tiny_resnet")),
-    "ReCAM's": lambda: ReactivatedCam(CamClassifier(3, "tiny_resnet")),
-    "SEAM's and PPC's": lambda: RefinedCam(CamClassifier(3, "tiny_resnet")),
-    "SIPE's": lambda: PrototypeCam(CamClassifier(3, "tiny_resnet", taps=4)),
-}
+from acr_lightning.nets.checkpoint import load_network
+from acr_lightning.nets.classifier import Classifier
 
 
 @pytest.fixture(params=CLASSIFIERS)
 def classifier(request):
     torch.manual_seed(0)
-    return CLASSIFIERS[request.param]().eval()
+    return CLASSIFIERS[request.param](3).eval()
 
 
 def test_a_classifier_is_what_methods_and_stages_ask_for(classifier, tmp_path):
@@ -49,15 +32,12 @@ def test_a_classifier_is_what_methods_and_stages_ask_for(classifier, tmp_path):
     pretrained = {id(one) for one in classifier.pretrained_parameters()}
     assert pretrained <= {id(one) for one in classifier.parameters()}
     assert any(one.requires_grad and id(one) not in pretrained for one in classifier.parameters())
-    checkpoint = {"state_dict": {f"c.{name}": value for name, value in classifier.state_dict().items()}}
-    describe_in(checkpoint, classifier, "c")
-    torch.save(checkpoint, tmp_path / "last.ckpt")
-    again = load_network(tmp_path / "last.ckpt", Classifier, "acr fit")
+    again = load_network(checkpoint_of(classifier, tmp_path), Classifier, "acr fit")
     assert torch.equal(again.cam(image), cam)
 
 
 def test_a_frozen_backbone_gets_no_gradient_and_is_shared():
-    classifier = CLASSIFIERS["frozen"]()
+    classifier = CLASSIFIERS["frozen"](3)
     other = classifier.again()
     assert other.backbone is classifier.backbone
     classifier.train()(classifier.normalise(torch.rand(2, 3, 32, 32))).class_logits.sum().backward()
@@ -67,7 +47,7 @@ def test_a_frozen_backbone_gets_no_gradient_and_is_shared():
 
 
 def test_a_frozen_backbone_passes_a_gradient_to_an_image_that_asks_for_it():
-    classifier, image = CLASSIFIERS["frozen"]().eval(), torch.rand(1, 3, 32, 32)
+    classifier, image = CLASSIFIERS["frozen"](3).eval(), torch.rand(1, 3, 32, 32)
     assert not classifier.maps(image)[0].requires_grad
     image.requires_grad_(True)
     classifier(image).class_logits.sum().backward()
@@ -77,7 +57,7 @@ def test_a_frozen_backbone_passes_a_gradient_to_an_image_that_asks_for_it():
 
 @pytest.mark.parametrize("name", ["cnn", "one convolution", "frozen"])
 def test_the_cam_is_a_convolution_of_what_is_embedded(name):
-    classifier = CLASSIFIERS[name]().eval()
+    classifier = CLASSIFIERS[name](3).eval()
     image = torch.rand(2, 3, 32, 32)
     cells, features = classifier.embed(image)
     output = classifier(image)
@@ -87,7 +67,7 @@ def test_the_cam_is_a_convolution_of_what_is_embedded(name):
 
 
 def test_kept_maps_are_those_that_the_backbone_makes(shapes, tmp_path):
-    classifier, ids = CLASSIFIERS["frozen"]().eval(), shapes.ids("train")[:5]
+    classifier, ids = CLASSIFIERS["frozen"](3).eval(), shapes.ids("train")[:5]
     folder = cache_folder(tmp_path, shapes, ids, 32, classifier.source())
     make_cache(folder, shapes, ids, 32, classifier, torch.device("cpu"))
     kept = FeatureCache(folder)

@@ -52,11 +52,22 @@ class CamInference(LightningModule):
         """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
         classes = [sample["tags"].nonzero().flatten() for sample in samples]
         images = self.classifier.normalise(torch.stack([sample["image"] for sample in samples]))
-        cams = multiscale_cam(
+        each = zip(samples, classes, self.read(images, classes), strict=True)
+        return [(sample["id"], present, scores.float() ** self.power) for sample, present, scores in each]
+
+    def read(self, images: Tensor, classes: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The scores of the tagged classes; a subclass that reads the classifier in another way overrides this.
+
+        Args:
+            images: normalised, `[B, 3, H, W]`.
+            classes: the tagged classes of each, `[P]`; P may be 0.
+
+        Returns:
+            `[P, H, W]` in `[0, 1]` for each image.
+        """
+        return multiscale_cam(
             self.classifier.cam, images, classes, self.scales, self.flip, self.long_side, self.classifier.multiple
         )
-        ids, scores = [sample["id"] for sample in samples], [cam.float() ** self.power for cam in cams]
-        return [(image_id, *made) for image_id, *made in zip(ids, classes, scores, strict=True)]
 
 
 class CamWriter(BasePredictionWriter):

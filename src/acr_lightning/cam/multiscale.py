@@ -60,15 +60,28 @@ def multiscale_sum(
     size = size or (images.shape[-2], images.shape[-1])
     total: Tensor | None = None
     for views in scaled_views(images, scales, flip, long_side, multiple):
-        maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
-        if flip:
-            maps = torch.cat([maps[: len(images)], maps[len(images) :].flip(-1)])
+        maps = turned_maps(net, views, len(images))
         resized = F.interpolate(maps, size, mode="bilinear", align_corners=False)
         summed = (resized if after is None else after(resized)).unflatten(0, (-1, len(images))).sum(dim=0)
         total = summed if total is None else total + summed
     if total is None:
         raise ValueError("at least one scale is needed")
     return total
+
+
+def turned_maps(net: Callable[[Tensor], Tensor], views: Tensor, photos: int) -> Tensor:
+    """A network's maps of one scale's views, those of mirror images turned back.
+
+    Args:
+        net: `[B, 3, h, w]` to maps `[B, C, h', w']`.
+        views: see `scaled_views`.
+        photos: B, without the mirror images.
+
+    Returns:
+        `[B, C, h', w']` or `[2·B, C, h', w']`.
+    """
+    maps = _one_by_one(net, views) if views.device.type == "cpu" else net(views)
+    return torch.cat([maps[:photos], maps[photos:].flip(-1)])
 
 
 def _one_by_one(net: Callable[[Tensor], Tensor], views: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.bounded import PositiveInt
+from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
-from acr_lightning.methods.sipe.prototypes import EPSILON, prototype_maps, seeds, with_background
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
@@ -17,7 +17,7 @@ class SIPE(ClassifierTraining):
     """A photo's CAM and the maps of its own prototypes are to agree (CVPR 2022).
 
     `L = BCE(cls, y) + mean |N − I|`. The CAM `N` teaches the classifier, the prototypes' maps `I` the convolutions that
-    cells are compared by. Stage `cam` needs `PrototypeInference`, whose maps take a label threshold of 0.5.
+    cells are compared by. Stage `cam` reads it with `PrototypeInference` and its `taps: 4`.
 
     Args:
         classifier: its CAM is a convolution; the paper's has `taps: 4`.
@@ -48,8 +48,8 @@ class SIPE(ClassifierTraining):
         mask = F.pad(photos.tags, (1, 0), value=1.0)[:, :, None, None]
         if photos.valid is not None:
             mask = mask * F.interpolate(photos.valid[:, None].float(), size, mode="nearest")
-        maps, vectors = with_background(output.cam_logits, mask), self.classifier.vectors(features, size)
-        near = prototype_maps(seeds(maps, cells, mask), vectors)
+        maps = with_background(output.cam_logits, mask)
+        near = prototype_maps(seeds(maps, cells, mask), unit_vectors(self.classifier.sides_of(features), size))
         classification = inner.classification_loss(output, photos.tags)
         consistency = (maps - stretched(near)).abs().mean()
         return Update(classification + consistency, {"classification": classification, "consistency": consistency})

@@ -1,5 +1,7 @@
 """From a CAM to seeds, from seeds to a photo's own prototypes, from prototypes to maps (SIPE, CVPR 2022)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,16 +52,30 @@ def seeds(maps: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
     return chosen.to(maps.dtype) * mask
 
 
-def prototype_maps(found: Tensor, vectors: Tensor) -> Tensor:
+def unit_vectors(features: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+    """What cells are compared by: several maps on one grid, each made of vectors of length 1 so that all count alike.
+
+    Args:
+        features: maps, `[B, C_i, h_i, w_i]`.
+        size: height and width of the grid.
+
+    Returns:
+        `H`, `[B, ΣC_i, h, w]`.
+    """
+    units = (one.float() / (one.float().norm(dim=1, keepdim=True) + EPSILON) for one in features)
+    return torch.cat([F.interpolate(one, tuple(size), mode="bilinear", align_corners=False) for one in units], dim=1)
+
+
+def prototype_maps(weights: Tensor, vectors: Tensor) -> Tensor:
     """How near each cell is to the mean of each class's seeds.
 
     Args:
-        found: seeds, `[B, C, h, w]`.
+        weights: of each cell in its class's prototype: seeds, `[B, C, h, w]`.
         vectors: `H`, `[B, D, h, w]`.
 
     Returns:
         `I`, `[B, C, h, w]` in `[0, 1]`; 0 for a class without a seed.
     """
-    prototypes = torch.einsum("bcp,bdp->bcd", found.flatten(2), vectors.float().flatten(2))
+    prototypes = torch.einsum("bcp,bdp->bcd", weights.flatten(2), vectors.float().flatten(2))
     near = F.normalize(prototypes, dim=2) @ F.normalize(vectors.float().flatten(2), dim=1)
-    return F.relu(near).view_as(found)
+    return F.relu(near).view_as(weights)

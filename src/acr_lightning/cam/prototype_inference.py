@@ -1,0 +1,79 @@
+"""Stage `cam` by prototypes: which cells of a photo are like those that the CAM is sure of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from acr_lightning.bounded import PositiveFloat, PositiveInt
+from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.multiscale import scaled_views, turned_maps
+from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
+
+# Sides of a cell, pixels: likeness is between all cells, of which a CAM with one a pixel has too many.
+CELL = 8
+
+
+class PrototypeInference(CamInference):
+    """Maps of each photo's own prototypes, the means of what the classifier's maps have at its CAM's seeds (SIPE).
+
+    It reads any trained classifier. A pixel belongs to the class of the largest map, the background's among them. The
+    score written is `(1 + I_c − I_0) / 2`: above 0.5 a class beats the background, and the order of the classes is that
+    of `I`.
+
+    Args:
+        checkpoint: of stage `fit`.
+        scales: factors of the base size.
+        taps: how many of the classifier's maps cells are compared by, counted from the deepest; all if it has fewer.
+        weighted: whether a seed counts as much as its class has of it in the CAM, and not all alike.
+        flip: whether mirror images are added.
+        long_side: resize photos to this long side first (the base size); null keeps their size.
+        allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
+            itself names are.
+        overrides: see `CamInference`.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
+        taps: PositiveInt = 3,
+        weighted: bool = False,
+        flip: bool = True,
+        long_side: int | None = None,
+        allow: Sequence[str] = (),
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(checkpoint, scales, flip, long_side, allow, overrides)
+        self.taps, self.weighted = taps, weighted
+
+    def read(self, images: Tensor, classes: Sequence[Tensor]) -> Sequence[Tensor]:
+        """See `CamInference.read`."""
+        mask = images.new_zeros(len(images), self.classifier.num_classes + 1, 1, 1)
+        mask[:, 0] = 1  # the background
+        for own, present in zip(mask, classes, strict=True):
+            own[present + 1] = 1
+        total = images.new_zeros(*mask.shape[:2], *images.shape[-2:])
+        for views in scaled_views(images, self.scales, self.flip, self.long_side, self.classifier.multiple):
+            total += F.interpolate(self._maps(views, mask), images.shape[-2:], mode="bilinear", align_corners=False)
+        total = total / (total.amax(dim=(2, 3), keepdim=True) + EPSILON)
+        scores = (1 + total[:, 1:] - total[:, :1]) / 2
+        return [own[present] for own, present in zip(scores, classes, strict=True)]
+
+    def _maps(self, views: Tensor, mask: Tensor) -> Tensor:
+        """The prototypes' maps of one scale, `[B, K + 1, h, w]`, from the photos and their mirror images together."""
+        cells = turned_maps(self._cells, views, len(mask)).unflatten(0, (-1, len(mask))).sum(dim=0)
+        cam_logits, vectors = cells.split([mask.shape[1] - 1, cells.shape[1] - mask.shape[1] + 1], dim=1)
+        maps = with_background(cam_logits, mask)
+        weights = seeds(maps, vectors, mask)
+        return prototype_maps(weights * maps if self.weighted else weights, vectors)
+
+    def _cells(self, views: Tensor) -> Tensor:
+        """The CAM logits and what cells are compared by, on one grid: `[B, K + D, h, w]`."""
+        output = self.classifier(views)
+        sides = zip(output.cam_logits.shape[-2:], views.shape[-2:], strict=True)
+        height, width = (min(cells, -(-pixels // CELL)) for cells, pixels in sides)
+        cam_logits = F.adaptive_avg_pool2d(output.cam_logits.float(), (height, width))
+        return torch.cat([cam_logits, unit_vectors(output.features[-self.taps :], (height, width))], dim=1)
