@@ -27,7 +27,7 @@ class PrototypeInference(CamInference):
         checkpoint: of stage `fit`.
         scales: factors of the base size.
         taps: how many of the classifier's maps cells are compared by, counted from the deepest; all if it has fewer.
-        weighted: whether a seed counts as much as its class has of it in the CAM, and not all alike.
+        weighted: whether a seed counts by its class's value in the CAM; in the paper all count alike.
         flip: whether mirror images are added.
         long_side: resize photos to this long side first (the base size); null keeps their size.
         allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
@@ -39,8 +39,8 @@ class PrototypeInference(CamInference):
         self,
         checkpoint: str,
         scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
-        taps: PositiveInt = 3,
-        weighted: bool = False,
+        taps: PositiveInt = 4,
+        weighted: bool = True,
         flip: bool = True,
         long_side: int | None = None,
         allow: Sequence[str] = (),

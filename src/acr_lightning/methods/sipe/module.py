@@ -17,7 +17,7 @@ class SIPE(ClassifierTraining):
     """A photo's CAM and the maps of its own prototypes are to agree (CVPR 2022).
 
     `L = BCE(cls, y) + mean |N − I|`. The CAM `N` teaches the classifier, the prototypes' maps `I` the convolutions that
-    cells are compared by. Stage `cam` reads it with `PrototypeInference` and its `taps: 4`.
+    cells are compared by. Stage `cam` reads it with `PrototypeInference`.
 
     Args:
         classifier: its CAM is a convolution; the paper's has `taps: 4`.
