@@ -152,12 +152,12 @@ def test_views_have_sides_that_the_classifier_takes(checkpoint):
     assert sizes == [(16, 32)] * 2 + [(32, 48)] * 2  # the nearest multiples, and the mirror image
 
 
+@pytest.mark.parametrize(("cell", "grid"), [(16, (3, 3)), (2, (10, 12))])
 @torch.no_grad()
-def test_a_cam_of_fine_cells_is_compared_on_coarser_ones(checkpoint, monkeypatch):
-    monkeypatch.setattr(prototype_inference, "CELL", 16)
+def test_a_cam_of_finer_cells_is_compared_on_coarser_ones(checkpoint, cell, grid, monkeypatch):
+    monkeypatch.setattr(prototype_inference, "CELL", cell)  # those of the CAM are of 4 pixels
     inference = PrototypeInference(checkpoint, [1.0], taps=9)
     views = torch.rand(1, 3, 40, 48)
     output, cells = inference.classifier(views), inference._cells(views)
-    assert output.cam_logits.shape[-2] > 3
-    assert torch.allclose(cells[:, :4], F.adaptive_avg_pool2d(output.cam_logits, (3, 3)))
-    assert torch.equal(cells[:, 4:], unit_vectors(output.features, (3, 3)))
+    assert torch.allclose(cells[:, :4], F.adaptive_avg_pool2d(output.cam_logits, grid))
+    assert torch.equal(cells[:, 4:], unit_vectors(output.features, grid))
