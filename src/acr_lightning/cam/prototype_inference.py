@@ -19,9 +19,9 @@ CELL = 8
 class PrototypeInference(CamInference):
     """Maps of each photo's own prototypes, the means of what the classifier's maps have at its CAM's seeds (SIPE).
 
-    It reads any trained classifier. A pixel belongs to the class of the largest map, the background's among them. The
-    score written is `(1 + I_c − I_0) / 2`: above 0.5 a class beats the background, and the order of the classes is that
-    of `I`.
+    It reads CAM logits and maps of any trained classifier; what a method makes of them for its own CAM is left out. A
+    pixel belongs to the class of the largest map, the background's among them. The score written is
+    `(1 + I_c − I_0) / 2`: above 0.5 a class beats the background, and the order of the classes is that of `I`.
 
     Args:
         checkpoint: of stage `fit`.
