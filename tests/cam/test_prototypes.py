@@ -43,6 +43,7 @@ def made():
     return logits, torch.randn(2, 6, 4, 5, generator=generator), mask
 
 
+@pytest.mark.usefixtures("double")
 def test_the_maps_with_background(made):
     logits, _, mask = made
     got = with_background(logits, mask)
@@ -52,9 +53,10 @@ def test_the_maps_with_background(made):
                 values = [max(0, logits[b, k, i, j].item()) / (logits[b, k].max().clamp(min=0).item() + 1e-5)
                           for k in range(3)]  # fmt: skip
                 wanted = torch.tensor([1 - max(values), *values]) * mask[b, :, i, j]
-                assert torch.allclose(got[b, :, i, j], wanted, atol=1e-6)
+                assert torch.allclose(got[b, :, i, j], wanted, atol=1e-10)
 
 
+@pytest.mark.usefixtures("double")
 def test_seeds_cell_by_cell(made, monkeypatch):
     monkeypatch.setattr(prototypes, "COLUMNS", 7)
     logits, vectors, mask = made
@@ -64,6 +66,7 @@ def test_seeds_cell_by_cell(made, monkeypatch):
     assert 0 < got[:, 1:].sum() < mask.sum()
 
 
+@pytest.mark.usefixtures("double")
 def test_prototypes_cell_by_cell(made):
     logits, vectors, mask = made
     weights = seeds(with_background(logits, mask), vectors, mask)
@@ -74,7 +77,7 @@ def test_prototypes_cell_by_cell(made):
             for i in range(4):
                 for j in range(5):
                     wanted = cosine(prototype, vectors[b, :, i, j]) if prototype.norm() > 0 else 0
-                    assert got[b, c, i, j].item() == pytest.approx(wanted, abs=1e-5)
+                    assert got[b, c, i, j].item() == pytest.approx(wanted, abs=1e-10)
 
 
 def slow_read(net, image, tags, scales, taps, weighted):

@@ -76,6 +76,8 @@ def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
         ("evaluate/scores.json", b"[" * 100_000, "nested too deeply"),
         ("evaluate/scores.json", b'{"miou": 44}', "no scores; run `acr evaluate --force` to make it again"),
         ("evaluate/scores.json", b'[{"miou": "high", "precision": 1, "recall": 2}]', "no scores"),
+        ("evaluate/scores.json", b'[{"miou": 1%s, "precision": 1, "recall": 2}]' % (b"0" * 400), "no scores"),
+        ("evaluate/scores.json", b'[{"miou": Infinity, "precision": 1, "recall": 2}]', "no scores"),
         ("evaluate/scores.json", b'["\xff"]', "line 1 is not UTF-8 text"),
         ("evaluate/sweep.json", b"", "damaged JSON"),
         ("evaluate/sweep.json", b'{"thresholds": [1], "exponents": []}', "no scores"),
@@ -97,7 +99,10 @@ def test_what_is_damaged_is_left_out_and_named(run, place, content, said):
     assert str(run / place) in note
 
 
-@pytest.mark.parametrize("content", [{"status": 5}, {"config": {"data": 5}}, {"config": {"data": {"init_args": []}}}])
+@pytest.mark.parametrize(
+    "content",
+    [{"seconds": float("inf")}, {"status": 5}, {"config": {"data": 5}}, {"config": {"data": {"init_args": []}}}],
+)
 def test_a_manifest_of_odd_types_gets_a_clear_line_or_is_done_without(run, capsys, content):
     (run / "fit" / "manifest.json").write_text(json.dumps(content))
     assert main(["report", str(run)]) in (0, 2)
