@@ -16,6 +16,7 @@ from PIL import Image
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.errors import UserError
 from acr_lightning.report.pictures import overlay
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.report.wandb_scores import log_to_wandb, wandb_options
@@ -140,6 +141,31 @@ def test_a_training_of_another_run_does_not_lend_its_group(run, tmp_path):
     write_json(tmp_path / "next" / "from.json", {"fit": "../run"})
     assert wandb_options(tmp_path / "next") == {"project": "ours", "group": "next"}
     assert wandb_options(run) == {"project": "ours", "group": "night"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("mine", True), (5, False), (["a"], False), ({"a": 1}, False), (None, False)]
+)
+def test_what_is_no_name_is_not_handed_to_wandb(run, value, kept):
+    manifest = run / "fit" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    logger = {"class_path": "x.WandbLogger", "init_args": {"project": value, "entity": value, "group": value}}
+    content["config"]["trainer"]["logger"] = [logger]
+    manifest.write_text(json.dumps(content))
+    names = {"project": "mine", "entity": "mine", "group": "mine"} if kept else {"group": run.name}
+    assert wandb_options(run) == names
+
+
+def test_names_that_wandb_refuses_get_a_line(run, shapes, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    manifest = run / "fit" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["config"]["trainer"]["logger"] = [
+        {"class_path": "x.WandbLogger", "init_args": {"project": "a/b\\c#?%:", "group": "g"}}
+    ]
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="W&B does not take what its training was logged with"):
+        log_to_wandb(run, run / "evaluate", shapes, [], [])
 
 
 def test_a_configuration_has_the_keys_of_the_command_line():

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from acr_lightning import load
+from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.errors import UserError
 from acr_lightning.segment.inference import enlarged_labels, load_network
 
@@ -92,3 +94,23 @@ def test_what_a_run_says_of_its_own_test_is_checked_too(trained_run, tmp_path):
     with pytest.raises(UserError, match="window: expected int, 1 to 16384"):
         load(tmp_path, scales=[1.0])
     load(tmp_path, scales=[1.0], window=64)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (5, "expected a list of names, got '5'"),
+        ([1, 2], "expected a list of names"),
+        (None, "expected a list of names"),
+        (["cat", ""], "class '' is empty"),
+        (["\x1b[31m"], "holds a control character"),
+    ],
+)
+def test_names_of_a_checkpoint_that_no_class_has(trained_run, tmp_path, names, said):
+    run = tmp_path / "run"
+    content = checkpoint_file.read(trained_run / "segment" / "last.ckpt")
+    checkpoint_file.write({**content, "class_names": names}, run / "segment" / "last.ckpt")
+    with pytest.raises(UserError, match=f"class_names: .*{re.escape(said)}"):
+        load(run)
+    checkpoint_file.write({**content, "class_names": ["Ärger", "dog (brown)", "a", "b"]}, run / "segment" / "last.ckpt")
+    assert load(run).label_names[:2] == ("background", "Ärger")
