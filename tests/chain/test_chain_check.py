@@ -108,6 +108,7 @@ OUTSIDE = """
 from typing import Any
 
 from acr_lightning.data.datamodule import TaggedCrops
+from acr_lightning.data.shapes import Shapes
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.nets.classifier import Classifier
@@ -118,6 +119,11 @@ BATCH = 4
 class Crops(TaggedCrops):
     def __init__(self, dataset: TaggedDataset, batch_size: int = BATCH, crop: int = 3 * 2**BATCH) -> None:
         super().__init__(dataset, crop=crop, batch_size=batch_size)
+
+
+class Scenes(Shapes):
+    def __init__(self, colour: str = "red", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
 
 
 class HandingOn(Plain):
@@ -165,6 +171,12 @@ def test_defaults_that_are_names_are_read(outside):
     assert check_section(CHAIN.stages["fit"], values.section("fit"))["data"]["batch_size"] == 4
     assert signature_of("outside.Crops", "x").arguments["crop"].default == 48
     assert "outside" not in sys.modules or sys.modules["outside"].BATCH == 4
+
+
+def test_a_default_that_a_class_above_computes(outside):
+    arguments = signature_of("outside.Scenes", "x").arguments
+    assert arguments["num_classes"].default == 4
+    assert arguments["colour"].default == "red"
 
 
 def test_every_classifier_of_an_own_method_knows_the_classes(outside):

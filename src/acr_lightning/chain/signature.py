@@ -90,7 +90,8 @@ def signature_of(class_path: str, where: str) -> Signature:
         return _imported(import_class(class_path, where, object))
     untold = {name: one for name, one in signature.arguments.items() if one.default is _UNTOLD}
     if untold:
-        parameters = inspect.signature(import_class(class_path, where, object)).parameters
+        bases = reversed(import_class(class_path, where, object).__mro__)  # a class may hand on `**kwargs`
+        parameters = {key: one for base in bases for key, one in inspect.signature(base.__init__).parameters.items()}
         untold = {name: replace(one, default=parameters[name].default) for name, one in untold.items()}
     return replace(signature, arguments=signature.arguments | untold)
 
