@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_it import MarkdownIt
 
 from torture.attack import RAN, Attack, node, own_data, plant_modules, strangers
 from torture.commands import Outcome, command, in_copy, in_order
@@ -181,13 +183,14 @@ def pages() -> Iterator[Attack]:
         yield Attack(f"the page's {name}", RUNS, plant, command("report", "run"), forms, HARMLESS_TEXT, said, escaped)
 
     def card(folder: Path) -> str:
+        """As a reader's program shows it."""
         path = folder / "out" / "MODEL_CARD.md"
-        return path.read_text() if path.is_file() else ""
+        return MarkdownIt("commonmark").enable("table").render(path.read_text()) if path.is_file() else ""
 
     export = ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32", "--output=out/net.pt")
     yield Attack(
         "the model card's scores", RUNS, scores, command(*export), MARKUP | MARKDOWN, HARMLESS_TEXT,
-        worked=lambda folder, text, outcome: text in card(folder),
+        worked=lambda folder, text, outcome: re.search(r'<(img|script)|href="javascript', card(folder)) is not None,
         reached=lambda folder, text, outcome: html.escape(text) in card(folder),
     )  # fmt: skip
 
