@@ -118,7 +118,7 @@ def settings_of(run: Path, asked: dict[str, Any]) -> dict[str, Any]:
     if asked["refiner"] is None and not is_own(settings["refiner"]):
         refiner = settings["refiner"]
         raise UserError(
-            f"{manifest}: the run was tested with the refiner {describe(refiner)}. A run's folder may come from "
+            f"{manifest}: the run was tested with the refiner {shown(describe(refiner))}. A run's folder may come from "
             f"anyone, so its class is not imported; if it is yours, add --refiner={json.dumps(refiner)!r}"
         )
     return settings
