@@ -32,6 +32,11 @@ def test_whole_in_one_piece(server, tmp_path):
     assert server.requests == [("/a.bin", None)]
 
 
+def test_an_address_may_be_written_in_capitals(server, tmp_path):
+    capitals = archive(server)._replace(urls=(f"{server.url}/a.bin".replace("http", "HTTP"),))
+    assert fetch(capitals, tmp_path, lambda done: None).read_bytes() == CONTENT
+
+
 def test_a_second_call_verifies_and_asks_for_nothing(server, tmp_path):
     fetch(archive(server), tmp_path)
     fetch(archive(server), tmp_path)
