@@ -9,12 +9,14 @@ VOC6    = $(ACR) run --estimate=false --config voc6.yaml --dataset.root='$(VOC_R
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
+# Of configs/plans: ablation, ablation_long, ablation_weights, demo_seeds.
+PLAN     ?= ablation
+DATASET  = $(if $(filter demo%,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-seeds docs test check format voc6 voc6-labels voc6-bound ablation ablation-long \
-	ablation-weights ablation-demo picture notebook benchmark bench-step bench-vit bench-labels torture
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound ablation benchmark picture notebook torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -34,9 +36,6 @@ demo: install  ## The whole chain on generated scenes, plain CAM against ACR; en
 	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
 	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
 	    label=runs/demo/acr:label network=runs/demo/acr:network --gain acr_cam-baseline_cam
-
-demo-seeds: install  ## The demo's game against its control, three seeds
-	$(ACR) ablation --config ablation/demo_seeds.yaml $(ARGS)
 
 voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \
@@ -69,32 +68,18 @@ voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the 
 	$(FIGURES) segment --since $$since labels=runs/voc6/acr:label pseudo=runs/voc6/acr:network \
 	    supervised=runs/voc6/supervised:network
 
-ablation: install  ## Strategy x SRF and loss terms on VOC-6, three seeds: make ablation VOC_ROOT=/path/to/VOC2012
-	$(ACR) ablation --config ablation/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+ablation: install  ## A plan of variants, three seeds: make ablation PLAN=ablation_long VOC_ROOT=/path/to/VOC2012
+	$(ACR) ablation --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
 
-ablation-long: install  ## A longer game against its control on VOC-6, three seeds
-	$(ACR) ablation --config ablation/voc6_long.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
-
-ablation-weights: install  ## The weight of L_nt in a long game, on the first third of VOC-6's train
-	$(ACR) ablation --config ablation/voc6_weights.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
-
-ablation-demo: install  ## The same on generated scenes; an hour on two cores
-	$(ACR) ablation --config ablation/voc6.yaml --base demo.yaml --run runs/ablation_demo $(ARGS)
-
+benchmark: PLAN = benchmark
 benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
-	$(ACR) benchmark --config benchmark/voc6.yaml --dataset.root='$(VOC_ROOT)' $(ARGS)
+	$(ACR) benchmark --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
 
-bench-step: install  ## Images/s and peak memory of a training step in each mode
-	$(BIN)/python -W ignore -m benchmarks.step $(ARGS)
-
-bench-vit: install  ## A step of MCTFormer: attention kept as its mean against all of it kept
-	$(BIN)/python -W ignore -m benchmarks.vit $(ARGS)
+bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels
+	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)
-
-bench-labels: install  ## How fast labels are made, against straightforward ways; writes runs/bench-labels.md
-	$(BIN)/python -m benchmarks.labels $(ARGS)
 
 docs: $(VENV)/docs  ## The documentation as a site, build/docs/index.html; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

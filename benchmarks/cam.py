@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.cam.inference import CamInference, CamWriter
+from acr_lightning.cam.cam_inference import CamInference, CamWriter
 from acr_lightning.data.datamodule import TaggedPhotos
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.nets.checkpoint import describe_in

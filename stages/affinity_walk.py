@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.inference import infer, inference_defaults
+from acr_lightning.stages.photo_inference import infer, inference_defaults
 
 HELP = """spread the CAMs by a random walk
 
@@ -25,7 +25,7 @@ def defaults(folder: Path) -> Section:
 
 def main(job: Job) -> dict[str, Any]:
     """Walk the CAMs that are not walked yet; returns counts for the manifest."""
-    from acr_lightning.affinity.inference import WalkWriter
+    from acr_lightning.affinity.walk_inference import WalkWriter
     from acr_lightning.artefacts.cam_file import is_whole
 
     folder = job.folder / CAMS

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.inference import check_scales, infer, inference_defaults
+from acr_lightning.stages.photo_inference import check_scales, infer, inference_defaults
 
 HELP = """the classifier's CAM of every photo
 
@@ -25,7 +25,7 @@ def defaults(folder: Path) -> Section:
 def main(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
     from acr_lightning.artefacts.cam_file import is_whole
-    from acr_lightning.cam.inference import CamWriter
+    from acr_lightning.cam.cam_inference import CamWriter
 
     folder = job.folder / CAMS
     return infer(job, CamWriter(folder), folder, ".npz", is_whole)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.inference import check_scales, infer, inference_defaults
+from acr_lightning.stages.photo_inference import check_scales, infer, inference_defaults
 from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network
@@ -29,7 +29,7 @@ def main(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
     from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.chain.runner import is_first_process
-    from acr_lightning.class_names import build
+    from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import ids_of, score_run

@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from acr_lightning.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.pool import make_missing
+from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
+from acr_lightning.stages.missing_results import make_missing
 from acr_lightning.stages.refiner_check import check_refiner
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)

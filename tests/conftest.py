@@ -80,7 +80,7 @@ def trained_run(tmp_path_factory, shapes_root):
     from lightning.pytorch import Trainer
 
     from acr_lightning.data.datamodule import LabelledCrops
-    from acr_lightning.segment.module import Segmenter
+    from acr_lightning.segment.segmenter import Segmenter
 
     shapes = Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
     trainer = Trainer(

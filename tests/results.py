@@ -1,7 +1,7 @@
 """What stages have written."""
 
 from acr_lightning.artefacts.file_digests import FileDigests
-from acr_lightning.class_names import build
+from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 

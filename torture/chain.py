@@ -115,9 +115,9 @@ def _compare(whole: Path, run: Path, stages: list[str]) -> int:
     import torch
 
     from acr_lightning.artefacts import checkpoint_file
-    from acr_lightning.artefacts.lock import folder_lock
     from acr_lightning.artefacts.manifest import CHECKPOINT, is_done
     from acr_lightning.errors import UserError
+    from acr_lightning.system.lock import folder_lock
 
     found = []
     for stage in stages:

@@ -21,7 +21,7 @@ from torture.commands import Outcome, command, in_copy, in_order
 from torture.tally import RUNS
 from torture.whole import CHAIN, PREDICTIONS
 
-OWN_TEST = "acr_lightning.segment.inference.NetworkInference"
+OWN_TEST = "acr_lightning.segment.network_inference.NetworkInference"
 PREDICT = ("predict", "--run", "run", "--images", "pictures")
 MARKUP = {"a picture": "<img src=x onerror=alert(1)>", "a script": "<script>alert(1)"}
 QUOTE = {"an attribute": 'x" onerror="alert(1)'}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.cam.prototypes import unit_vectors
 from acr_lightning.nets.refined_cam import spread

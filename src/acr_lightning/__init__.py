@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from acr_lightning import own_modules
+from acr_lightning.classes import own_modules
 from acr_lightning.version import __version__ as __version__
 
 # albumentations asks the network for a newer version while it is imported, unless this is set before.

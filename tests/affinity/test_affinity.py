@@ -8,11 +8,11 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.affinity.inference import AffinityWalk, WalkedCam, WalkWriter
 from acr_lightning.affinity.kinds import build_affinity_network
-from acr_lightning.affinity.module import AffinityLearner
+from acr_lightning.affinity.learner import AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
+from acr_lightning.affinity.walk_inference import AffinityWalk, WalkedCam, WalkWriter
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.errors import UserError

@@ -6,7 +6,7 @@ import pytest
 from classifiers import CLASSIFIERS, checkpoint_of
 from lightning.pytorch import Trainer
 
-from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.prototype_inference import PrototypeInference
 from acr_lightning.data.datamodule import TaggedPhotos
 from acr_lightning.methods.advcam.inference import AdvCAM

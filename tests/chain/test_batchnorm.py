@@ -5,7 +5,7 @@ from torch.nn import SyncBatchNorm
 
 from acr_lightning.chain.trainer_section import TrainerCLI, for_several_processes
 from acr_lightning.errors import UserError
-from acr_lightning.segment.module import Segmenter
+from acr_lightning.segment.segmenter import Segmenter
 
 
 def section(root, folder, frozen, devices):
@@ -14,7 +14,7 @@ def section(root, folder, frozen, devices):
     model = {"backbone": "tiny_resnet", "output_stride": None, "rates": [1, 2], "freeze_batchnorm": frozen}
     return {
         "seed": 0,
-        "model": {"class_path": "acr_lightning.segment.module.Segmenter", "init_args": model},
+        "model": {"class_path": "acr_lightning.segment.segmenter.Segmenter", "init_args": model},
         "data": {
             "class_path": "acr_lightning.data.datamodule.LabelledCrops",
             "init_args": {"dataset": dataset, "labels": "masks", "crop": 48, "batch_size": 4, "num_workers": 0},

@@ -10,7 +10,7 @@ from acr_lightning.chain.check import check, check_section, check_thoroughly
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.trainer_section import TrainerCLI
-from acr_lightning.class_names import SHORT, import_class
+from acr_lightning.classes.class_names import SHORT, import_class
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -83,7 +83,7 @@ def test_a_data_set_of_another_kind(experiment):
 
 def test_a_users_own_class_keeps_the_wiring_that_it_takes(experiment, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
-        "from acr_lightning.cam.inference import CamInference\n\n\n"
+        "from acr_lightning.cam.cam_inference import CamInference\n\n\n"
         "class Sharper(CamInference):\n"
         "    def __init__(self, checkpoint: str, power: float = 2.0) -> None:\n"
         "        super().__init__(checkpoint)\n\n\n"

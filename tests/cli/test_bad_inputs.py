@@ -109,9 +109,9 @@ data download voc2013                           | Did you mean 'voc2012'?
 weights convert gone.params out.safetensors     | gone.params: cannot be read
 ablation                                        | --config is missing
 ablation --config plan.yaml                     | tabels: no such key. Did you mean 'tables'?
-ablation --config ablation/voc6_lon.yaml        | Did you mean 'ablation/voc6_long.yaml'?
-ablation --config ablation/voc6.yaml --seeds [] | seeds is missing or empty
-ablation --config ablation/voc6.yaml --seeds 0  | seeds: expected a list
+ablation --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?
+ablation --config plans/ablation.yaml --seeds [] | seeds is missing or empty
+ablation --config plans/ablation.yaml --seeds 0  | seeds: expected a list
 benchmark --config tiny.yaml                    | cam: no such key
 completion fish                                 | no completion for 'fish'
 """

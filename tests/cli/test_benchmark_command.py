@@ -73,9 +73,9 @@ def test_a_method_that_does_not_come_before(done):
         done(plan)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in shipped("benchmark").glob("*.yaml")))
+@pytest.mark.parametrize("name", ["plans/benchmark.yaml", "plans/benchmark_vit.yaml"])
 def test_shipped_plans_pass(name, monkeypatch, tmp_path):
     begun = []
     monkeypatch.setattr(plans, "way_to_start", lambda: lambda words, work: begun.append(words) or 0)
-    assert command.benchmark(config=f"benchmark/{name}", run=str(tmp_path), seeds=[0]) == 0
-    assert len(begun) == len(yaml.safe_load(shipped(f"benchmark/{name}").read_text())["methods"])
+    assert command.benchmark(config=name, run=str(tmp_path), seeds=[0]) == 0
+    assert len(begun) == len(yaml.safe_load(shipped(name).read_text())["methods"])

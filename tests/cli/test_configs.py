@@ -13,7 +13,7 @@ from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
-CONFIGS = sorted(path.name for path in shipped("").glob("*.yaml"))
+CONFIGS = [name for name in experiment_file.shipped_configs() if "/" not in name]
 FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "tag_folder_small.yaml")
 WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
@@ -34,6 +34,11 @@ def _nothing_kept():
     gc.collect()
 
 
+def test_no_two_shipped_files_have_one_name():
+    files = [path for path in shipped("").rglob("*.yaml") if path.parent.name != "wandb"]
+    assert sorted(experiment_file.shipped_configs().values()) == sorted(files)
+
+
 def test_there_are_configs():
     assert {*WITH_VIT, "coco.yaml", "coco_mini.yaml", "demo.yaml", "voc.yaml", "voc6.yaml", "tag_folder.yaml"} <= set(
         CONFIGS
@@ -49,7 +54,7 @@ def test_every_section_parses(name, preset):
     check_thoroughly(experiment, experiment.stages)
 
 
-METHODS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("methods").glob("*.yaml"))
+METHODS = [name for name in experiment_file.shipped_configs() if name.startswith("methods/")]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -65,7 +70,11 @@ def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
     )
 
 
-ABLATIONS = sorted(path.relative_to(shipped("")).as_posix() for path in shipped("ablation").glob("*.yaml"))
+ABLATIONS = [
+    name
+    for name, path in experiment_file.shipped_configs().items()
+    if name.startswith("plans/") and "tables" in yaml.safe_load(path.read_text())
+]
 
 
 def variants(name):
@@ -79,7 +88,7 @@ def variants(name):
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_variant_parses(name):
     found = list(variants(name))
-    assert len(found) == {"ablation/voc6.yaml": 9, "ablation/voc6_weights.yaml": 4}.get(name, 2)
+    assert len(found) == {"plans/ablation.yaml": 9, "plans/ablation_weights.yaml": 4}.get(name, 2)
     for number, (experiment, stages) in enumerate(found):
         check_thoroughly(experiment, stages if number == 0 else ["fit"])  # the variants differ in it alone
 
@@ -146,7 +155,8 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
 WITH_AFFINITY = [
     name
     for name in CONFIGS
-    if {"affinity", "fit"} <= {*load(name, []).values} and "base" not in yaml.safe_load(shipped(name).read_text())
+    if {"affinity", "fit"} <= {*load(name, []).values}
+    and "base" not in yaml.safe_load(experiment_file.find(name).read_text())
 ]
 
 

@@ -174,7 +174,12 @@ def test_what_is_hidden_is_neither_a_photo_nor_a_class(photos, capsys):
 
 @pytest.mark.parametrize(
     ("what", "name"),
-    [("configs", "voc6.yaml"), ("methods", "ACR"), ("classes", "DenseCrf"), ("presets", "--affinity=psa")],
+    [
+        ("configs", "tag_folder.yaml                Your own photos and a file of tags"),
+        ("methods", "ACR"),
+        ("classes", "DenseCrf"),
+        ("presets", "--affinity=psa"),
+    ],
 )
 def test_lists(capsys, what, name):
     assert main(["list", what]) == 0

@@ -13,11 +13,12 @@ from acr_lightning.cli.main import main
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 PARENT = (
-    "import sys; from acr_lightning.cli.processes import run_program; run_program([sys.executable, '-c', sys.argv[1]])"
+    "import sys; from acr_lightning.system.processes import run_program; "
+    "run_program([sys.executable, '-c', sys.argv[1]])"
 )
 POOL = """
 import sys, time
-from acr_lightning.pool import map_in_pool
+from acr_lightning.system.pool import map_in_pool
 if __name__ == "__main__":
     print("pool", flush=True)
     list(map_in_pool(time.sleep, [600] * 80, "work", workers=2))
@@ -124,7 +125,7 @@ def test_a_pool_ends_with_its_process(python, tmp_path, signum):
 
 FORKS = """
 import os, sys, tempfile
-from acr_lightning.cli.processes import Fork, wait_for
+from acr_lightning.system.processes import Fork, wait_for
 mine = tempfile.TemporaryDirectory()
 print(wait_for(Fork(lambda: os.path.isdir(mine.name) and 5)), os.path.isdir(mine.name))
 """
@@ -138,7 +139,7 @@ def test_a_forked_command_leaves_what_its_parent_tidies_up_itself():
 FORKS_AMID_A_SIGNAL = """
 import os, signal, time
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import Fork, wait_for
+from acr_lightning.system.processes import Fork, wait_for
 os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGINT))
 print("ready", flush=True)
 wait_for(Fork(lambda: exit_status("copy", lambda: time.sleep(600))))
@@ -157,7 +158,7 @@ def test_a_signal_that_comes_while_a_process_forks_is_heard_by_both(python):
 IN_A_DESTRUCTOR = """
 import os, sys, time
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import end_well_on_signals
+from acr_lightning.system.processes import end_well_on_signals
 
 class Tidied:
     def __del__(self):

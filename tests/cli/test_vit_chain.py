@@ -11,7 +11,7 @@ from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.errors import UserError
 from acr_lightning.segment import export
-from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.network_inference import load_network
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from tiny_coco import read_annotations, write_annotations, write_coco
 
-from acr_lightning.affinity.inference import WalkedCam, WalkWriter
-from acr_lightning.cam.inference import CamWriter
+from acr_lightning.affinity.walk_inference import WalkedCam, WalkWriter
+from acr_lightning.cam.cam_inference import CamWriter
 from acr_lightning.data.coco import COCO
 from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.data.voc import VOC2012

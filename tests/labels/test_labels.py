@@ -5,7 +5,7 @@ from classifiers import checkpoint_of
 from tiny_acr import tiny_classifier
 from torch.nn import functional as F
 
-from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.errors import UserError
 from acr_lightning.labels.crf import PRESETS, CrfSettings, dense_crf

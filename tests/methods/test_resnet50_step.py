@@ -108,7 +108,7 @@ def test_climbing(resnet50):
 
 
 def test_finetuning_on_one_photo(resnet50, monkeypatch):
-    monkeypatch.setattr("acr_lightning.cam.inference.load_network", lambda *_: resnet50.requires_grad_(True).eval())
+    monkeypatch.setattr("acr_lightning.cam.cam_inference.load_network", lambda *_: resnet50.requires_grad_(True).eval())
     rib = RIB("", scales=[1.0], finetuning=Finetuning(steps=2, most_covered=2.0, lr=0.01))
     before = {name: one.detach().clone() for name, one in resnet50.named_parameters()}
     photos = photos_of(2, 32)

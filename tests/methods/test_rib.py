@@ -97,7 +97,7 @@ def made_of(monkeypatch):
     """RIB of a classifier that no checkpoint holds."""
 
     def make(net, *arguments):
-        monkeypatch.setattr("acr_lightning.cam.inference.load_network", lambda *_: net.eval())
+        monkeypatch.setattr("acr_lightning.cam.cam_inference.load_network", lambda *_: net.eval())
         return RIB("", *arguments)
 
     return make

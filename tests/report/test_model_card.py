@@ -8,7 +8,7 @@ import torch
 from commands import here
 
 from acr_lightning.report.run_scores import ORACLE
-from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.network_inference import load_network
 
 SECTION = {
     "model": {"class_path": "Segmenter", "init_args": {"backbone": "tiny_resnet", "weights": None}},

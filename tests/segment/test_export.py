@@ -8,7 +8,7 @@ import torch
 
 from acr_lightning.errors import UserError
 from acr_lightning.segment import export as exporting
-from acr_lightning.segment.inference import load_network
+from acr_lightning.segment.network_inference import load_network
 
 
 @pytest.mark.parametrize("form", ["onnx", "torchscript"])

@@ -11,8 +11,8 @@ from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment import export as exporting
-from acr_lightning.segment.inference import NetworkInference
-from acr_lightning.segment.module import Segmenter
+from acr_lightning.segment.network_inference import NetworkInference
+from acr_lightning.segment.segmenter import Segmenter
 from acr_lightning.training.optimisation import parameter_groups
 
 VIT = "test_vit"  # timm's: 6 blocks of 64 channels, patches of 16 pixels

@@ -13,7 +13,7 @@ from acr_lightning import load
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.cli.main import main
 from acr_lightning.errors import UserError
-from acr_lightning.segment.inference import NetworkInference
+from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.segment.recorded_test import recorded_test
 
 CRF = {"class_path": "DenseCrf", "init_args": {"preset": "test_deeplabv1", "scale": 0.5}}

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from acr_lightning import load
 from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.errors import UserError
-from acr_lightning.segment.inference import enlarged_labels, load_network
+from acr_lightning.segment.network_inference import enlarged_labels, load_network
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from acr_lightning.data.datamodule import LabelledCrops
-from acr_lightning.segment.inference import load_network
-from acr_lightning.segment.module import Segmenter
+from acr_lightning.segment.network_inference import load_network
+from acr_lightning.segment.segmenter import Segmenter
 
 NAME = "network.head.branches.0.weight"
 

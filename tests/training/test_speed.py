@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from tiny_acr import tiny_acr
 
 from acr_lightning.data.datamodule import TaggedCrops, UntaggedPhotos
-from acr_lightning.segment.inference import NetworkInference
+from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.speed import ChannelsLast, Compile

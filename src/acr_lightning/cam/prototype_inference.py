@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveFloat, PositiveInt
-from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views, turned_maps
 from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
+from acr_lightning.classes.bounded import PositiveFloat, PositiveInt
 
 # Sides of a cell, pixels: likeness is between all cells, of which a CAM with one a pixel has too many.
 CELL = 8

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from acr_lightning.chain.stage import Section
 from acr_lightning.chain.values import class_paths
-from acr_lightning.foreign_classes import OWN_PACKAGE
-from acr_lightning.module_source import file_below, reached, search_folder
-from acr_lightning.own_modules import admit, is_own
+from acr_lightning.classes.foreign_classes import OWN_PACKAGE
+from acr_lightning.classes.module_source import file_below, reached, search_folder
+from acr_lightning.classes.own_modules import admit, is_own
 from acr_lightning.version import __version__
 
 PACKAGE = Path(__file__).parents[1]

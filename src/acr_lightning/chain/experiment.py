@@ -13,10 +13,10 @@ from typing import Any
 from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
-from acr_lightning.class_names import build
+from acr_lightning.classes.class_names import build
+from acr_lightning.classes.foreign_classes import OWN_PACKAGE
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, nearest
-from acr_lightning.foreign_classes import OWN_PACKAGE
 
 # Where results lie is left out of a digest.
 ANYWHERE = Path("<folder>")

@@ -26,6 +26,8 @@ from acr_lightning.errors import UserError, nearest, shown
 
 SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
+# Folders of shipped files whose name is part of the file's; the others are data sets. What W&B reads is no experiment.
+WITH_FOLDER, DASHBOARD = ("methods", "plans"), "wandb"
 
 
 def is_shared(chain: Chain, key: str) -> bool:
@@ -127,13 +129,24 @@ def find(config: str) -> Path:
     Raises:
         UserError: there is neither.
     """
-    path = Path(config) if os.path.isfile(config) else shipped(config)
-    if not os.path.isfile(path):
-        known = sorted(file.relative_to(shipped("")).as_posix() for file in shipped("").rglob("*.yaml"))
-        beside = [name for name in known if Path(name).parent == Path(config).parent]
-        listed = beside or [name for name in known if "/" not in name]
-        raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {', '.join(listed)}")
-    return path
+    if os.path.isfile(config):
+        return Path(config)
+    known = shipped_configs()
+    if config in known:
+        return known[config]
+    beside = [name for name in known if Path(name).parent == Path(config).parent]
+    listed = ", ".join(beside or [name for name in known if "/" not in name])
+    raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {listed}")
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The files that `--config` takes, by name: `voc.yaml` of `configs/voc`, but `methods/seam.yaml`."""
+    paths = sorted(shipped("").glob("*/*.yaml"))
+    return {
+        path.name if path.parent.name not in WITH_FOLDER else f"{path.parent.name}/{path.name}": path
+        for path in paths
+        if path.parent.name != DASHBOARD
+    }
 
 
 def _read(config: str) -> dict[str, Any]:

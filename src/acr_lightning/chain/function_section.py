@@ -6,7 +6,7 @@ from typing import Any
 from acr_lightning.chain.check import check_values
 from acr_lightning.chain.signature import signature_of_function
 from acr_lightning.chain.stage import Section
-from acr_lightning.class_names import build
+from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from acr_lightning.bounded import IN_WORDS
+from acr_lightning.classes.bounded import IN_WORDS
 from acr_lightning.errors import nearest
 
 # What a class refused, which says more than that its place may also be empty.

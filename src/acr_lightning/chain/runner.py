@@ -10,7 +10,6 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import naming, remove_leftovers
 from acr_lightning.artefacts.file_digests import FileDigests
-from acr_lightning.artefacts.lock import folder_lock
 from acr_lightning.artefacts.manifest import (
     CHECKPOINT,
     NAME,
@@ -20,12 +19,13 @@ from acr_lightning.artefacts.manifest import (
     result,
     write_from,
 )
-from acr_lightning.chain import manifest
+from acr_lightning.chain import stage_record
 from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.code import foreign_code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.stage import Job, Section
 from acr_lightning.errors import UserError
+from acr_lightning.system.lock import folder_lock
 
 # In a run: what is known of the files that its stages read.
 FILES = "file_digests.json"
@@ -36,7 +36,7 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     stage, section, found = experiment.chain.stages[name], experiment.own_section(name), {}
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         files = FileDigests(experiment.run / FILES)
-        found[manifest.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
+        found[stage_record.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
         if is_first_process():
             files.keep()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
@@ -44,7 +44,7 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
             made = read(experiment.folder(read_stage))
             found[read_stage] = result(made) if made else "missing"
     return found | {
-        manifest.CODE + path: digest for path, digest in foreign_code(manifest.that_matters(section)).items()
+        stage_record.CODE + path: digest for path, digest in foreign_code(stage_record.that_matters(section)).items()
     }
 
 
@@ -57,7 +57,7 @@ def photos(experiment: Experiment, name: str) -> dict[str, Any]:
 def is_done_before(experiment: Experiment, name: str) -> bool:
     """Whether the stage is done with this very configuration and input; an older such result is put back first."""
     folder, digest = experiment.folder(name), _digest(experiment, name, inputs(experiment, name))
-    if manifest.holds(folder, digest):
+    if stage_record.holds(folder, digest):
         return True
     with folder_lock(folder):
         return _put_back(folder, name, digest)
@@ -81,14 +81,14 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
     stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
     section, read_digests = experiment.section(name, folder), inputs(experiment, name)
     digest, shard = _digest(experiment, name, read_digests), shard_of(section)
-    if manifest.holds(folder, digest) and not force:
+    if stage_record.holds(folder, digest) and not force:
         _say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
         return
     with folder_lock(folder, shard) if is_first_process() else nullcontext():
         if not force and _put_back(folder, name, digest, shard):
             return
         check_thoroughly(experiment, [name])
-        record = manifest.Record(name, digest, read_digests, experiment.presets, section, photos(experiment, name))
+        record = stage_record.Record(name, digest, read_digests, experiment.presets, section, photos(experiment, name))
         _open(experiment, folder, record, force)
         since = time.monotonic()
         found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
@@ -104,23 +104,23 @@ def _digest(experiment: Experiment, name: str, read_digests: dict[str, str]) -> 
     if not experiment.chain.stages[name].sees_masks(section):
         node = section if "dataset" in section else section.get("data", {}).get("init_args", {})
         node.get("dataset", {}).get("init_args", {}).pop("masks", None)
-    return manifest.digest(section, read_digests)
+    return stage_record.digest(section, read_digests)
 
 
 def _put_back(folder: Path, name: str, digest: str, shard: str | None = None) -> bool:
     """Put an older result of this digest back, if there is one; whether the stage is then done."""
-    if shard is None and is_first_process() and (older := manifest.put_back(folder, digest)):
+    if shard is None and is_first_process() and (older := stage_record.put_back(folder, digest)):
         _say(f"{name}: the result in {older} is of this configuration; it was put back")
-    return manifest.holds(folder, digest)
+    return stage_record.holds(folder, digest)
 
 
-def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: bool) -> None:
+def _open(experiment: Experiment, folder: Path, record: stage_record.Record, force: bool) -> None:
     """Open the stage's folder, and move what is in the way aside.
 
     Raises:
         UserError: the job is a shard, which may not move anything.
     """
-    another = read(folder) is not None and not manifest.holds(folder, record.digest, done=False)
+    another = read(folder) is not None and not stage_record.holds(folder, record.digest, done=False)
     if shard_of(record.config) and (force or another):
         raise UserError(
             f"{record.stage}: {folder} holds another result, and shards cannot agree on who moves it aside; "
@@ -128,8 +128,8 @@ def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: 
         )
     if is_first_process():
         write_from(experiment.run, experiment.others)
-        why = manifest.difference(read(folder) or {}, record)
-        if moved := manifest.start(folder, record, force):
+        why = stage_record.difference(read(folder) or {}, record)
+        if moved := stage_record.start(folder, record, force):
             _say(f"{record.stage}: {why or 'begun anew'}; the result before was moved to {moved}")
         elif has_another_checkpoint(folder, read(folder) or {}):
             _say(f"{record.stage}: {CHECKPOINT} is not the one that it ended with; goes on from what is there")
@@ -137,7 +137,7 @@ def _open(experiment: Experiment, folder: Path, record: manifest.Record, force: 
             remove_leftovers(folder)  # of kills; nobody else writes there now
 
 
-def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], seconds: float) -> None:
+def _close(folder: Path, record: stage_record.Record, counts: dict[str, Any], seconds: float) -> None:
     """Say that the stage is done, if it is and if this is the process to say so."""
     left = counts.pop("left", 0)
     if not is_first_process():
@@ -148,7 +148,7 @@ def _close(folder: Path, record: manifest.Record, counts: dict[str, Any], second
             f"{record.stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage"
         )
         return
-    manifest.finish(folder, record, counts, seconds)
+    stage_record.finish(folder, record, counts, seconds)
     shown = {key: f"{count:.3g}" if isinstance(count, float) else count for key, count in counts.items()}
     _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in shown.items())} → {folder}")
 

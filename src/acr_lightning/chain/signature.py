@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
-from acr_lightning import bounded
-from acr_lightning.class_names import full_path, import_class
-from acr_lightning.module_source import module_file
-from acr_lightning.own_modules import admit
+from acr_lightning.classes import bounded
+from acr_lightning.classes.class_names import full_path, import_class
+from acr_lightning.classes.module_source import module_file
+from acr_lightning.classes.own_modules import admit
 
 REQUIRED = inspect.Parameter.empty
 _UNTOLD: Any = object()  # a default that the source alone does not tell

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Section
-from acr_lightning.class_names import import_class
+from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO

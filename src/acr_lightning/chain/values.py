@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from acr_lightning.chain.signature import signature_of
-from acr_lightning.class_names import full_path
+from acr_lightning.classes.class_names import full_path
 from acr_lightning.errors import UserError
 
 CLASS_NODE = {"class_path", "init_args"}

@@ -18,7 +18,7 @@ def ablation(*, config: str, **values: Any) -> int:
     exit status is that of the first run that failed.
 
     Args:
-        config: the plan; shipped: ablation/voc6.yaml.
+        config: the plan; shipped: plans/ablation.yaml.
         **values: keys of the plan or of the experiment.
     """
     from acr_lightning.report.ablation import figures, read_row, write_tables

@@ -22,7 +22,7 @@ def benchmark(*, config: str, shard: str | None = None, **values: Any) -> int:
     The exit status is that of the first run that failed.
 
     Args:
-        config: the plan; shipped: benchmark/voc6.yaml.
+        config: the plan; shipped: plans/benchmark.yaml.
         shard: `2/3` does the second of three parts of data sets × seeds, with all methods; tables hold what is done.
         **values: keys of the plan or of the experiments.
     """

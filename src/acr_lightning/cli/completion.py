@@ -4,9 +4,9 @@ import importlib
 import inspect
 from collections.abc import Iterable, Mapping
 
-from acr_lightning.chain.experiment_file import SHARED
+from acr_lightning.chain.experiment_file import SHARED, shipped_configs
 from acr_lightning.chain.stage import SECTION_KEYS
-from acr_lightning.cli.listing import KINDS, configs
+from acr_lightning.cli.listing import KINDS
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 
@@ -57,7 +57,7 @@ def script() -> str:
     """The function that bash calls."""
     from acr_lightning.cli.main import COMMANDS
 
-    names = {"config": configs(), **{choice: [*presets] for choice, presets in CHAIN.presets.items()}}
+    names = {"config": shipped_configs(), **{choice: [*presets] for choice, presets in CHAIN.presets.items()}}
     first = dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)
     keys: dict[str, Iterable[str]] = {f'*" --{key}"': values for key, values in names.items()}
     keys |= {'"2 list"': KINDS, '"2 completion"': SHELLS}

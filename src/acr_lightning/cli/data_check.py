@@ -8,7 +8,7 @@ from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.chain.check import check_node
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.class_names import class_and_arguments
+from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Finding, Report, from_error
 from acr_lightning.errors import UserError

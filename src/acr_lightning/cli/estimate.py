@@ -15,8 +15,8 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.runner import run_stage
 from acr_lightning.chain.stage import Section
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import Fork, wait_for
 from acr_lightning.duration import duration
+from acr_lightning.system.processes import Fork, wait_for
 
 # Of an epoch in a trial; the first of them is not timed.
 STEPS = 2

@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from acr_lightning.cli.processes import Terminated, ended, hear
-from acr_lightning.cli.system_errors import lost_peer, system_error
 from acr_lightning.errors import UserError
+from acr_lightning.system.processes import Terminated, ended, hear
+from acr_lightning.system.system_errors import lost_peer, system_error
 
 
 def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> int:

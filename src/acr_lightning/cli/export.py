@@ -5,7 +5,7 @@ from typing import Literal
 
 from acr_lightning.artefacts.manifest import require_network
 from acr_lightning.artefacts.own_files import require_own, write_own
-from acr_lightning.bounded import Side
+from acr_lightning.classes.bounded import Side
 
 
 def export(

@@ -1,7 +1,9 @@
 """`acr list`: what there is to choose from."""
 
-from acr_lightning.class_names import SHORT
-from acr_lightning.data.id_list import shipped
+import re
+
+from acr_lightning.chain.experiment_file import shipped_configs
+from acr_lightning.classes.class_names import SHORT
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 
@@ -10,6 +12,8 @@ KINDS = ("configs", "methods", "classes", "presets", "backbones")
 
 def listing(what: str, /) -> int:
     """Print names, one a line. WHAT is configs, methods, classes (short names for class_path), presets or backbones.
+
+    Beside the name of a configuration stands what it is.
 
     Args:
         what: of which kind.
@@ -20,7 +24,7 @@ def listing(what: str, /) -> int:
     if what not in KINDS:
         raise UserError(f"no list of '{what}'.{nearest(what, KINDS)} Known: {', '.join(KINDS)}")
     if what == "configs":
-        names = configs()
+        names = [f"{name:30} {_title(path.read_text())}" for name, path in shipped_configs().items()]
     elif what == "methods":
         names = [name for name, path in SHORT.items() if ".methods." in path]
     elif what == "classes":
@@ -35,7 +39,7 @@ def listing(what: str, /) -> int:
     return 0
 
 
-def configs() -> list[str]:
-    """The shipped files that `--config` takes; the sweep is W&B's."""
-    found = (path.relative_to(shipped("")).as_posix() for path in sorted(shipped("").rglob("*.yaml")))
-    return [name for name in found if not name.startswith("wandb/")]
+def _title(text: str) -> str:
+    """What an experiment file's first comment says before its first stop."""
+    comment = " ".join(line.strip("# ") for line in text.splitlines()[:3])
+    return re.split(r"[.;]\s", comment)[0]

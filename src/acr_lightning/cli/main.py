@@ -7,11 +7,11 @@ import os
 import sys
 import warnings
 
-from acr_lightning.child_process import die_with
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import end_at_once_on_signals, end_well_on_signals
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
+from acr_lightning.system.child_process import die_with
+from acr_lightning.system.processes import end_at_once_on_signals, end_well_on_signals
 from acr_lightning.version import __version__
 
 # Each command's module in this folder, its function, and what it is for.

@@ -9,7 +9,7 @@ from typing import Any
 
 from acr_lightning.artefacts.manifest import require_network
 from acr_lightning.artefacts.own_files import is_own, require_own
-from acr_lightning.bounded import Scale, Side
+from acr_lightning.classes.bounded import Scale, Side
 from acr_lightning.errors import UserError
 
 # What the names of a picture's results end in: label map, overlay, probabilities.

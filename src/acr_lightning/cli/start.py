@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from acr_lightning.cli.exit_status import exit_status
-from acr_lightning.cli.processes import Fork, end_at_once_on_signals, run_program, wait_for
+from acr_lightning.system.processes import Fork, end_at_once_on_signals, run_program, wait_for
 
 # What most stages import, in many seconds; none of it touches a device.
 HEAVY = ("acr_lightning.chain.trainer_section", "acr_lightning.data.datamodule", "acr_lightning.nets.backbone")

@@ -16,7 +16,7 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, write_mask
 from acr_lightning.data.coco_annotations import read_annotations
 from acr_lightning.errors import UserError
-from acr_lightning.pool import map_in_pool
+from acr_lightning.system.pool import map_in_pool
 
 log = logging.getLogger(__name__)
 # Fewer are drawn sooner than a pool of processes starts.

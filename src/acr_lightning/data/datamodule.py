@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.class_names import build
+from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import Split, TaggedDataset
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.datamodule import TrainingBatches
 from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, is_whole, make_cache
 from acr_lightning.data.samples import tag_vector, to_tensor

@@ -10,7 +10,7 @@ from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data_care.check_photo import PhotoResult, Wanted, check_photo
 from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
 from acr_lightning.errors import UserError
-from acr_lightning.pool import map_in_pool
+from acr_lightning.system.pool import map_in_pool
 
 # Splits whose photos need tags, and splits that are scored, where masks are there for all photos or for none.
 TAGGED: tuple[Split, ...] = ("train", "seed")

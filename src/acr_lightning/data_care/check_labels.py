@@ -14,7 +14,7 @@ from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.check_photo import check_mask
 from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
 from acr_lightning.errors import UserError
-from acr_lightning.pool import map_in_pool
+from acr_lightning.system.pool import map_in_pool
 
 FEW = 50
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.class_names import SHORT, class_and_arguments, full_path
+from acr_lightning.classes.class_names import SHORT, class_and_arguments, full_path
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.labels.crf import PRESETS, dense_crf, require_library
 

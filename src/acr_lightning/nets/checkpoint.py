@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
+from acr_lightning.classes.foreign_classes import build_foreign
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.errors import UserError, nearest, shown
-from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.nets.described import Described
 
 # Keys of a checkpoint: how the network is made, and which attribute of the LightningModule it was.

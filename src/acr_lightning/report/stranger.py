@@ -6,9 +6,9 @@ from pathlib import Path
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import OnlyReadingError, only_reading
 from acr_lightning.artefacts.file_digests import FileDigests
+from acr_lightning.classes.foreign_classes import build_foreign
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.foreign_classes import build_foreign
 from acr_lightning.report.notes import Notes
 
 REMEDY = "give the run's experiment instead, --config FILE"

@@ -19,7 +19,7 @@ from acr_lightning.artefacts.own_files import write_own
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import class_names_of
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.segment.inference import checkpoint_of, load_network
+from acr_lightning.segment.network_inference import checkpoint_of, load_network
 from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]

@@ -16,7 +16,7 @@ from acr_lightning.data.samples import to_tensor
 from acr_lightning.errors import UserError, shown
 from acr_lightning.labels.refiner import RefinerNode, describe, is_own
 from acr_lightning.nets.checkpoint import class_names_of
-from acr_lightning.segment.inference import NetworkInference, checkpoint_of
+from acr_lightning.segment.network_inference import NetworkInference, checkpoint_of
 from acr_lightning.segment.recorded_test import OWN, recorded_test
 
 # Lightning's mixed precisions: what the network computes in.

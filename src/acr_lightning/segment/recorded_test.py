@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from acr_lightning.artefacts.manifest import part, read
-from acr_lightning.class_names import SHORT, full_path
+from acr_lightning.classes.class_names import SHORT, full_path
 
 OWN = SHORT["NetworkInference"]
 
@@ -39,7 +39,7 @@ def recorded_test(folder: Path) -> RecordedTest:
 
 
 def _defaults() -> dict[str, Any]:
-    from acr_lightning.segment.inference import NetworkInference
+    from acr_lightning.segment.network_inference import NetworkInference
 
     parameters = inspect.signature(NetworkInference).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not one.empty}

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
-from acr_lightning.training.frozen_features import attach_features
+from acr_lightning.training.kept_maps import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 from acr_lightning.training.step_seed import StepDraws

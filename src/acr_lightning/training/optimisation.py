@@ -10,7 +10,7 @@ from timm.optim._optim_factory import create_optimizer_v2, list_optimizers
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from acr_lightning.bounded import NonNegativeInt
+from acr_lightning.classes.bounded import NonNegativeInt
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.pretrained import pretrained_parameters
 from acr_lightning.training.layer_decay import layer_factors

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loops.progress import _ProcessedTracker
 
 from acr_lightning.artefacts.atomic import write_json
-from acr_lightning.peak_memory import peak_megabytes
+from acr_lightning.system.peak_memory import peak_megabytes
 
 # A phase of a training may have steps of its own cost, so epochs of beginning, middle and end are timed.
 EPOCHS = 3

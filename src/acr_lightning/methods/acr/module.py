@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
@@ -20,7 +20,7 @@ from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.nets.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.draw_target import draw_target
-from acr_lightning.training.frozen_features import attach_features
+from acr_lightning.training.kept_maps import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings, Span
 from acr_lightning.training.step_seed import StepDraws
 

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.aeft.gated_pooling import GatedPooling, class_logits
 from acr_lightning.methods.aeft.loss import Triplet, attraction, kept, repulsion
 from acr_lightning.nets.classifier import Classifier

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.data.samples import TrainingSamples, tag_vector
 from acr_lightning.data.tagged import TaggedDataset

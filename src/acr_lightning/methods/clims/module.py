@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.clims.judge import Clip, Judge
 from acr_lightning.methods.clims.loss import Matching, like, like_any, over_photos, unlike
 from acr_lightning.nets.checkpoint import load_weights

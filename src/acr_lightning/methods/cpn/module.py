@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.cpn.loss import complement
 from acr_lightning.methods.cpn.patches import shown_patches
 from acr_lightning.methods.cpn.region_cam import RegionCam

@@ -1,6 +1,6 @@
 """OC-CSE as a LightningModule."""
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.occse.loss import Erasing, erasing_mask, tags_without
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier

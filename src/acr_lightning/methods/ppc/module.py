@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveInt
 from acr_lightning.cam.agreement import agreement
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.ppc.cells import Cells, cells_of
 from acr_lightning.methods.ppc.contrast import Contrast, contrast
 from acr_lightning.nets.classifier import ConvolutionalClassifier

@@ -1,6 +1,6 @@
 """ReCAM as a LightningModule."""
 
-from acr_lightning.bounded import PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.recam.loss import class_features, reactivation_loss
 from acr_lightning.methods.recam.reactivated import ReactivatedCam
 from acr_lightning.nets.checkpoint import load_weights

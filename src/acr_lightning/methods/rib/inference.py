@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveFloat
-from acr_lightning.cam.inference import CamInference
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views
+from acr_lightning.classes.bounded import PositiveFloat
 from acr_lightning.errors import UserError
 from acr_lightning.methods.rib.finetuning import Finetuning, covered, unshown_scores
 from acr_lightning.methods.rib.other_photos import OtherPhotos

@@ -2,8 +2,8 @@
 
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveInt
 from acr_lightning.cam.agreement import agreement
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.training.alternating import Update

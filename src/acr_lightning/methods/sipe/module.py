@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.bounded import PositiveInt
 from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update

@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from acr_lightning.module_source import reached, search_folder
+from acr_lightning.classes.module_source import reached, search_folder
 
 # The folder of each top package, for processes that this one starts: they are handed objects of these classes.
 VARIABLE = "ACR_OWN_MODULES"

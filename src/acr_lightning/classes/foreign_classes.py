@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from acr_lightning.class_names import class_and_arguments, full_path
+from acr_lightning.classes.class_names import class_and_arguments, full_path
 from acr_lightning.errors import UserError
 
 OWN_PACKAGE = "acr_lightning"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.bounded import PositiveFloat
 from acr_lightning.cam.multiscale import multiscale_cam
+from acr_lightning.classes.bounded import PositiveFloat
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
 

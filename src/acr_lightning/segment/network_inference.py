@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.artefacts.manifest import stages_of
-from acr_lightning.bounded import Scale, Side, require
 from acr_lightning.cam.multiscale import multiscale_sum
+from acr_lightning.classes.bounded import Scale, Side, require
 from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
 from acr_lightning.nets import checkpoint as checkpoints

@@ -11,7 +11,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Protocol, cast
 
-from acr_lightning.child_process import die_with
+from acr_lightning.system.child_process import die_with
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
 # Seconds after which a signal that was lost comes again.

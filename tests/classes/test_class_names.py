@@ -1,6 +1,6 @@
 import pytest
 
-from acr_lightning.class_names import SHORT, import_class
+from acr_lightning.classes.class_names import SHORT, import_class
 
 
 @pytest.mark.parametrize("name", SHORT)

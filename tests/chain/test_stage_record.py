@@ -7,7 +7,7 @@ import torch
 from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.artefacts.atomic import write_text
 from acr_lightning.artefacts.manifest import is_done, read, result, stages_of, write_from
-from acr_lightning.chain import manifest
+from acr_lightning.chain import stage_record
 
 SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_epochs": 3}, "workers": 2}
 
@@ -21,78 +21,78 @@ SECTION = {"model": {"init_args": {"lr": 0.1}}, "trainer": {"devices": 1, "max_e
     ],
 )
 def test_digest_ignores_speed_only(section, same):
-    assert (manifest.digest(section, {}) == manifest.digest(SECTION, {})) is same
-    assert manifest.digest(SECTION, {"fit": "a"}) != manifest.digest(SECTION, {"fit": "b"})
+    assert (stage_record.digest(section, {}) == stage_record.digest(SECTION, {})) is same
+    assert stage_record.digest(SECTION, {"fit": "a"}) != stage_record.digest(SECTION, {"fit": "b"})
 
 
 def record(section=SECTION, stage="fit"):
-    return manifest.Record(stage, manifest.digest(section, {}), {}, {}, section)
+    return stage_record.Record(stage, stage_record.digest(section, {}), {}, {}, section)
 
 
 def test_another_configuration_moves_the_old_result_aside(tmp_path):
     folder, other = tmp_path / "fit", record({**SECTION, "model": {}})
-    assert manifest.start(folder, record()) is None
+    assert stage_record.start(folder, record()) is None
     (folder / "last.ckpt").write_text("precious")
-    assert manifest.start(folder, record()) is None  # goes on
+    assert stage_record.start(folder, record()) is None  # goes on
     assert (folder / "last.ckpt").exists()
-    assert not manifest.holds(folder, record().digest)
-    manifest.finish(folder, record(), {"epochs": 3}, 1.0)
-    assert manifest.holds(folder, record().digest)
-    moved = manifest.start(folder, other)
+    assert not stage_record.holds(folder, record().digest)
+    stage_record.finish(folder, record(), {"epochs": 3}, 1.0)
+    assert stage_record.holds(folder, record().digest)
+    moved = stage_record.start(folder, other)
     assert moved == tmp_path / "fit.old-1"
     assert (moved / "last.ckpt").read_text() == "precious"
-    assert not manifest.holds(folder, record().digest)
-    assert manifest.start(folder, other, anew=True) == tmp_path / "fit.old-2"
+    assert not stage_record.holds(folder, record().digest)
+    assert stage_record.start(folder, other, anew=True) == tmp_path / "fit.old-2"
 
 
 def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
     folder, checkpoint = tmp_path / "fit", tmp_path / "fit" / "last.ckpt"
 
     def end():
-        manifest.start(folder, record())
-        manifest.finish(folder, record(), {"epochs": 3}, 1.0)
+        stage_record.start(folder, record())
+        stage_record.finish(folder, record(), {"epochs": 3}, 1.0)
         return result(read(folder))
 
     assert end() == record().digest  # a stage without a checkpoint
     checkpoint_file.write({"weight": torch.ones(3)}, checkpoint)
     first = end()
     shutil.copytree(folder, tmp_path / "copy")
-    assert manifest.holds(tmp_path / "copy", record().digest)
+    assert stage_record.holds(tmp_path / "copy", record().digest)
     checkpoint_file.write({"weight": torch.zeros(3)}, checkpoint)  # as another process may
-    assert not manifest.holds(folder, record().digest)
+    assert not stage_record.holds(folder, record().digest)
     assert end() != first
-    assert manifest.holds(folder, record().digest)
+    assert stage_record.holds(folder, record().digest)
     checkpoint.unlink()
-    assert not manifest.holds(folder, record().digest)
+    assert not stage_record.holds(folder, record().digest)
 
 
 def test_a_stage_is_done_with_all_of_its_results(tmp_path):
     folder = tmp_path / "cam"
     for place in ("cams/a.npz", "cams/beach/b.npz"):
         write_text(folder / place, "")
-    manifest.start(folder, record(stage="cam"))
-    manifest.finish(folder, record(stage="cam"), {}, 1.0)
-    assert manifest.holds(folder, record().digest)
+    stage_record.start(folder, record(stage="cam"))
+    stage_record.finish(folder, record(stage="cam"), {}, 1.0)
+    assert stage_record.holds(folder, record().digest)
     assert is_done(folder)
     (folder / "cams" / "beach" / "b.npz").unlink()  # as a person was told to
-    assert not manifest.holds(folder, record().digest)
+    assert not stage_record.holds(folder, record().digest)
     assert not is_done(folder)
-    assert manifest.start(folder, record(stage="cam")) is None  # goes on with what is there
+    assert stage_record.start(folder, record(stage="cam")) is None  # goes on with what is there
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
     folder = tmp_path / "label"
-    manifest.start(folder, record(stage="label"))
+    stage_record.start(folder, record(stage="label"))
     (folder / "labels").mkdir()
     (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
     (folder / "labels" / "a.png").write_bytes(b"whole")
-    manifest.finish(folder, record(stage="label"), {}, 1.0)
+    stage_record.finish(folder, record(stage="label"), {}, 1.0)
     assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
 
 
 def test_a_run_knows_its_stages_in_other_runs(tmp_path):
     for place in ("a/fit", "a/cam", "b/label", "b/label.old-1"):
-        manifest.start(tmp_path / place, record())
+        stage_record.start(tmp_path / place, record())
     write_from(tmp_path / "b", {"cam": tmp_path / "a", "fit": tmp_path / "gone"})
     assert stages_of(tmp_path / "b") == {"label": tmp_path / "b" / "label", "cam": tmp_path / "a" / "cam"}
     (tmp_path / "moved").mkdir()

@@ -20,7 +20,7 @@ from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, count_results, is_intact, read
 from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
-from acr_lightning.peak_memory import peak_megabytes
+from acr_lightning.system.peak_memory import peak_megabytes
 from acr_lightning.version import __version__
 
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.

@@ -8,8 +8,8 @@ import pytest
 import torch.distributed
 
 from acr_lightning.cli.main import main
-from acr_lightning.cli.system_errors import system_error
-from acr_lightning.pool import map_in_pool
+from acr_lightning.system.pool import map_in_pool
+from acr_lightning.system.system_errors import system_error
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_end_that_a_library_made_an_error_of_is_the_end(monkeypatch, capsys, 
 
     before = signal.getsignal(signum)
     monkeypatch.setattr("acr_lightning.cli.run.run", compiled)
-    monkeypatch.setattr("acr_lightning.cli.processes._came", [])
+    monkeypatch.setattr("acr_lightning.system.processes._came", [])
     try:
         assert main(["run"]) == status
     finally:

@@ -8,8 +8,8 @@ import importlib
 import inspect
 from typing import Any
 
+from acr_lightning.classes.own_modules import admit
 from acr_lightning.errors import UserError, nearest
-from acr_lightning.own_modules import admit
 
 SHORT = {
     name: f"acr_lightning.{module}.{name}"
@@ -36,16 +36,16 @@ SHORT = {
         "methods.ppc.module": ("PPC",),
         "methods.rib.inference": ("RIB",),
         "methods.advcam.inference": ("AdvCAM",),
-        "cam.inference": ("CamInference",),
+        "cam.cam_inference": ("CamInference",),
         "cam.prototype_inference": ("PrototypeInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
         "training.speed": ("ChannelsLast", "Compile"),
         "cam.seed_scores": ("SeedScores",),
-        "affinity.module": ("AffinityLearner",),
-        "affinity.inference": ("AffinityWalk",),
-        "segment.module": ("Segmenter",),
-        "segment.inference": ("NetworkInference",),
+        "affinity.learner": ("AffinityLearner",),
+        "affinity.walk_inference": ("AffinityWalk",),
+        "segment.segmenter": ("Segmenter",),
+        "segment.network_inference": ("NetworkInference",),
     }.items()
     for name in names
 }

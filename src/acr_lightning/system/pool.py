@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
 from typing import TypeVar
 
-from acr_lightning.child_process import die_with
+from acr_lightning.system.child_process import die_with
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from acr_lightning.artefacts.lock import folder_lock
 from acr_lightning.errors import UserError
+from acr_lightning.system.lock import folder_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from acr_lightning.artefacts.lock import folder_lock
+from acr_lightning.system.lock import folder_lock
 with folder_lock(Path(sys.argv[1]), *sys.argv[2:]):
     print("held", flush=True)
     sys.stdin.read()

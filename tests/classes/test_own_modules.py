@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from acr_lightning.module_source import reached
+from acr_lightning.classes.module_source import reached
 
 # What libraries try to import, which is not installed here: torch, torchvision, and their like.
 TRIED = ("opt_einsum", "pynvml", "tabulate", "accimage", "defusedxml")
@@ -36,7 +36,7 @@ def test_no_library_is_answered_by_the_working_folder(folder, start):
 
 def test_an_own_class_is_found_with_what_it_imports(folder):
     code = (
-        "import sys, multiprocessing; from acr_lightning.class_names import import_class; import torch\n"
+        "import sys, multiprocessing; from acr_lightning.classes.class_names import import_class; import torch\n"
         "if __name__ == '__main__':\n"
         "    own = import_class('own.Own', 'model', object)\n"
         "    own()\n"  # imports its sibling only now

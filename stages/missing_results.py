@@ -21,7 +21,7 @@ def make_missing(
         workers: processes; None takes all cores that this process may use.
         title: of the progress bar.
     """
-    from acr_lightning.pool import map_in_pool
+    from acr_lightning.system.pool import map_in_pool
 
     left = [image_id for image_id, path in results.items() if not (path.exists() and is_whole(path))]
     for _ in map_in_pool(work, left, title, workers):

@@ -1,0 +1,1 @@
+"""Classes and values that experiments and other people's files name: found, judged, bounded."""

@@ -1,0 +1,1 @@
+"""What the operating system gives: processes, signals, locks, memory, a pool of workers."""
