@@ -18,7 +18,7 @@ def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {
         "model": {"class_path": "AffinityWalk", "init_args": {}},
-        "data": {"class_path": "TaggedPhotos", "init_args": {}},
+        "data": {"class_path": "TaggedPhotos", "init_args": {"splits": ["train", "seed"]}},
         "trainer": inference_defaults(folder),
     }
 

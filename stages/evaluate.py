@@ -20,7 +20,7 @@ def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {
         "model": {"class_path": "NetworkInference", "init_args": {}},
-        "data": {"class_path": "UntaggedPhotos", "init_args": {}},
+        "data": {"class_path": "UntaggedPhotos", "init_args": {"splits": ["val"]}},
         "trainer": inference_defaults(folder),
     }
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.manifest import CHECKPOINT
-from acr_lightning.chain.check import check_node
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.errors import UserError
 from acr_lightning.stages.trainer import check_batch, train, trainer_defaults
@@ -49,7 +48,7 @@ def check(values: Section, devices: int) -> None:
     side = next((key for key in ("crop", "size") if key in data), None)
     if "reconstructor" not in model or side is None or model.get("strategy") == "baseline":
         return
-    decoder = check_node(model["reconstructor"], "fit.model.reconstructor", called=True)
+    decoder = model["reconstructor"].get("init_args", {})
     if not {"depth", "stride"} <= decoder.keys():
         return
     multiple = 2 ** decoder["depth"] * decoder["stride"]

@@ -18,7 +18,7 @@ from results import contents
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.chain.check import check
+from acr_lightning.chain.check import check_thoroughly
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.data.shapes import Shapes
@@ -301,7 +301,7 @@ def test_without_pydensecrf_labels_need_refiner_none(start, tmp_path):
 )
 def test_bad_values_are_named_before_anything_runs(start, override, message):
     with pytest.raises(UserError, match=message):
-        check(experiment := start(("affinity", "irn"), override), experiment.stages)
+        check_thoroughly(experiment := start(("affinity", "irn"), override), experiment.stages)
 
 
 def test_bad_combinations_are_named(start):

@@ -5,12 +5,14 @@ import inspect
 import sys
 
 import pytest
+from jsonargparse import ArgumentParser
 
-from acr_lightning.chain.check import check, check_section, check_thoroughly
+from acr_lightning.chain.argument_names import argument_names
+from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.trainer_section import TrainerCLI
 from acr_lightning.classes.class_names import SHORT, import_class
+from acr_lightning.cli.stage_help import add_class, print_help
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -30,29 +32,65 @@ def experiment(shapes_root, tmp_path):
     return lambda **values: load(CHAIN, None, {**small, **values})
 
 
+STAGES = ["fit", "cam", "label", "segment"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fit.model.optimizer.lrr": 1.0}, r"fit\.model\.optimizer\.lrr: no such key\. Did you mean 'lr'"),
+        ({"fit.model.srf.grit": 1}, r"fit\.model\.srf\.grit: no such key\. Did you mean 'grid'"),
+        ({"fit.trainer.callbacks": [{"class_path": "ChanelsLast"}]}, r"callbacks\[0\]: no class 'ChanelsLast'"),
+        ({"fit.seed_everything": 3}, r"fit\.seed_everything: no such key\. Known: seed, model, data, trainer"),
+        ({"fit.trainer.max_epoch": 3}, r"fit\.trainer\.max_epoch: no such key\. Did you mean 'max_epochs'"),
+        ({"fit.model.reconstructor.dept": 3}, r"fit\.model\.reconstructor\.dept: no such key\. Did you mean 'depth'"),
+        (
+            {"fit.trainer.callbacks": [{"class_path": "Compile", "init_args": {"mod": ""}}]},
+            r"callbacks\[0\]\.mod: no such",
+        ),
+        ({"label.workers": 0}, r"label\.workers: Expected int above 0, or null\. Got value: 0$"),
+        ({"label.threshold": "autto"}, r"label\.threshold: .* Did you mean 'auto'"),
+        ({"label.workrs": 1}, r"label\.workrs: no such key\. Did you mean 'workers'"),
+        ({"dataset.rot": "x"}, r"dataset\.rot: no such key\. Did you mean 'root'"),
+    ],
+)
+def test_names_are_checked_without_torch(experiment, values, message):
+    with pytest.raises(UserError, match=message):
+        check(experiment(**values), STAGES)
+    check(experiment(), [*STAGES, "evaluate", "report"])
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"fit.data.crop": 40}, r"fit\.data\.crop: 40 is not a multiple of 16; change crop"),
-        ({"fit.trainer.devices": 3}, r"fit\.data\.batch_size: 8 photos cannot be shared evenly by 3 devices"),
         ({"fit.model.micro_batches": 3}, r"fit\.model\.micro_batches: the 8 photos of a device cannot be split"),
-        ({"segment.trainer.devices": 4}, r"segment\.data\.batch_size: 10 photos cannot be shared evenly by 4"),
         ({"fit.model.strategy": "adverserial"}, r"fit\.model\.strategy: .* Did you mean 'adversarial'"),
         ({"fit.trainer.precision": "16-mixd"}, r"fit\.trainer\.precision: .* Did you mean '16-mixed'"),
-        ({"fit.trainer.callbacks": [{"class_path": "ChanelsLast"}]}, r"callbacks\[0\]: no class 'ChanelsLast'"),
-        ({"fit.seed_everything": 3}, r"fit\.seed_everything: no such key\. Known: seed, model, data, trainer"),
-        ({"fit.data.batch_size": -4}, r"fit\.data\.batch_size: Expected int above 0\. Got value: -4\."),
-        ({"fit.data.num_workers": -1}, r"fit\.data\.num_workers: Expected int, 0 or more\. Got value: -1\."),
-        ({"cam.data.photos_per_pass": 0}, r"cam\.data\.photos_per_pass: Expected int above 0\. Got value: 0\."),
-        ({"label.workers": 0}, r"label\.workers: Expected int above 0, or null\. Got value: 0\."),
-        ({"dataset.rot": "x"}, r"dataset\.rot: no such key\. Did you mean 'root'"),
+        ({"fit.data.batch_size": -4}, r"fit\.data\.batch_size: Expected int above 0\. Got value: -4$"),
+        ({"fit.data.num_workers": -1}, r"fit\.data\.num_workers: Expected int, 0 or more\. Got value: -1$"),
+        ({"cam.data.photos_per_pass": 0}, r"cam\.data\.photos_per_pass: Expected int above 0\. Got value: 0$"),
+        ({"cam.model.scales": []}, r"cam\.model\.scales: is empty"),
+        (
+            {"fit.model": {"class_path": "Plain", "init_args": {}}, "fit.model.classifier": None},
+            r"fit\.model.*classifier",
+        ),
     ],
 )
-def test_names_values_and_sizes_without_torch(experiment, values, message):
+def test_values_and_sizes(experiment, values, message):
     with pytest.raises(UserError, match=message):
-        check(experiment(**values), ["fit", "cam", "label", "segment"])
-    check(experiment(), ["fit", "cam", "label", "segment", "evaluate", "report"])
-    check(experiment(**{"fit.data.crop": 40, "fit.model.strategy": "baseline"}), ["fit"])  # no decoder, no multiple
+        check_thoroughly(experiment(**values), STAGES)
+    check_thoroughly(experiment(**{"fit.data.crop": 40, "fit.model.strategy": "baseline"}), ["fit"])  # no decoder
+
+
+@pytest.mark.parametrize(("stage", "devices", "photos"), [("fit", 3, 8), ("segment", 4, 10)])
+def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
+    values = TrainerCLI(experiment().section(stage), parse_only=True).values()
+    CHAIN.stages[stage].check(values, photos)
+    with pytest.raises(
+        UserError, match=rf"{stage}\.data\.batch_size: {photos} photos cannot be shared evenly by {devices}"
+    ):
+        CHAIN.stages[stage].check(values, devices)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +102,7 @@ def test_names_values_and_sizes_without_torch(experiment, values, message):
 )
 def test_kinds_and_devices(experiment, values, message):
     with pytest.raises(UserError, match=message):
-        check_thoroughly(experiment(**values), ["fit", "cam", "label", "segment"])
+        check_thoroughly(experiment(**values), STAGES)
 
 
 def test_networks_are_built_before_a_run_that_would_come_to_them_in_hours(experiment):
@@ -151,7 +189,7 @@ def outside(experiment, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield lambda name, **values: experiment(**{"fit.model": {"class_path": f"outside.{name}", **values}})
     sys.modules.pop("outside", None)
-    signature_of.cache_clear()
+    argument_names.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["HandingOn", "Taking"])
@@ -166,17 +204,13 @@ def test_an_own_method_with_any_keywords_inherits_what_it_takes(outside, name):
             check(mine.with_values({"fit.model.optimiser": {}}), ["fit"])
 
 
-def test_defaults_that_are_names_are_read(outside):
+def test_defaults_that_are_names_or_computed(outside):
     values = outside("HandingOn").with_values({"fit.data": {"class_path": "outside.Crops", "init_args": {}}})
-    assert check_section(CHAIN.stages["fit"], values.section("fit"))["data"]["batch_size"] == 4
-    assert signature_of("outside.Crops", "x").arguments["crop"].default == 48
-    assert "outside" not in sys.modules or sys.modules["outside"].BATCH == 4
-
-
-def test_a_default_that_a_class_above_computes(outside):
-    arguments = signature_of("outside.Scenes", "x").arguments
-    assert arguments["num_classes"].default == 4
-    assert arguments["colour"].default == "red"
+    data = TrainerCLI(values.section("fit"), parse_only=True).values()["data"]
+    assert (data["batch_size"], data["crop"]) == (4, 48)
+    parser = ArgumentParser()
+    add_class(parser, {"class_path": "outside.Scenes"}, "dataset")
+    assert (parser.get_defaults()["dataset.num_classes"], parser.get_defaults()["dataset.colour"]) == (4, "red")
 
 
 def test_every_classifier_of_an_own_method_knows_the_classes(outside):
@@ -186,23 +220,37 @@ def test_every_classifier_of_an_own_method_knows_the_classes(outside):
     assert built.model.teacher.num_classes == built.model.classifier.num_classes == 4
 
 
-def plain_default(parameter):
-    """What the source says: a class by its path; a group's own values, field by field, are its own test."""
-    default = parameter.default
-    return {"class_path": f"{default.__module__}.{default.__qualname__}"} if isinstance(default, type) else default
-
-
 @pytest.mark.parametrize("path", [*SHORT, "lightning.pytorch.Trainer"])
-def test_signatures_are_those_of_the_imported_classes(path):
-    read, target = signature_of(path, "x"), import_class(path, "x", object)
-    parameters = inspect.signature(target.__init__).parameters
-    named = {name: one for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
-    assert ["self", *read.arguments] == list(named)
-    for name, argument in read.arguments.items():
-        if dataclasses.is_dataclass(default := named[name].default):
-            fields = {one.name: getattr(default, one.name) for one in dataclasses.fields(default)}
-            assert {key: one.default for key, one in argument.group.arguments.items()} == fields, name
+def test_names_and_defaults_are_those_of_the_classes(path):
+    """What is read from sources, and what `--help` shows, against Python's own word."""
+    parameters = inspect.signature(import_class(path, "x", object)).parameters
+    assert argument_names(path, "x")[:2] == ((*parameters,), False)
+    parser = ArgumentParser()
+    add_class(parser, {"class_path": path}, "x")
+    shown = parser.get_defaults()
+    for name in parameters:
+        default = parameters[name].default
+        if dataclasses.is_dataclass(default):
+            shown_value, default = shown[f"x.{name}"], dataclasses.asdict(default)
+            fields = getattr(shown_value, "as_dict", lambda value=shown_value: value)()
+            assert fields.get("init_args", fields) == default, name
+        elif isinstance(default, type) and default is not inspect.Parameter.empty:
+            assert shown[f"x.{name}"].class_path == f"{default.__module__}.{default.__name__}", name
         elif default is not inspect.Parameter.empty:
-            assert argument.default == plain_default(named[name]), name
-        assert "Any" in str(argument.type) or argument.type == named[name].annotation, name
-        assert argument.help, name
+            assert shown[f"x.{name}"] == default, name
+
+
+def test_help_shows_every_value_of_a_section(experiment, capsys):
+    print_help(experiment(**{"fit.model.reconstructor.depth": 5, "fit.trainer.max_epochs": 7}), "fit")
+    text = " ".join(capsys.readouterr().out.split())
+    for line in (
+        "--model.classifier.backbone BACKBONE a timm CNN or ViT, or `resnet38d`. (type: str, default: tiny_resnet)",
+        "--model.reconstructor.depth DEPTH", "default: 5)", "--trainer.max_epochs", "default: 7)",
+        "--data.batch_size", "--model.optimizer.lr LR of pretrained weights. (type: float, default: 0.01)",
+    ):  # fmt: skip
+        assert line in text
+    assert "configuration file" not in text
+    assert ".help" not in text
+    assert "--model.classifier.num_classes" not in text
+    print_help(experiment(), "label")
+    assert "--threshold THRESHOLD background score" in " ".join(capsys.readouterr().out.split())

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from jsonargparse import ArgumentError, ArgumentParser
@@ -23,9 +24,21 @@ class Net:
     def __init__(self, num_classes: int, width: int | None = 3) -> None: ...
 
 
+@dataclass
+class Rates:
+    lr: float = 1.0
+
+
+RATES = Rates()
+
+
 class Model:
     def __init__(
-        self, net: Net | None = None, make: Callable[[int], Net] | None = None, nets: list[Net] | None = None
+        self,
+        net: Net | None = None,
+        make: Callable[[int], Net] | None = None,
+        nets: list[Net] | None = None,
+        group: Rates = RATES,
     ) -> None: ...
 
 
@@ -36,17 +49,16 @@ class Model:
         ({"net": {"width": 4}}, "model.net: num_classes is missing"),
         ({"net": {"num_classes": "x"}}, "model.net.num_classes: Expected int. Got value: x"),
         ({"net": {"num_classes": 3, "width": "x"}}, "model.net.width: Expected int, or null. Got value: x"),
+        ({"group": {"lrr": 1}}, "model: no such key 'group.lrr'"),
         ({"make": {"wdth": 4}}, "model.make: no such key 'wdth'"),
         ({"nets": [{"num_classes": "x"}]}, "model.nets.num_classes: Expected int. Got value: x"),
     ],
 )
 def test_the_true_reason_of_a_refusal(arguments, message):
     def named(value):
-        return (
-            [named(one) for one in value]
-            if isinstance(value, list)
-            else {"class_path": f"{__name__}.Net", "init_args": value}
-        )
+        if isinstance(value, list):
+            return [named(one) for one in value]
+        return value if "lrr" in value else {"class_path": f"{__name__}.Net", "init_args": value}
 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(Model, "model")

@@ -1,30 +1,29 @@
 """Checking sections before anything is moved, started or waited for.
 
-`check` reads names and types from sources, so it answers at once; `check_thoroughly` imports the classes, and so knows
-of which kind they are, how many devices there are and, if asked to, whether networks can be built.
+`check` reads names from sources, so it answers at once; `check_thoroughly` imports the classes, and so knows all types
+and defaults, which class is of which kind, how many devices there are and, if asked to, whether networks can be built.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.artefacts.manifest import CHECKPOINT, has_another_checkpoint, is_done, read
+from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.messages import with_hint
-from acr_lightning.chain.signature import REQUIRED, Argument, Signature, signature_of, signature_of_function
+from acr_lightning.chain.function_section import check_function
+from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import SECTION_KEYS, Section, Stage
+from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError, nearest
 
 TRAINER = "lightning.pytorch.Trainer"
-# Arguments that come from the data set, not from the section.
-LINKED = ("num_classes",)
-ANY = Argument(Any, None, "")
 
 
 def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = ()) -> None:
-    """Check every key and value of these stages' sections, what is known of sizes, and that each will find its input.
+    """Check the names of all keys and classes of these stages' sections, and that each will find its input.
 
     Args:
         experiment: with the sections.
@@ -36,18 +35,12 @@ def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path
     """
     names = list(names)
     for name in names:
-        stage, section = experiment.chain.stages[name], experiment.section(name)
-        values = check_section(stage, section)
-        devices = section["trainer"].get("devices") if stage.function is None else None
-        if stage.check and stage.function is not None:
-            stage.check(values, 1)
-        elif stage.check and isinstance(devices, int) and devices > 0:
-            stage.check(values, devices * section["trainer"].get("num_nodes", 1))
+        _check_section(experiment.chain.stages[name], experiment.section(name))
         check_inputs(experiment, name, names, to_come)
 
 
 def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool = False) -> None:
-    """The same with the classes themselves.
+    """The same with every value, by the classes themselves, and with what is known of sizes.
 
     Args:
         experiment: with the sections.
@@ -59,17 +52,17 @@ def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool =
     """
     check(experiment, names)
     for name in names:
-        stage = experiment.chain.stages[name]
+        stage, section = experiment.chain.stages[name], experiment.section(name)
         if stage.function is not None:
             continue
         from acr_lightning.chain import trainer_section
 
-        section = experiment.section(name)
         trainer_section.check_kinds(section, name)
-        if stage.check:
-            stage.check(check_section(stage, section), trainer_section.count_devices(section["trainer"], name))
+        devices = trainer_section.count_devices(section["trainer"], name)
         waits = any(key.startswith("model.") for key in experiment.sources(name))
-        trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name)
+        values = trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name).values()
+        if stage.check:
+            stage.check(values, devices)
 
 
 def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), to_come: Collection[Path] = ()) -> None:
@@ -83,7 +76,7 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), 
         folder = experiment.folder(needed)
         if needed in (*before, *stage.also_reads) or folder in to_come or is_done(folder):
             continue
-        if (made := read(folder)) and made.get("status") == "done" and has_another_checkpoint(folder, made):
+        if (manifest := read(folder)) and manifest.get("status") == "done" and has_another_checkpoint(folder, manifest):
             raise UserError(
                 f"{name}: {folder / CHECKPOINT} is not the one that the stage {needed} ended with; put that back, or "
                 f"run `acr {needed}` with the same --config to go on from what is there"
@@ -94,103 +87,60 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), 
         )
 
 
-def check_section(stage: Stage, section: Section) -> Section:
-    """Check the keys and values of a section.
-
-    Returns:
-        The values of each part, those that the section leaves out among them.
-
-    Raises:
-        UserError: a key or a class does not exist, is missing, or a value does not fit.
-    """
+def _check_section(stage: Stage, section: Section) -> None:
+    """Check the names in a section; of a stage that is a function, which imports nothing heavy, all values."""
     if stage.function is not None:
-        return check_values(section, signature_of_function(stage.function), stage.name)
-    _check_names(section, Signature({key: ANY for key in SECTION_KEYS}, False, ""), stage.name)
-    return {
-        part: check_values(
-            section_values(section, part), signature_of_part(section, part, stage.name), f"{stage.name}.{part}"
-        )
-        for part in SECTION_KEYS[1:]
-    }
+        values = check_function(stage.function, section)
+        _check_classes(section, stage.name)
+        if stage.check:
+            stage.check(values, 1)
+        return
+    _check_names(section, SECTION_KEYS, stage.name)
+    _check_names(section["trainer"], argument_names(TRAINER, stage.name).names, f"{stage.name}.trainer")
+    _check_classes(section, stage.name)
 
 
-def signature_of_part(section: Section, part: str, name: str) -> Signature:
-    """What `model`, `data` or `trainer` of a section takes."""
-    return signature_of(TRAINER if part == "trainer" else section[part]["class_path"], f"{name}.{part}")
-
-
-def section_values(section: Section, part: str) -> Section:
-    """The arguments that a section has for its `model`, `data` or `trainer`."""
-    values: Section = section[part] if part == "trainer" else section[part].get("init_args") or {}
-    return values
-
-
-def check_values(values: Section, signature: Signature, where: str) -> Section:
-    """Check the arguments of a class or function, and of every class that they name, at any depth.
-
-    Returns:
-        All arguments in their types, classes as they are written, defaults for those that are not given.
-    """
-    if not signature.takes_any:
-        _check_names(values, signature, where)
-    parser = ArgumentParser(exit_on_error=False)
-    typed, groups = {}, {}
-    for key, argument in signature.arguments.items():
-        if key not in values and argument.default is REQUIRED and key not in LINKED:
-            raise UserError(f"{where}.{key}: is missing")
-        if key not in values:
-            continue
-        if argument.group and values[key] is not None:
-            groups[key] = _check_group(values[key], argument.group, f"{where}.{key}")
-        elif _check_nodes(values[key], f"{where}.{key}", argument.called):
-            groups[key] = values[key]
-        else:
-            parser.add_argument(f"--{key}", type=argument.type)
-            typed[key] = values[key]
-    try:
-        parsed = parser.parse_object(typed).as_dict()
-    except ArgumentError as error:
-        types = {key: argument.type for key, argument in signature.arguments.items()}
-        raise UserError(f"{where}.{with_hint(error, types, values)}") from None
-    defaults = {key: argument.default for key, argument in signature.arguments.items()}
-    return {
-        **{key: default for key, default in defaults.items() if key not in values and default is not REQUIRED},
-        **parsed,
-        **groups,
-    }
-
-
-def _check_group(value: Any, group: Signature, where: str) -> Section:
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: is a group of values; set {', '.join(f'{where}.{key}' for key in group.arguments)}")
-    return check_values(value, group, where)
-
-
-def check_node(node: Section, where: str, called: bool = False) -> Section:
-    """Check the arguments of a class that is named by `class_path`; all of them, as from `check_values`.
-
-    Args:
-        node: `class_path` and `init_args`.
-        where: its key, for messages.
-        called: the class gets its first argument from elsewhere.
-    """
-    signature = signature_of(node["class_path"], where)
-    return check_values(node.get("init_args") or {}, signature.without_first() if called else signature, where)
-
-
-def _check_nodes(value: Any, where: str, called: bool = False) -> bool:
-    """Check the classes named in a value; whether there are any."""
+def _check_classes(value: Any, where: str) -> None:
+    """Check the argument names of every class that a value names, at any depth."""
     if isinstance(value, list):
-        return any([_check_nodes(item, f"{where}[{index}]") for index, item in enumerate(value)])
-    if isinstance(value, dict) and "class_path" in value:
-        check_node(value, where, called)
-        return True
-    return False
+        for index, item in enumerate(value):
+            _check_classes(item, f"{where}[{index}]")
+    elif isinstance(value, dict):
+        groups: Mapping[str, Collection[str]] = {}
+        if isinstance(class_path := value.get("class_path"), str):
+            value, known = value.get("init_args") or {}, argument_names(class_path, where)
+            if not known.takes_any:
+                _check_names(value, known.names, where)
+            groups = known.groups
+        for key, item in value.items():
+            if key in groups and isinstance(item, dict):
+                _check_names(item, groups[key], f"{where}.{key}")
+            _check_classes(item, f"{where}.{key}")
 
 
-def _check_names(values: Collection[str], signature: Signature, where: str) -> None:
-    known = list(signature.arguments)
+def _check_names(values: Collection[str], known: Collection[str], where: str) -> None:
     for key in values:
         if key not in known:
             hint = nearest(key, known) or (f" Known: {', '.join(known)}" if len(known) < 8 else "")
             raise UserError(f"{where}.{key}: no such key.{hint}")
+
+
+def check_node(node: Section, where: str, kind: type) -> None:
+    """Check a class that is named by `class_path`, and its arguments.
+
+    Args:
+        node: `class_path` and `init_args`.
+        where: its key, for messages.
+        kind: what it must be a subclass of.
+
+    Raises:
+        UserError: it is of another kind, or a key or a value does not fit.
+    """
+    _check_classes(node, where)
+    import_class(node["class_path"], where, kind)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(kind, where)
+    try:
+        parser.parse_object({where: node})
+    except ArgumentError as error:
+        raise UserError(readable(error)) from None

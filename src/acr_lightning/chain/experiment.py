@@ -5,15 +5,16 @@ that all stages share, then the paths of what it reads.
 """
 
 import copy
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.signature import signature_of
+from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
-from acr_lightning.classes.class_names import build
+from acr_lightning.classes.class_names import build, import_class
 from acr_lightning.classes.foreign_classes import OWN_PACKAGE
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, nearest
@@ -161,7 +162,8 @@ class Experiment:
         stage, section = self.chain.stages[name], self.own_section(name)
         named = get_value(section, ["data", "splits"])
         if named is None and _takes(section, "data.splits"):
-            named = signature_of(section["data"]["class_path"], "data").arguments["splits"].default
+            data = import_class(section["data"]["class_path"], f"{name}.data", object)
+            named = inspect.signature(data).parameters["splits"].default
         return list(dict.fromkeys((*stage.splits, *(named if isinstance(named, list | tuple) else ()))))
 
     def packages(self) -> list[str]:
@@ -187,4 +189,4 @@ class Experiment:
 def _takes(section: Section, key: str) -> bool:
     """Whether a section's class, perhaps a user's own, has an argument of this name."""
     part, _, name = key.partition(".")
-    return not name or (part in section and signature_of(section[part]["class_path"], part).takes(name))
+    return not name or (part in section and name in argument_names(section[part]["class_path"], part).names)

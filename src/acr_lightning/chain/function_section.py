@@ -3,16 +3,46 @@
 from collections.abc import Callable
 from typing import Any
 
-from acr_lightning.chain.check import check_values
-from acr_lightning.chain.signature import signature_of_function
+from jsonargparse import ArgumentError, ArgumentParser
+
+from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.errors import UserError, nearest
+
+
+def function_parser(function: Callable[..., Any], **options: Any) -> ArgumentParser:
+    """A parser with an option for each of a function's arguments; `options` are the parser's own."""
+    parser = ArgumentParser(exit_on_error=False, add_help=False, **options)
+    parser.add_function_arguments(function, fail_untyped=False)
+    return parser
+
+
+def check_function(function: Callable[..., Any], section: Section) -> Section:
+    """Check the keys and values of a section.
+
+    Returns:
+        All arguments in their types, defaults for those that are not given.
+
+    Raises:
+        UserError: a key does not exist, is missing, or a value does not fit.
+    """
+    name, parser = function.__name__, function_parser(function)
+    known = [*parser.get_defaults().keys()]
+    for key in section:
+        if key not in known:
+            raise UserError(f"{name}.{key}: no such key.{nearest(key, known)}")
+    try:
+        values: Section = parser.parse_object(section).as_dict()
+    except ArgumentError as error:
+        raise UserError(f"{name}.{readable(error)}") from None
+    return values
 
 
 def run_function(function: Callable[..., Any], section: Section) -> Any:
     """Call a stage function with its section's values; its data set is built from `class_path` and `init_args`."""
-    values = check_values(section, signature_of_function(function), function.__name__)
+    values = check_function(function, section)
     if "dataset" in section:
         values["dataset"] = build(section["dataset"], "dataset", TaggedDataset)
     return function(**values)

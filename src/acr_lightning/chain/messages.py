@@ -2,8 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Mapping
-from typing import Any, get_args
 
 from acr_lightning.classes.bounded import IN_WORDS
 from acr_lightning.errors import nearest
@@ -11,6 +9,7 @@ from acr_lightning.errors import nearest
 # What a class refused, which says more than that its place may also be empty.
 REFUSALS = (
     (r"Option '(.+)' is not accepted", r"no such key '\1'"),
+    (r"Group '(.+)' does not accept option '(.+)'", r"no such key '\1.\2'"),
     (r"the following arguments are required: (.+)", r"\1 is missing"),
     (r"(Import path .+ does not correspond to a subclass of .+)", r"\1"),
 )
@@ -32,7 +31,9 @@ def readable(error: Exception) -> str:
     reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if expected else lines[0]
     reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
     reason = reason.replace("NoneType", "null")
-    return f"{'.'.join(keys)}: {reason}"
+    choices = re.findall(r"'([^']*)'", " ".join(re.findall(r"one of ('[^.]*')", reason)))
+    hint = nearest(given, choices)
+    return f"{'.'.join(keys)}: {reason.rstrip('.')}.{hint}" if hint else f"{'.'.join(keys)}: {reason}"
 
 
 def _below(lines: list[str]) -> list[str]:
@@ -55,18 +56,3 @@ def _given(line: str) -> str:
     """The value that a line tells, if it does."""
     told = re.search(r"(?:Got value: |Given value: )(.*)|: (\S+) does not conform|base 10: (.*)", line)
     return next((value for value in told.groups() if value), "") if told else ""
-
-
-def with_hint(error: Exception, types: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """The message, and the nearest choice where the value's type is one of choices.
-
-    Args:
-        error: of a parser with one argument for each value.
-        types: of the values.
-        values: that were parsed.
-    """
-    message = readable(error)
-    key = message.partition(":")[0]
-    kinds = (types.get(key), *get_args(types.get(key)))
-    choices = [choice for kind in kinds for choice in get_args(kind) if isinstance(choice, str)]
-    return message.rstrip(".") + "." + nearest(str(values.get(key)), choices)

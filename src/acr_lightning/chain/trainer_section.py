@@ -14,8 +14,8 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.messages import readable
-from acr_lightning.chain.signature import signature_of
 from acr_lightning.chain.stage import Section
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError
@@ -87,6 +87,15 @@ class TrainerCLI(LightningCLI):
             torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
             super().instantiate_classes()
 
+    def values(self) -> Section:
+        """All arguments of `model` and `data`, and all options of `trainer`, in their types, defaults among them."""
+        config = self.config.as_dict()
+        return {
+            "model": config["model"].get("init_args", {}),
+            "data": config["data"].get("init_args", {}),
+            "trainer": config["trainer"],
+        }
+
     def require_same_batchnorm(self) -> None:
         """BatchNorm that learns has to see the photos of all devices, which torch does on GPUs alone.
 
@@ -128,7 +137,7 @@ class TrainerCLI(LightningCLI):
 
 def _asking(node: Section, key: str) -> Iterator[str]:
     """Keys of the classes in a section that ask for the number of classes: networks, or the module itself."""
-    if signature_of(node["class_path"], key).takes(NUM_CLASSES):
+    if NUM_CLASSES in argument_names(node["class_path"], key).names:
         yield f"{key}.init_args.{NUM_CLASSES}"
     for name, value in (node.get("init_args") or {}).items():
         if isinstance(value, dict) and "class_path" in value:

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from acr_lightning.chain.signature import signature_of
+from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.classes.class_names import full_path
 from acr_lightning.errors import UserError
 
@@ -75,7 +75,7 @@ def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None
 def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dict[str, Any]:
     """The arguments that are classes themselves, and that another class has, too: a method's classifier, say."""
     parts = {key: value for key, value in arguments.items() if isinstance(value, dict) and "class_path" in value}
-    return {key: value for key, value in parts.items() if signature_of(class_path, where).takes(key)} if parts else {}
+    return {key: value for key, value in parts.items() if key in argument_names(class_path, where).names}
 
 
 def class_paths(value: Any) -> set[str]:

@@ -8,20 +8,29 @@ import inspect
 import json
 from argparse import SUPPRESS
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import docstring_parser
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.artefacts.text_file import parse_yaml
-from acr_lightning.chain.messages import with_hint
-from acr_lightning.chain.signature import REQUIRED, Signature, signature_of_function
+from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError, nearest, shown
 
+REQUIRED = inspect.Parameter.empty
 # Types of options that may stand without a value, which is then true.
 FLAGS = (bool, bool | None)
 # Types of options that may be given several times.
 LISTS = (list[str], list[str] | None)
+
+
+class Option(NamedTuple):
+    """One of a command's own options."""
+
+    type: Any
+    default: Any
+    help: str
 
 
 def call(function: Callable[..., int], command: str, words: list[str]) -> int:
@@ -32,7 +41,7 @@ def call(function: Callable[..., int], command: str, words: list[str]) -> int:
     """
     parameters = inspect.signature(function).parameters.values()
     kinds = {parameter.name: parameter.kind for parameter in parameters}
-    options = {name: one for name, one in signature_of_function(function).arguments.items() if _is_option(kinds[name])}
+    options = _options(function)
     if {"--help", "-h"} & set(words) and "help" not in options:
         _print_help(function, command, options)
         return 0
@@ -49,12 +58,20 @@ def call(function: Callable[..., int], command: str, words: list[str]) -> int:
     return function(*places, **_typed(options, own), **values)
 
 
-def _is_option(kind: Any) -> bool:
-    return kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+def _options(function: Callable[..., int]) -> dict[str, Option]:
+    """The options of a command, by name."""
+    helps = {
+        one.arg_name: one.description or "" for one in docstring_parser.parse(inspect.getdoc(function) or "").params
+    }
+    return {
+        name: Option(one.annotation, one.default, " ".join(helps.get(name, "").split()))
+        for name, one in inspect.signature(function).parameters.items()
+        if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)
+    }
 
 
 def _split(
-    words: list[str], options: dict[str, Any], takes_values: bool
+    words: list[str], options: dict[str, Option], takes_values: bool
 ) -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """The function's own options as text, the experiment's values, and what is no option."""
     own: dict[str, str] = {}
@@ -96,7 +113,7 @@ def _yaml(key: str, text: str) -> Any:
         raise UserError(f"{key}: {shown(text)} is not a YAML value ({error})") from None
 
 
-def _typed(options: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
+def _typed(options: dict[str, Option], own: dict[str, str]) -> dict[str, Any]:
     """The options in their types."""
     for name, option in options.items():
         if option.default is REQUIRED and name not in own:
@@ -104,29 +121,19 @@ def _typed(options: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
     try:
         parsed = _parser(options).parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
     except ArgumentError as error:
-        types = {name: option.type for name, option in options.items()}
-        raise UserError(f"--{with_hint(error, types, own)}") from None
+        raise UserError(f"--{readable(error)}") from None
     return {name: parsed[name] for name in own}
 
 
-def _parser(options: dict[str, Any], **more: Any) -> ArgumentParser:
+def _parser(options: dict[str, Option], **more: Any) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, add_help=False, **more)
-    add_options(parser, Signature(options, False, ""))
+    for name, option in options.items():
+        default = {} if option.default is REQUIRED else {"default": option.default}
+        parser.add_argument(f"--{name}", type=option.type, help=option.help or None, **default)
     return parser
 
 
-def add_options(parser: ArgumentParser, signature: Signature, prefix: str = "", skip: tuple[str, ...] = ()) -> None:
-    """Give a parser an option for each argument."""
-    for name, argument in signature.arguments.items():
-        if argument.group:
-            add_options(parser, argument.group, f"{prefix}{name}.", skip)
-        elif name not in skip:
-            needed = argument.default is REQUIRED
-            default = {} if needed else {"default": argument.default}
-            parser.add_argument(f"--{prefix}{name}", type=argument.type, help=argument.help or None, **default)
-
-
-def _print_help(function: Callable[..., int], command: str, options: dict[str, Any]) -> None:
+def _print_help(function: Callable[..., int], command: str, options: dict[str, Option]) -> None:
     """What a command does, and its options."""
     print(usage_of(function, command) + "\n")
     print(description(function) + "\n")

@@ -89,7 +89,7 @@ def _dataset(config: str | None, values: dict[str, Any], missing: str) -> Tagged
     if config is None:
         raise UserError(missing)
     experiment = load(CHAIN, config, values)
-    check_node(experiment.dataset_node(), "dataset")
+    check_node(experiment.dataset_node(), "dataset", TaggedDataset)
     return experiment.dataset()
 
 

@@ -14,7 +14,6 @@ from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
-from acr_lightning.cli.estimate import print_estimate
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
@@ -74,8 +73,6 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             everything = partial(run, config=config, check=True, **values)
             if status := start(["run", *words_of(config, values), "--check"], everything):
                 return status
-            if estimate and name == experiment.stages[0] and not experiment.others and sys.platform == "linux":
-                print_estimate(experiment)
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value
             for key, value in values.items()

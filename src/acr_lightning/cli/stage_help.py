@@ -1,17 +1,20 @@
 """`acr STAGE --help`: every value of the stage's section, as the experiment sets it, with its docstring."""
 
 import inspect
+import re
 from argparse import SUPPRESS
-from dataclasses import replace
 from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from acr_lightning.chain.check import LINKED, section_values, signature_of_part
+from acr_lightning.chain.check import TRAINER
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.signature import Argument, Signature, signature_of, signature_of_function
+from acr_lightning.chain.function_section import function_parser
 from acr_lightning.chain.stage import SECTION_KEYS, Section
-from acr_lightning.cli.call import add_options
+from acr_lightning.classes.class_names import import_class
+
+# Arguments of networks that come from the data set, not from the section.
+LINKED = {"num_classes"}
 
 
 def print_help(experiment: Experiment, name: str) -> None:
@@ -19,33 +22,42 @@ def print_help(experiment: Experiment, name: str) -> None:
     stage, section = experiment.chain.stages[name], experiment.section(name)
     print(f"usage: acr {name} --config FILE [--KEY=VALUE …] [--run DIR] [--force] [--print_config]\n\n{stage.help}")
     if stage.function is not None:
-        parser = ArgumentParser(usage=SUPPRESS, add_help=False)
-        add_options(parser, _with_values(signature_of_function(stage.function), section))
-        parser.print_help()
+        parser = function_parser(stage.function, usage=SUPPRESS)
+        parser.set_defaults(section)
+        print(_for_people(parser))
         return
     for part in SECTION_KEYS[1:]:
+        node = {"class_path": TRAINER, "init_args": section[part]} if part == "trainer" else section[part]
         parser = ArgumentParser(usage=SUPPRESS, add_help=False)
-        signature = signature_of_part(section, part, name)
-        title = "Lightning's Trainer" if part == "trainer" else f"{section[part]['class_path']}: {signature.help}"
-        print(f"{part}: {title}")
-        add_options(parser, _with_values(signature, section_values(section, part)), f"{part}.", skip=LINKED)
-        parser.print_help()
+        add_class(parser, node, part)
+        print(f"{part}: {node['class_path']}")
+        print(_for_people(parser))
 
 
-def _with_values(signature: Signature, values: Section) -> Signature:
-    """The signature with an experiment's values as defaults."""
-    made = {
-        name: _with_value(one, values[name]) if name in values else one for name, one in signature.arguments.items()
-    }
-    return Signature(made, signature.takes_any, inspect.cleandoc(signature.help))
+def add_class(parser: ArgumentParser, node: Section, key: str, first: int = 0) -> None:
+    """Give a parser the arguments of a class, with a section's values as defaults, and of the classes in them.
+
+    Args:
+        parser: that gets them.
+        node: `class_path` and `init_args`.
+        key: of the class in the section.
+        first: how many arguments the class gets from elsewhere.
+    """
+    cls, values = import_class(node["class_path"], key, object), node.get("init_args") or {}
+    classes = {name: value for name, value in values.items() if isinstance(value, dict) and "class_path" in value}
+    linked = LINKED if key.startswith("model") else set()
+    parser.add_class_arguments(cls, key, skip={*linked, *classes, *([first] if first else [])}, fail_untyped=False)
+    parser.set_defaults({f"{key}.{name}": value for name, value in values.items() if name not in classes})
+    for name, value in classes.items():
+        add_class(parser, value, f"{key}.{name}", int(_is_called(cls, name)))
 
 
-def _with_value(argument: Argument, value: Any) -> Argument:
-    """The argument with its value as default; a class that is named there, or a group, with its own arguments."""
-    if isinstance(value, dict) and "class_path" in value:
-        named = signature_of(value["class_path"], "class_path")
-        named = named.without_first() if argument.called else named
-        return replace(argument, group=_with_values(named, value.get("init_args") or {}))
-    if argument.group and isinstance(value, dict):
-        return replace(argument, group=_with_values(argument.group, value))
-    return replace(argument, default=value)
+def _for_people(parser: ArgumentParser) -> str:
+    """The help of a parser without the options of its library, which no section has."""
+    text = re.sub(r"  --\S+ CONFIG\s+Path to a configuration file\.\n", "", parser.format_help())
+    return re.sub(r"  --\S+\.help( \S+)?\s+Show the help for [^.]*?exit\.\n", "", text)
+
+
+def _is_called(cls: Any, name: str) -> bool:
+    """Whether a class calls what it gets as this argument, with a first argument of its own."""
+    return "Callable[" in str(inspect.signature(cls).parameters[name].annotation)
