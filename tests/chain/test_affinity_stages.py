@@ -231,7 +231,7 @@ def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path)
     made = {}
     for name, values in {"low": (0.3, None), "high": (0.7, None), "margin": (0.5, 0.2)}.items():
         settings = [("label.threshold", values[0]), ("label.margin", values[1]), ("label.refiner", "none")]
-        run_stage(start(*settings, ("label.output", str(tmp_path / name))), "label", force=True)
+        run_stage(start(*settings), "label", force=True, folder=tmp_path / name)
         made[name] = np.stack([read_mask(path) for path in sorted((tmp_path / name / "labels").glob("*.png"))])
     wanted = np.where(made["high"] > 0, made["high"], np.where(made["low"] == 0, 0, 255))
     assert np.array_equal(made["margin"], wanted)
@@ -242,9 +242,8 @@ def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path)
 
 def test_labels_of_each_class_by_itself(start, tmp_path):
     settings = [("label.threshold", 0.4), ("label.smoothing", 0.3), ("label.refiner", "none")]
-    experiment = start(*settings, ("label.output", str(tmp_path)))
-    run_stage(experiment, "label", force=True)
-    for path in (tmp_path / "labels").glob("*.png"):
+    run_stage(start(*settings), "label", force=True)
+    for path in (tmp_path / "run" / "label" / "labels").glob("*.png"):
         cam = read_cam((tmp_path / "run" / "cam" / "cams" / path.name).with_suffix(".npz"))
         wanted = proportional_label(np.zeros((64, 64, 3), np.uint8), cam.classes, cam.scores, 0.3, 0.4)
         assert np.array_equal(read_mask(path), wanted)
@@ -257,8 +256,7 @@ def test_labels_of_each_class_by_itself(start, tmp_path):
 @pytest.mark.timeout(600)
 def test_one_and_four_workers_make_the_same_labels(start, tmp_path):
     for workers in (1, 4):
-        settings = [("label.workers", workers), ("label.output", str(tmp_path / f"label-{workers}"))]
-        run_stage(start(*settings), "label", force=True)
+        run_stage(start(("label.workers", workers)), "label", force=True, folder=tmp_path / f"label-{workers}")
     one, four = (contents(tmp_path / f"label-{workers}" / "labels") for workers in (1, 4))
     assert len(one) == 22
     assert one == four

@@ -78,6 +78,28 @@ def test_a_copied_or_touched_folder_is_the_same(changed, photos):
     assert changed(lambda: os.utime(photos / "a.png")) == []
 
 
+def test_the_content_of_weights_and_of_a_run_that_is_gone_on_with(tmp_path):
+    """The same path, other content: what was trained from the old one is another result."""
+    weights, earlier = tmp_path / "w.safetensors", tmp_path / "earlier" / "fit" / "manifest.json"
+    values = {"fit.model.classifier.weights": str(weights), "fit.model.initial": str(tmp_path / "earlier")}
+
+    def read():
+        return inputs(load(CHAIN, None, {"run": str(tmp_path / "run"), **values}), "fit")
+
+    assert read() == {}
+    weights.write_bytes(b"one")
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text('{"digest": "a", "checkpoint": "b"}')
+    first = read()
+    assert first["content of fit.model.initial"] == "a+b"
+    os.utime(weights)
+    assert read() == first
+    weights.write_bytes(b"two")
+    earlier.write_text('{"digest": "a", "checkpoint": "c"}')
+    assert {name for name, digest in read().items() if digest != first[name]} == set(first)
+    assert len(first) == 2
+
+
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """A class beside the experiment, with a module that it imports and one that it does not."""

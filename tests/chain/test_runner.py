@@ -69,6 +69,23 @@ def do(experiment, *names):
         run_stage(experiment, name)
 
 
+def test_a_folder_that_no_stage_made_is_left_alone(experiment, tmp_path):
+    mine = tmp_path / "run" / "make" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    (mine.parent / ".hidden").touch()
+    do(experiment(), "make")  # an empty folder, but for what no one sees, will do
+    (mine.parent / "manifest.json").unlink()
+    mine.write_text("mine")
+    with pytest.raises(UserError, match=r"make: .*make is there, and no stage made it; move it"):
+        do(experiment(), "make")
+    assert mine.read_text() == "mine"
+
+
+def test_where_a_stage_writes_is_the_runs_to_say(experiment, tmp_path):
+    with pytest.raises(UserError, match=r"make\.output: is the stage's own folder in the run; give another --run"):
+        do(experiment(**{"make.output": str(tmp_path / "elsewhere")}), "make")
+
+
 def test_what_is_done_is_skipped_until_something_before_it_changes(experiment, tmp_path):
     do(experiment())
     do(experiment(), "make", "use")

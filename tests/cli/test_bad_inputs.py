@@ -22,9 +22,9 @@ BAD = """
 trian                                           | no such command 'trian'. Did you mean 'fit'?
 wieghts convert                                 | no such command 'wieghts'
 data chek                                       | Did you mean 'data check'?
-fit                                             | fit.data.dataset: is missing
+fit                                             | fit.data: dataset is missing
 segment                                         | segment.data.dataset: is missing
-run                                             | fit.data.dataset: is missing
+run                                             | fit.data: dataset is missing
 fit --config                                    | --config: needs a value
 fit --config gone.yaml                          | gone.yaml: no such experiment file
 fit --config folder                             | folder: no such experiment file

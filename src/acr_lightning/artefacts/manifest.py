@@ -72,9 +72,8 @@ def count_results(folder: Path) -> int:
 
 
 def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Whether a done stage's checkpoint is another one than it ended with, or gone; older versions recorded none."""
-    recorded = manifest.get("checkpoint")
-    return recorded is not None and recorded != stored_digest(folder / CHECKPOINT)
+    """Whether a done stage's checkpoint is another one than it ended with, or gone."""
+    return bool(manifest.get("checkpoint") != stored_digest(folder / CHECKPOINT))
 
 
 def result(manifest: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ def write_own(path: str | Path, content: bytes | str) -> None:
 
 def write_all_own(folder: str | Path, contents: Mapping[str, str]) -> None:
     """Write texts by their names into a folder, all or, where one of them is refused, none (see `write_own`)."""
+    require_replaceable(Path(folder), "a folder", "a link")
     require_own(Path(folder, name) for name in contents)
     for name, content in contents.items():
         write_own(Path(folder, name), content)

@@ -137,6 +137,8 @@ class Experiment:
         stage, values = self.chain.stages[name], self.values.get(name) or {}
         if not self.takes_part(name):
             raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
+        if stage.function is not None and stage.writes and "output" in values:
+            raise UserError(f"{name}.output: is the stage's own folder in the run; give another --run")
         section = stage.defaults(folder)
         for word, preset in self.presets.items():
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)

@@ -4,6 +4,7 @@ import copy
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from acr_lightning.artefacts.file_digests import FileDigests
 from acr_lightning.artefacts.manifest import (
     CHECKPOINT,
     NAME,
+    TRAINED,
     has_another_checkpoint,
     is_done,
     read,
@@ -32,13 +34,17 @@ FILES = "file_digests.json"
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
-    """Digests of what a stage reads: its data set, the stages before it, and the code of other packages' classes."""
-    stage, section, found = experiment.chain.stages[name], experiment.own_section(name), {}
+    """Digests of what a stage reads: photos, files and runs that it names, stages before it, other packages' code."""
+    stage, section = experiment.chain.stages[name], experiment.own_section(name)
+    files = FileDigests(experiment.run / FILES)
+    found = {
+        stage_record.CONTENT + key: result(read(path / TRAINED[0]) or {}) if path.is_dir() else files.of(path)
+        for key, path in _named_in(section.get("model"), f"{name}.model")
+    }
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
-        files = FileDigests(experiment.run / FILES)
         found[stage_record.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
-        if is_first_process():
-            files.keep()
+    if is_first_process():
+        files.keep()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             made = read(experiment.folder(read_stage))
@@ -46,6 +52,15 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     return found | {
         stage_record.CODE + path: digest for path, digest in foreign_code(stage_record.that_matters(section)).items()
     }
+
+
+def _named_in(value: Any, key: str) -> Iterator[tuple[str, Path]]:
+    """The files and runs that a section names, by their keys: weights, a training that this one goes on with."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _named_in(one, key if name == "init_args" else f"{key}.{name}")
+    elif isinstance(value, str) and (os.path.isfile(value) or os.path.isfile(Path(value, TRAINED[0], NAME))):
+        yield key, Path(value)
 
 
 def photos(experiment: Experiment, name: str) -> dict[str, Any]:
@@ -118,8 +133,10 @@ def _open(experiment: Experiment, folder: Path, record: stage_record.Record, for
     """Open the stage's folder, and move what is in the way aside.
 
     Raises:
-        UserError: the job is a shard, which may not move anything.
+        UserError: what is there is nobody's result, or the job is a shard, which may not move anything.
     """
+    if read(folder) is None and any(folder.glob("[!.]*")):
+        raise UserError(f"{record.stage}: {folder} is there, and no stage made it; move it, or give another --run")
     another = read(folder) is not None and not stage_record.holds(folder, record.digest, done=False)
     if shard_of(record.config) and (force or another):
         raise UserError(

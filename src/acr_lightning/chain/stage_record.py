@@ -35,8 +35,9 @@ SPEED_ONLY = {
 
 # How many changes are told.
 SHOWN = 3
-# Names of a stage's inputs beside the stages that it reads: its photos, and the code of classes of other packages.
-DATASET, CODE = "dataset", "code of "
+# Names of a stage's inputs beside the stages that it reads: its photos, files and runs that its model names, and the
+# code of classes of other packages.
+DATASET, CONTENT, CODE = "dataset", "content of ", "code of "
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def difference(before: Mapping[str, Any], record: Record) -> str:
     old, new = before.get("inputs") or {}, record.inputs
     inputs = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     words = {DATASET: "the photos or tags"}
-    changed = [name if name.startswith(CODE) else words.get(name, f"the result of {name}") for name in inputs]
+    changed = [
+        name if name.startswith((CONTENT, CODE)) else words.get(name, f"the result of {name}") for name in inputs
+    ]
     if not changed:
         recorded, wanted = that_matters(before.get("config") or {}), that_matters(record.config)
         changed = [*_other_keys(recorded, wanted, record.stage)]
