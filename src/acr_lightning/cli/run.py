@@ -14,7 +14,6 @@ from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import is_shared, load
 from acr_lightning.chain.runner import is_done_before, run_stage
-from acr_lightning.cli.estimate import print_estimate
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
@@ -27,13 +26,7 @@ SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
 
 
 def run(
-    *,
-    config: str | None = None,
-    force: bool = False,
-    print_config: bool = False,
-    check: bool = False,
-    estimate: bool | None = None,
-    **values: Any,
+    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
@@ -45,7 +38,6 @@ def run(
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
         check: check everything, and run nothing.
-        estimate: first say how long the run will take and how much memory, from a few steps; null: on a terminal.
         **values: of the experiment.
     """
     experiment = load(CHAIN, config, values)
@@ -56,11 +48,10 @@ def run(
     if check:
         checks.check_thoroughly(experiment, experiment.stages, build=True)
         return 0
-    wanted = sys.stderr.isatty() if estimate is None else estimate
-    return _run_stages(experiment, config, values, force, wanted)
+    return _run_stages(experiment, config, values, force)
 
 
-def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool, estimate: bool) -> int:
+def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own."""
     start, seconds, of_other_code = None, dict[str, float](), dict[str, str]()
     for name in experiment.stages:
@@ -74,8 +65,6 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             everything = partial(run, config=config, check=True, **values)
             if status := start(["run", *words_of(config, values), "--check"], everything):
                 return status
-            if estimate and name == experiment.stages[0] and not experiment.others and sys.platform == "linux":
-                print_estimate(experiment)
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value
             for key, value in values.items()
@@ -148,7 +137,7 @@ def affinity(**values: Any) -> int:
 
     Options and values are those of `acr run`.
     """
-    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check", "estimate") if key in values}
+    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
     return run(**own, **values, stages="affinity")
 
 
