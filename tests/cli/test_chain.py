@@ -33,6 +33,8 @@ def test_the_whole_chain_and_its_second_call(config, tmp_path, capsys):
     stages = ", ".join(rf"{stage} \d+ (s|min)" for stage in ("fit", "cam", "label", "segment", "evaluate"))
     took = rf"acr run: {stages}, report \d+ (s|min); together \d+ (s|min) → {run}/report.html"
     assert re.fullmatch(took, done.stderr.splitlines()[-1])
+    left = re.findall(r"^(\w+): about \d+ s are left, at \d+ s an epoch$", done.stderr, re.MULTILINE)
+    assert set(left) == {"fit"}  # the network's training is one epoch
     ours = r"(acr run|fit|cam|label|segment|evaluate|report): \S|labels ━+ 100%"  # the bar, once it is full
     assert [line for line in done.stderr.splitlines() if not re.match(ours, line)] == []
     assert all(read(run / stage)["megabytes"] > 50 for stage in ("fit", "cam", "label", "segment", "evaluate"))
