@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
-VOC6_PLAIN = $(ACR) run --estimate=false --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
+VOC6_PLAIN = $(ACR) run --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
 # On the backbone that VOC6_PLAIN has tuned.
-VOC6    = $(ACR) run --estimate=false --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
+VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
@@ -30,9 +30,9 @@ install: $(VENV)/installed  ## Make the virtual environment and install everythi
 
 demo: install  ## The whole chain on generated scenes, plain CAM against ACR; ends with runs/demo/report.html
 	@since=$$(date +%s); set -e; \
-	$(ACR) run --config demo.yaml --run runs/demo/baseline --estimate=false --stages fit,cam,evaluate \
+	$(ACR) run --config demo.yaml --run runs/demo/baseline --stages fit,cam,evaluate \
 	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
-	$(ACR) run --config demo.yaml --run runs/demo/acr --estimate=false --stages fit,cam,label,segment,evaluate $(ARGS); \
+	$(ACR) run --config demo.yaml --run runs/demo/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
 	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
 	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
 	    label=runs/demo/acr:label network=runs/demo/acr:network --gain acr_cam-baseline_cam

@@ -49,12 +49,14 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     from acr_lightning.chain.trainer_section import TrainerCLI
     from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
     from acr_lightning.training.step_seed import StepSeed
+    from acr_lightning.training.time_left import TimeLeft
 
     checkpoint = job.folder / CHECKPOINT
     callbacks = [
         StepSeed(),
         *progress_bar(job.section),
         IntervalCheckpoint(checkpoint),
+        TimeLeft(job.folder.name),
         *more_callbacks,
         # One file, overwritten (by renaming) after every epoch.
         ModelCheckpoint(

@@ -1,9 +1,12 @@
 """`acr` as a user types it: what it says of words and values."""
 
+import io
+import logging
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr
 
 import pytest
 import yaml
@@ -52,6 +55,14 @@ def test_a_value_that_only_a_training_knows_gets_one_line(config, capsys):
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("acr fit: ")
     assert "clipping is not supported for manual optimization" in said
+
+
+def test_the_log_goes_to_what_replaces_stderr():
+    """So does a progress bar, which then shows lines above itself."""
+    assert here("list", "configs") == 0
+    with redirect_stderr(io.StringIO()) as bar:
+        logging.getLogger("acr_lightning.training").info("a line")
+    assert bar.getvalue() == "a line\n"
 
 
 @pytest.mark.parametrize("workers", [0, 2])

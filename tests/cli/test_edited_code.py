@@ -23,7 +23,7 @@ def test_an_edited_loss_is_trained_again(config, tmp_path):
     content["fit"] |= {"model": {"class_path": "weighted.Weighted", "init_args": model}}
     content["fit"]["trainer"]["max_epochs"] = 1
     config.write_text(yaml.safe_dump(content))
-    words = ["run", "--config", config, "--stages=fit,cam", "--estimate=false"]
+    words = ["run", "--config", config, "--stages=fit,cam"]
     first = acr(*words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     again = acr(*words, cwd=tmp_path)

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import warnings
+from typing import TextIO
 
 from acr_lightning.cli.exit_status import exit_status
 from acr_lightning.errors import UserError, nearest
@@ -132,7 +133,7 @@ def _dispatch(command: str, rest: list[str]) -> int:
 
 def _quieten() -> None:
     """Show this package's log, and hide what other libraries say that no user of `acr` can act on."""
-    logging.getLogger("acr_lightning").handlers = [logging.StreamHandler()]
+    logging.getLogger("acr_lightning").handlers = [_Log()]
     logging.getLogger("acr_lightning").setLevel(logging.INFO)
     for logger in TALKING:
         logging.getLogger(logger).addFilter(_worth_reading)
@@ -150,6 +151,14 @@ def _quieten() -> None:
         ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop
     ):
         warnings.filterwarnings("ignore", message=message)
+
+
+class _Log(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is at the time: in a terminal, a progress bar that shows lines above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def _worth_reading(record: logging.LogRecord) -> bool:

@@ -94,8 +94,7 @@ class Plan:
         start = way_to_start()
         for title, base, values in (cell for cell in runs if own is None or cell in own):
             print(f"{title} → {values['run']}", file=sys.stderr, flush=True)
-            everything = partial(run, config=base, estimate=False, **values)
-            if status := start(["run", "--estimate=false", *words_of(base, values)], everything):
+            if status := start(["run", *words_of(base, values)], partial(run, config=base, **values)):
                 return status
         self._refuse_other_code(experiments)  # an older result, put back by its run, may be of another
         return 0

@@ -26,13 +26,7 @@ SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
 
 
 def run(
-    *,
-    config: str | None = None,
-    force: bool = False,
-    print_config: bool = False,
-    check: bool = False,
-    estimate: bool | None = None,
-    **values: Any,
+    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
@@ -44,7 +38,6 @@ def run(
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
         check: check everything, and run nothing.
-        estimate: first say how long the run will take and how much memory, from a few steps; null: on a terminal.
         **values: of the experiment.
     """
     experiment = load(CHAIN, config, values)
@@ -55,11 +48,10 @@ def run(
     if check:
         checks.check_thoroughly(experiment, experiment.stages, build=True)
         return 0
-    wanted = sys.stderr.isatty() if estimate is None else estimate
-    return _run_stages(experiment, config, values, force, wanted)
+    return _run_stages(experiment, config, values, force)
 
 
-def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool, estimate: bool) -> int:
+def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own."""
     start, seconds, of_other_code = None, dict[str, float](), dict[str, str]()
     for name in experiment.stages:
@@ -145,7 +137,7 @@ def affinity(**values: Any) -> int:
 
     Options and values are those of `acr run`.
     """
-    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check", "estimate") if key in values}
+    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
     return run(**own, **values, stages="affinity")
 
 

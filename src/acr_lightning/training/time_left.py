@@ -1,0 +1,33 @@
+"""How long a training still takes."""
+
+import logging
+import time
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from acr_lightning.duration import duration
+
+log = logging.getLogger(__name__)
+# An epoch that takes so many times as long as the one that was told is of another phase.
+LONGER = 1.5
+
+
+class TimeLeft(Callback):
+    """Says after the first epoch how long the others take; again after one that takes much longer than was told.
+
+    Args:
+        name: of the stage.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name, self.told = name, 0.0
+        self.began: float | None = None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: D102
+        # An epoch that is resumed in its middle does not start again: between two starts lies a whole one.
+        now, left = time.monotonic(), (trainer.max_epochs or 0) - trainer.current_epoch
+        epoch = 0.0 if self.began is None else now - self.began
+        self.began = now
+        if trainer.is_global_zero and left > 0 and epoch > LONGER * self.told:
+            self.told = epoch
+            log.info("%s: about %s are left, at %s an epoch", self.name, duration(left * epoch), duration(epoch))
