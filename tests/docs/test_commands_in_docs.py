@@ -1,4 +1,4 @@
-"""Every command that a document names is one that there is, with these options and values."""
+"""Every command that a document names is one that there is, with these options and keys."""
 
 import functools
 import importlib
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acr_lightning.chain.check import check_section
+from acr_lightning.chain.check import check
 from acr_lightning.chain.experiment_file import find, load
 from acr_lightning.cli.call import call
 from acr_lightning.cli.main import COMMANDS
@@ -92,7 +92,7 @@ def test_a_command_of_acr_parses(words, whole):
 
 
 def check_values(command, asked, options):
-    """The experiment is there, and the stages that values are given for take them."""
+    """The experiment is there, and the stages that values are given for have such keys."""
     if not (config := READERS.get(asked.get("config"), asked.get("config"))):
         return
     find(config)
@@ -103,8 +103,7 @@ def check_values(command, asked, options):
         experiment, changed = load(CHAIN, config, values), {key.partition(".")[0] for key in values}
     else:
         return
-    for name in changed & {*experiment.stages}:
-        check_section(CHAIN.stages[name], experiment.section(name))
+    check(experiment, changed & {*experiment.stages}, to_come=[*map(experiment.folder, CHAIN.stages)])
 
 
 @pytest.mark.parametrize(("words", "whole"), commands("make"))
