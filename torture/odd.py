@@ -132,7 +132,9 @@ def odd_picture(path: Path, mode: str, form: str, size: tuple[int, int], rng: ra
     values = np.random.default_rng(rng.randrange(1 << 30)).integers(0, 256, (size[1], size[0], 3), np.uint8)
     picture = Image.fromarray(values)
     try:
-        picture.convert(mode).save(path, form, exif=bytes([0x4D, 0x4D, 0, 42]) if rng.random() < 0.2 else b"")
+        picture.convert(mode).save(
+            path, form, exif=b"" if form == "TIFF" or rng.random() < 0.8 else bytes([0x4D, 0x4D, 0, 42])
+        )
     except (OSError, ValueError):
         picture.save(path, "PNG")
 

@@ -98,6 +98,7 @@ def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
     [
         ({"fit.model": {"class_path": "Shapes", "init_args": {}}}, r"fit\.model: '.*\.Shapes' is no LightningModule"),
         ({"fit.trainer.accelerator": "gpuu"}, r"fit\.trainer: .*gpuu"),
+        ({"fit.trainer.accelerator": "cpu", "fit.trainer.devices": [0]}, r"fit\.trainer: .*devices"),
     ],
 )
 def test_kinds_and_devices(experiment, values, message):

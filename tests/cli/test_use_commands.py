@@ -245,6 +245,12 @@ def test_an_export_of_no_size_gets_one_line(trained_run, tmp_path, capsys, side)
         assert f"acr export: --{name}: Expected int, 1 to 16384" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", [".", ".."])
+def test_an_export_to_a_folder_is_refused(trained_run, capsys, place):
+    assert here("export", "--run", trained_run, "--height=32", "--width=32", "--output", place) == 2
+    assert f"acr export: {place}: is a folder, which is never replaced" in capsys.readouterr().err
+
+
 def test_an_export_of_one_pixel(trained_run, tmp_path):
     words = ["export", "--run", trained_run, "--format=torchscript", "--height=1", "--width=1"]
     assert here(*words, "--output", tmp_path / "n") == 0

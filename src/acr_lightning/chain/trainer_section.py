@@ -173,7 +173,7 @@ def count_devices(trainer: Section, name: str) -> int:
     log.setLevel(logging.ERROR)
     try:
         made = Trainer(**asked, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
     finally:
         log.setLevel(level)

@@ -37,7 +37,7 @@ def export(
     from acr_lightning.segment.export import export as write
 
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
-    card = path.with_name(NAME)
+    card = path.parent / NAME
     require_own([path, card])
     made = write(Path(run), path, format, (height, width), dynamic)
     write_own(card, model_card(Path(run), path.name, made.labels, (height, width), made.step, made.normalisation))

@@ -40,6 +40,7 @@ def end_at_once_on_signals() -> None:
     for signum in HEARD:
         if signal.getsignal(signum) is _end:
             signal.signal(signum, signal.SIG_DFL)
+    hear()
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
@@ -85,7 +86,7 @@ class Fork:
     def __init__(self, work: Callable[[], int]) -> None:
         self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
         # What came while Python forks would be ignored, and what came before `wait_for` would not reach the copy.
-        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+        hear_no_more()
         try:
             self.process.start()
         except BaseException:
@@ -112,6 +113,11 @@ def _work_beside(parent: int, work: Callable[[], int]) -> None:
 def hear() -> None:
     """Let signals come that were held back while this process was copied."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+
+
+def hear_no_more() -> None:
+    """Hold back signals, until `hear` or `end_at_once_on_signals`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
 
 
 def run_program(words: list[str]) -> int:
