@@ -68,8 +68,8 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     from lightning.pytorch import Callback, Trainer, seed_everything
 
     from acr_lightning.methods.acr.module import ACR
+    from acr_lightning.methods.acr.reconstructor import Reconstructor
     from acr_lightning.nets.classifier import CamClassifier
-    from acr_lightning.nets.reconstructor import Reconstructor
     from acr_lightning.training.optimisation import OptimizerSettings
     from acr_lightning.training.speed import Compile
     from benchmarks.other_steps import AtOnceACR, PlainReconstructor

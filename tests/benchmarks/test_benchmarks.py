@@ -8,9 +8,9 @@ from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.methods.acr.cu_loss import CUWeights
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
-from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.nets.vit import mctformer
 from acr_lightning.nets.vit.mctformer import MCTFormer
 from benchmarks import cam, vit, walk

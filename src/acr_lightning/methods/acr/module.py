@@ -11,13 +11,13 @@ from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
 from acr_lightning.methods.acr.phases import Strategy, phase
+from acr_lightning.methods.acr.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment, target_wins
 from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
-from acr_lightning.nets.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.draw_target import draw_target
 from acr_lightning.training.kept_maps import attach_features
@@ -100,7 +100,7 @@ class ACR(AlternatingModule):
         x = R.pixels(step.image)
         S = self.segment_of_frozen_classifier(step)
         r_t, r_nt = removed_parts(S, step.removal)
-        f, cls_R = R.encode(step.seen_by(R))
+        f, cls_R = R.encode(step.seen_by(R.encoder))
         # From the whole the encoder gets no gradient.
         whole, without_target, without_non_target = R.decode(
             (stop_gradient(f), [torch.ones_like(r_t)]), (f, [1 - r_t, 1 - r_nt])
@@ -118,7 +118,7 @@ class ACR(AlternatingModule):
         x, size = R.pixels(step.image), R.working_size(step.image)
         cls_C = self._classify(step)
         with torch.no_grad():
-            f, _ = R.encode(step.seen_by(R))
+            f, _ = R.encode(step.seen_by(R.encoder))
         S = target_segment(cls_C.cam_logits, step.tags, step.target, size)
         from_target, from_non_target = R.decode((f, [S, 1 - S]))
         terms = cu_loss(
