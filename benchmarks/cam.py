@@ -8,11 +8,13 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.cam.cam_inference import CamInference, CamWriter
+from acr_lightning.artefacts.cam_file import write_cam
+from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.data.datamodule import TaggedPhotos
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import CamClassifier, Classifier
+from acr_lightning.training.result_writer import ResultWriter
 from benchmarks.photos import MadeUpPhotos
 from benchmarks.table import Row, seconds
 
@@ -33,7 +35,7 @@ def stage(dataset: MadeUpPhotos, path: Path, output: Path, scales: tuple[float, 
     """What stage `cam` does."""
     trainer = Trainer(
         accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[CamWriter(output)],
+        enable_model_summary=False, callbacks=[ResultWriter(output, ".npz", write_cam)],
     )  # fmt: skip
     data = TaggedPhotos(dataset, ["train"], num_workers=0)
     trainer.predict(CamInference(str(path), scales), data, return_predictions=False)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.methods.acr.module import ACR
-from acr_lightning.nets.reconstructor import Encoded, Reconstructor
+from acr_lightning.methods.acr.reconstructor import Encoded, Reconstructor
 
 
 class PlainReconstructor(Reconstructor):

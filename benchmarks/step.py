@@ -2,7 +2,6 @@
 
 plain    as the release does: two frozen passes, features as large as the image, every reconstruction decoded by itself
 batched  the reconstructions of a phase decoded in one call, its outer layers computed on small maps (the default)
-reuse    batched, and `reuse_features`: no frozen passes
 compile  batched, compiled by torch.compile
 at_once  batched, but both phases' graphs are built before either goes backward (memory only)
 """
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-MODES = ("plain", "batched", "reuse", "compile", "at_once")
+MODES = ("plain", "batched", "compile", "at_once")
 NETS: dict[str, dict[str, Any]] = {
     "resnet38d": {"classifier": {"backbone": "resnet38d"}, "reconstructor": {}, "size": 256},
     "lite0": {
@@ -69,8 +68,8 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     from lightning.pytorch import Callback, Trainer, seed_everything
 
     from acr_lightning.methods.acr.module import ACR
+    from acr_lightning.methods.acr.reconstructor import Reconstructor
     from acr_lightning.nets.classifier import CamClassifier
-    from acr_lightning.nets.reconstructor import Reconstructor
     from acr_lightning.training.optimisation import OptimizerSettings
     from acr_lightning.training.speed import Compile
     from benchmarks.other_steps import AtOnceACR, PlainReconstructor
@@ -93,7 +92,6 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     module = (AtOnceACR if mode == "at_once" else ACR)(
         CamClassifier(20, **NETS[net]["classifier"]),
         partial(kind, **NETS[net]["reconstructor"]),
-        reuse_features=mode == "reuse",
         # At a real rate noise makes losses that are not finite within ten steps, whose updates would be timed too.
         optimizer=OptimizerSettings(lr=1e-6),
         max_nonfinite=1,

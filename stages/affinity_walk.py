@@ -25,11 +25,9 @@ def defaults(folder: Path) -> Section:
 
 def main(job: Job) -> dict[str, Any]:
     """Walk the CAMs that are not walked yet; returns counts for the manifest."""
-    from acr_lightning.affinity.walk_inference import WalkWriter
-    from acr_lightning.artefacts.cam_file import is_whole
+    from acr_lightning.artefacts.cam_file import is_whole, write_cam
 
-    folder = job.folder / CAMS
-    return infer(job, WalkWriter(folder), folder, ".npz", is_whole)
+    return infer(job, job.folder / CAMS, ".npz", write_cam, is_whole)
 
 
 AFFINITY_WALK = Stage(

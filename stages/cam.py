@@ -24,11 +24,9 @@ def defaults(folder: Path) -> Section:
 
 def main(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.artefacts.cam_file import is_whole
-    from acr_lightning.cam.cam_inference import CamWriter
+    from acr_lightning.artefacts.cam_file import is_whole, write_cam
 
-    folder = job.folder / CAMS
-    return infer(job, CamWriter(folder), folder, ".npz", is_whole)
+    return infer(job, job.folder / CAMS, ".npz", write_cam, is_whole)
 
 
 def check(values: Section, devices: int) -> None:

@@ -27,14 +27,13 @@ def defaults(folder: Path) -> Section:
 
 def main(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
-    from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.artefacts.palette import is_whole, write_mask
     from acr_lightning.chain.runner import is_first_process
     from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import ids_of, score_run
     from acr_lightning.report.wandb_scores import log_to_wandb
-    from acr_lightning.segment.prediction_writer import PredictionWriter
 
     counts: dict[str, Any] = {}
     if not {"cam", "segment"} & job.inputs.keys():
@@ -43,8 +42,7 @@ def main(job: Job) -> dict[str, Any]:
             "--config, or `acr run`"
         )
     if Path(job.section["model"]["init_args"]["checkpoint"]).is_file():
-        results = job.folder / "predictions"
-        counts = infer(job, PredictionWriter(results), results, ".png", is_whole)
+        counts = infer(job, job.folder / "predictions", ".png", write_mask, is_whole)
         if counts.get("left"):
             return counts
     if is_first_process():

@@ -31,12 +31,24 @@ def check_scales(name: str, values: Section) -> None:
         raise UserError(f"{name}.model.scales: is empty; give factors of the photo's size, such as [1.0]")
 
 
-def infer(job: Job, writer: Any, results: Path, suffix: str, is_whole: Callable[[Path], bool]) -> dict[str, Any]:
-    """Run the section's model over the photos without a whole result; returns counts for the manifest."""
+def infer(
+    job: Job, results: Path, suffix: str, write: Callable[..., None], is_whole: Callable[[Path], bool]
+) -> dict[str, Any]:
+    """Run the section's model over the photos without a whole result; returns counts for the manifest.
+
+    Args:
+        job: of the stage.
+        results: the folder of the files.
+        suffix: of their names.
+        write: writes a file (see `ResultWriter`).
+        is_whole: whether a file is one that needs no writing.
+    """
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import TrainerCLI
+    from acr_lightning.training.result_writer import ResultWriter
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
+    writer = ResultWriter(results, suffix, write)
     cli = TrainerCLI(job.section, [writer, StopOnSignal(), *progress_bar(job.section)])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)

@@ -4,9 +4,9 @@ from functools import partial
 from typing import Any
 
 from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.srf import SRF
 from acr_lightning.nets.classifier import CamClassifier
-from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.training.optimisation import OptimizerSettings
 
 ADAMW = OptimizerSettings("adamw", lr=1e-3, new_layer_factor=1.0)

@@ -116,7 +116,6 @@ READERS = (
     ),
     Reader(RUNS, ("fit", "--config", "kept.yaml"), ("features/*/*",)),
     Reader(RUNS, ("fit", "--config", "weights.yaml"), ("net.safetensors",)),
-    Reader(RUNS, ("weights", "convert", "net.params", "net.safetensors"), ("net.params",)),
     Reader(PLANS, ("ablation", "--config", "tables.yaml"), ("tables.yaml",)),
     Reader(PLANS, ("benchmark", "--config", "methods.yaml"), ("methods.yaml",)),
     Reader(

@@ -6,10 +6,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from torture.attack import Attack
-from torture.commands import Run, command, function
+from torture.commands import command
 from torture.tally import TARGETS
 from torture.whole import CHAIN, PREDICTIONS, SCORE
 
@@ -33,16 +31,14 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "out/found.json": ("data", "check", *CHAIN, "--json=out/found.json"),
     "out/new.yaml": ("init", "tagged", "--output=out/new.yaml"),
 }
-CONVERTED = "out/narrow.safetensors"
 
 
 def targets() -> Iterator[Attack]:
     """Each writer; the twin is a fresh place."""
-    places: dict[str, Run] = {place: command(*words) for place, words in WRITERS.items()}
-    for place, run in {**places, CONVERTED: function(_convert)}.items():
+    for place, words in WRITERS.items():
         yield Attack(
-            f"what lies at {place} of acr {WRITERS.get(place, ('weights convert',))[0]}", TARGETS,
-            lambda folder, kind, place=place: _put(folder, folder / place, kind), run,
+            f"what lies at {place} of acr {words[0]}", TARGETS,
+            lambda folder, kind, place=place: _put(folder, folder / place, kind), command(*words),
             {kind: kind for kind in KINDS}, "nothing",
             worked=lambda folder, kind, outcome, place=place: not _is_there(folder / place, kind),
             reached=lambda folder, kind, outcome, place=place: _is_new(folder / place),
@@ -88,22 +84,3 @@ def _is_there(place: Path, kind: str) -> bool:
 
 def _is_new(place: Path) -> bool:
     return place.is_file() and not place.is_symlink() and place.stat().st_size > 0
-
-
-def _convert(folder: Path) -> int:
-    """`acr weights convert` of a narrow network, since the real one has half a gigabyte."""
-    from timm.models import register_model
-
-    from acr_lightning.nets import resnet38d_weights
-    from acr_lightning.nets.resnet38d import resnet38d
-    from tests.nets.mxnet_format import write
-
-    @register_model
-    def torture_narrow(pretrained: bool = False, **kwargs: object) -> object:
-        return resnet38d(pretrained, width=2, **kwargs)
-
-    shapes = resnet38d_weights.tensor_shapes("torture_narrow")
-    arrays = {resnet38d_weights.mxnet_name(name): np.ones(shape, np.float32) for name, shape in shapes.items()}
-    write(folder / "narrow.params", arrays)
-    resnet38d_weights.convert(folder / "narrow.params", folder / CONVERTED, architecture="torture_narrow")
-    return 0

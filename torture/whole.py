@@ -79,7 +79,6 @@ def prepare_kinds(folder: Path) -> None:
     in_copy(lambda: _save_weights(folder / "net.safetensors"), folder / "said.log")
     call(["fit", "--config", "kept.yaml"], folder / "said.log", folder)
     remove(folder / "run_kept")
-    (folder / "net.params").write_bytes((0x112).to_bytes(8, "little") + bytes(24) + bytes(range(256)))
 
 
 def _save_weights(path: Path) -> int:

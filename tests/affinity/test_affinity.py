@@ -12,7 +12,7 @@ from acr_lightning.affinity.kinds import build_affinity_network
 from acr_lightning.affinity.learner import AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
-from acr_lightning.affinity.walk_inference import AffinityWalk, WalkedCam, WalkWriter
+from acr_lightning.affinity.walk_inference import AffinityWalk, WalkedCam
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.errors import UserError
@@ -23,6 +23,7 @@ from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import describe_in, load_network
+from acr_lightning.training.result_writer import ResultWriter
 
 
 def test_confident_label_by_hand():
@@ -281,7 +282,7 @@ def test_writer_keeps_the_cam_format(tmp_path, rng):
     scores, background = torch.rand(2, 5, 6), torch.rand(5, 6)
     for name, walked in (("a", background), ("b/c", None)):
         prediction = WalkedCam(name, torch.tensor([0, 3]), scores, walked)
-        WalkWriter(tmp_path).write_on_batch_end(None, None, [prediction], None, None, 0, 0)
+        ResultWriter(tmp_path, ".npz", write_cam).write_on_batch_end(None, None, [prediction], None, None, 0, 0)
     with_background, without = read_cam(tmp_path / "a.npz"), read_cam(tmp_path / "b" / "c.npz")
     assert with_background.classes.tolist() == [0, 3]
     assert np.abs(with_background.scores - scores.numpy()).max() <= 0.5 / 255 + 1e-6

@@ -8,9 +8,9 @@ from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.methods.acr.cu_loss import CUWeights
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
-from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.nets.vit import mctformer
 from acr_lightning.nets.vit.mctformer import MCTFormer
 from benchmarks import cam, vit, walk
@@ -29,7 +29,7 @@ def test_the_dense_walk_is_the_same_walk():
 
 
 def test_the_plain_step_is_the_same_step():
-    modules = [tiny_acr(3, reconstructor=kind, reuse_features=True) for kind in (PlainReconstructor, Reconstructor)]
+    modules = [tiny_acr(3, reconstructor=kind) for kind in (PlainReconstructor, Reconstructor)]
     modules[1].load_state_dict(modules[0].state_dict())
     step = StepInput(torch.rand(2, 3, 32, 32), torch.tensor([[1.0, 0, 1], [0, 1, 0]]), target=torch.tensor([2, 1]))
     found = []

@@ -20,7 +20,7 @@ FILES = {
 # After `acr`; TINY is `--config tiny.yaml`.
 BAD = """
 trian                                           | no such command 'trian'. Did you mean 'fit'?
-wieghts convert                                 | no such command 'wieghts'
+wieghts check                                   | no such command 'wieghts'
 data chek                                       | Did you mean 'data check'?
 fit                                             | fit.data: dataset is missing
 segment                                         | segment.data.dataset: is missing
@@ -106,7 +106,7 @@ init folder                                     | folder: no tags found
 list bakcbones                                  | Did you mean 'backbones'?
 data check                                      | give --config FILE, or --labels DIR
 data download voc2013                           | Did you mean 'voc2012'?
-weights convert gone.params out.safetensors     | gone.params: cannot be read
+weights mctformer gone.pth out.ckpt             | weights: no file gone.pth
 ablation                                        | --config is missing
 ablation --config plan.yaml                     | tabels: no such key. Did you mean 'tables'?
 ablation --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?

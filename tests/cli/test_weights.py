@@ -9,15 +9,14 @@ from acr_lightning.cli.main import main
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["konvert"], "no such command 'weights konvert'. Did you mean 'weights convert'?"),
-        (["convert", "a.params"], "expected SOURCE TARGET, not 'a.params'"),
-        (["convert", "a.params", "b.safetensors", "c"], "expected SOURCE TARGET, not 'a.params b.safetensors c'"),
-        (["convert", "a.params", "b.safetensors", "--sha=1"], "--sha: no such option. Did you mean 'sha256'?"),
-        (["convert", "a.params", "b.safetensors", "--check"], "--check: no such option"),
-        (["convert", "a.params", "b.safetensors", "--config", "voc.yaml"], "--config: no such option"),
-        (["convert", "a.params", "b.safetensors", "--sha256", "12ab"], "--sha256: 12ab is not 64 hexadecimal digits"),
-        (["convert", "a.params", "b.pth"], "b.pth: the name must end in .safetensors"),
-        (["convert", "a.params", "b.safetensors"], "a.params: cannot be read (No such file or directory)"),
+        (["chekc"], "no such command 'weights chekc'. Did you mean 'weights check'?"),
+        (["mctformer", "a.pth"], "expected SOURCE TARGET, not 'a.pth'"),
+        (["mctformer", "a.pth", "b.ckpt", "c"], "expected SOURCE TARGET, not 'a.pth b.ckpt c'"),
+        (["mctformer", "a.pth", "b.ckpt", "--forse"], "--forse: no such option. Did you mean 'force'?"),
+        (["mctformer", "a.pth", "b.ckpt", "--check"], "--check: no such option"),
+        (["mctformer", "a.pth", "b.ckpt", "--config", "voc.yaml"], "--config: no such option"),
+        (["mctformer", "a.pth", "b.ckpt"], "weights: no file a.pth, nor a run"),
+        (["check", "a.pth", "--backbone=resnet38d"], "weights: no file a.pth, nor a run"),
     ],
 )
 def test_wrong_command_lines(words, message, tmp_path, monkeypatch, capsys):

@@ -87,7 +87,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
     with pytest.raises(UserError, match="does not fit tiny_resnet"):
         Backbone("tiny_resnet", str(tmp_path / "other.pth"))
     (tmp_path / "net.params").write_bytes(b"")
-    with pytest.raises(UserError, match=r"convert it: acr weights convert .*net\.params OUT\.safetensors"):
+    with pytest.raises(
+        UserError, match=r"convert it: python tools/convert_resnet38d\.py .*net\.params OUT\.safetensors"
+    ):
         Backbone("tiny_resnet", str(tmp_path / "net.params"))
     (tmp_path / "noise.pth").write_bytes(b"\x00" * 100)
     with pytest.raises(UserError, match="not a weights file"):

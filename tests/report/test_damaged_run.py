@@ -40,7 +40,9 @@ def run(tmp_path):
     for place in ("label/labels", "evaluate/predictions"):
         write_mask(run / place / "a.png", np.ones((6, 8), np.uint8))
     (run / "fit" / "csv" / "version_0").mkdir(parents=True)
-    (run / "fit" / "csv" / "version_0" / "metrics.csv").write_text("step,cu_loss\n0,1.5\n1,1.25\n2,1.0\n")
+    (run / "fit" / "csv" / "version_0" / "metrics.csv").write_text(
+        "step,cu,cu/target,loss\n0,1.5,1,2\n1,1.25,1,\n2,1.0,1,1.5\n"
+    )
     (run / "evaluate" / "scores.json").write_text(json.dumps([SCORE]))
     (run / "evaluate" / "sweep.json").write_text(json.dumps(SWEEP))
     return run
@@ -54,10 +56,13 @@ def page_of(run):
 def test_nothing_is_missing_from_a_whole_run(run):
     page = page_of(run)
     assert "Missing here" not in page
-    assert page.count("<svg") == 3
-    assert (
-        page.count("<figcaption>") == 2 + 3 + 2 + 2 + 2
-    )  # the network's; curves, photos, CAM and its threshold, label and prediction
+    titles = [part.partition("</figcaption>")[0].partition("<figcaption>")[2] for part in page.split("</svg>")[1:]]
+    assert titles == [
+        "run: fit, cu", "run: fit, loss", "run: CAM by background threshold (uses masks)",
+        "run: CAM by background exponent (uses masks)",
+    ]  # fmt: skip
+    # The network's; curves, photos, CAM and its threshold, label and prediction.
+    assert page.count("<figcaption>") == 2 + 4 + 2 + 2 + 2
 
 
 def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):

@@ -1,19 +1,17 @@
 """The walk of each photo's CAM along what the affinity network says, on any number of devices."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.affinity.kinds import affinity_of
 from acr_lightning.affinity.random_walk import random_walk
-from acr_lightning.artefacts.cam_file import read_cam, write_cam
+from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.nets.affinity_net import AffinityNetwork
 from acr_lightning.nets.boundary_net import BoundaryNet
@@ -130,30 +128,3 @@ class AffinityWalk(LightningModule):
             return winner
         scale = best.amax().clamp(min=1e-5) if self.normalise else 1.0
         return torch.where(best / scale > (self.stop_threshold or 0), winner, classes)
-
-
-class WalkWriter(BasePredictionWriter):
-    """Writes each walked CAM as soon as it is made.
-
-    Args:
-        folder: of the CAM files.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(write_interval="batch")
-        self.folder = folder
-
-    def write_on_batch_end(  # noqa: D102
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        prediction: list[WalkedCam],
-        batch_indices: Sequence[int] | None,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
-        for cam in prediction:
-            background = None if cam.background is None else cam.background.cpu().numpy()
-            path = item_path(self.folder, cam.image_id, ".npz")
-            write_cam(path, cam.classes.numpy(), cam.scores.cpu().numpy(), background)

@@ -1,16 +1,12 @@
-"""Stage `cam`: multi-scale CAMs of whole photos, one safe file each, on any number of devices."""
+"""Stage `cam`: multi-scale CAMs of whole photos, on any number of devices."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from acr_lightning.artefacts.cam_file import write_cam
-from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.classes.bounded import PositiveFloat
 from acr_lightning.nets.checkpoint import load_network
@@ -68,28 +64,3 @@ class CamInference(LightningModule):
         return multiscale_cam(
             self.classifier.cam, images, classes, self.scales, self.flip, self.long_side, self.classifier.multiple
         )
-
-
-class CamWriter(BasePredictionWriter):
-    """Writes each CAM as soon as it is made.
-
-    Args:
-        folder: of the CAM files.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(write_interval="batch")
-        self.folder = folder
-
-    def write_on_batch_end(  # noqa: D102
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        prediction: list[tuple[str, Tensor, Tensor]],
-        batch_indices: Sequence[int] | None,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
-        for image_id, classes, scores in prediction:
-            write_cam(item_path(self.folder, image_id, ".npz"), classes.cpu().numpy(), scores.cpu().numpy())

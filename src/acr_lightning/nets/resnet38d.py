@@ -3,7 +3,7 @@
 Zifeng Wu, Chunhua Shen, Anton van den Hengel: Wider or Deeper: Revisiting the ResNet Model for Visual Recognition, 2016
 (model A1), with the last three stages dilated instead of strided, so that features have stride 8.
 
-Its ImageNet weights, which `acr weights convert` makes, were trained on RGB in `[0, 1]` with ImageNet's mean and
+Its ImageNet weights, which `tools/convert_resnet38d.py` makes, were trained on RGB in `[0, 1]` with ImageNet's mean and
 deviation, and with BatchNorm's eps of 1e-5, torch's default.
 """
 

@@ -71,10 +71,12 @@ def file_state(path: str) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise UserError(
             f"weights: no file {path}, nor a run; known names: {', '.join(PACKAGED)}, timm; null starts "
-            "at random; for ResNet38d's file see acr weights --help"
+            "at random; tools/convert_resnet38d.py makes ResNet38d's"
         )
     if Path(path).suffix == ".params":
-        raise UserError(f"weights: {path} is of MXNet's format; convert it: acr weights convert {path} OUT.safetensors")
+        raise UserError(
+            f"weights: {path} is MXNet's; convert it: python tools/convert_resnet38d.py {path} OUT.safetensors"
+        )
     try:
         if Path(path).suffix == ".safetensors":
             require_whole(path)

@@ -10,7 +10,6 @@ import yaml
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.methods.acr.monitor import COLUMNS
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
 from acr_lightning.report.held_out import held_out, spread
 from acr_lightning.report.notes import Notes
@@ -71,7 +70,6 @@ def write_report(
         legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
         rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in shown] if dataset else [],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
-        columns=COLUMNS,
         settings={run.name: _settings(run) for run in runs},
         notes=notes,
     )
@@ -80,21 +78,13 @@ def write_report(
 
 
 def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
-    """Titled SVGs of one run."""
+    """Titled SVGs of one run: what its trainings logged, by the first word of the name, and the CAMs' sweeps."""
     found, stages = [], manifest.stages_of(run)
-    fit, affinity, segment = (
-        loss_series(stages[stage], notes) if stage in stages else {} for stage in ("fit", "affinity_train", "segment")
-    )
-    for prefix, title in (("cu", "loss of the classifier (CU)"), ("ru", "loss of the reconstructor (RU)")):
-        if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
-            found.append((f"{run.name}: {title}", plot(part, "batch", "loss")))
-    for prefix, title in (("monitor", "CAM and reconstruction"), ("uses_masks", "CAM while it trains (uses masks)")):
-        if part := {name: xy for name, xy in fit.items() if name.startswith(prefix)}:
-            found.append((f"{run.name}: {title}", plot(part, "batch", "value")))
-    if affinity:
-        found.append((f"{run.name}: affinity network", plot(affinity, "batch", "loss of pairs")))
-    if part := {name: xy for name, xy in segment.items() if "loss" in name}:
-        found.append((f"{run.name}: segmentation network", plot(part, "batch", "cross entropy")))
+    for stage in ("fit", "affinity_train", "segment"):
+        logged = loss_series(stages[stage], notes) if stage in stages else {}
+        for group in dict.fromkeys(name.partition("/")[0] for name in logged):
+            part = {name: xy for name, xy in logged.items() if name.partition("/")[0] == group}
+            found.append((f"{run.name}: {stage}, {group}", plot(part, "batch", "value")))
     for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
         if sweep := notes.without(partial(sweep_series, run, by), Series()):
             found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))

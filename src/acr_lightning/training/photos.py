@@ -6,7 +6,6 @@ from typing import Any, Self
 from torch import Tensor
 
 from acr_lightning.nets.classifier import Classifier
-from acr_lightning.nets.reconstructor import Reconstructor
 
 
 @dataclass
@@ -23,7 +22,7 @@ class PhotoBatch:
     tags: Tensor
     maps: list[Tensor] | None = None
 
-    def seen_by(self, network: Classifier | Reconstructor) -> Any:
+    def seen_by(self, network: Classifier) -> Any:
         """What a network is given: images as it was trained with, or the maps that are kept of them."""
         return network.normalise(self.image) if self.maps is None else self.maps
 

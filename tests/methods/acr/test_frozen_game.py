@@ -13,12 +13,12 @@ from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CUWeights
 from acr_lightning.methods.acr.game import Game
 from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.srf import SRF
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.nets.frozen_classifier import FrozenClassifier
-from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.training.optimisation import OptimizerSettings
 
 REC = partial(Reconstructor, depth=2, width=8, stride=4, taps=[0, 1], side_channels=[4, 8], classify=False)

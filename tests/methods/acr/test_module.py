@@ -232,25 +232,6 @@ def test_micro_batches_must_divide(tmp_path, shapes):
         fitted(tmp_path, shapes, micro_batches=3)
 
 
-@pytest.mark.usefixtures("double")
-def test_reuse_is_the_same_step_for_a_reconstructor_that_stands_still(tmp_path, shapes):
-    # With these weights RU has no gradient, and there is neither dropout nor moving BatchNorm: nothing can differ.
-    still = {"ru": RUWeights(0.0, 0.0, 0.0), "optimizer": SGD}
-
-    class Still(ACR):
-        def on_before_optimizer_step(self, optimizer):
-            if optimizer is self.trainer.optimizers[1]:
-                optimizer.zero_grad()
-
-    results = []
-    for reuse in (False, True):
-        acr = four_classes(kind=Still, reuse_features=reuse, **still)
-        trainer(tmp_path, 1, callbacks=[StepSeed()]).fit(acr, shapes_data(shapes))
-        results.append(acr)
-    assert difference(results[0], four_classes(**still)) > 1e-3
-    assert difference(*results) < 1e-10
-
-
 class Broken(ACR):
     """Its classifier's loss is not finite in some batches."""
 

@@ -1,11 +1,14 @@
 """What is watched, against sums with loops."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from PIL import Image
 from tiny_acr import tiny_acr
 
+import acr_lightning
 from acr_lightning.cam.seed_scores import SeedScores
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.acr.monitor import COLUMNS, ReconstructionMonitor, watch
@@ -41,6 +44,11 @@ def test_values_by_loops():
     for name, value in wanted.items():
         assert values[name] == pytest.approx(value, abs=1e-10), name
     assert picture.shape == (2 * 16, len(COLUMNS) * 16, 3)
+
+
+def test_the_page_of_a_report_names_the_columns():
+    page = (Path(acr_lightning.__file__).parent / "report" / "page.html").read_text()
+    assert " · ".join(COLUMNS) in " ".join(page.split())
 
 
 @pytest.mark.parametrize("strategy", ["adversarial", "baseline"])

@@ -10,10 +10,10 @@ from tiny_acr import ADAMW, tiny_classifier
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.acr.cu_loss import CUWeights
 from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.srf import SRF
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.plain.module import Plain
-from acr_lightning.nets.reconstructor import Reconstructor
 from acr_lightning.nets.vit.mctformer import MCTFormer
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.step_seed import StepSeed

@@ -11,13 +11,13 @@ from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
 from acr_lightning.methods.acr.phases import Strategy, phase
+from acr_lightning.methods.acr.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment, target_wins
 from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
-from acr_lightning.nets.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.draw_target import draw_target
 from acr_lightning.training.kept_maps import attach_features
@@ -44,9 +44,6 @@ class ACR(AlternatingModule):
         reconstructor_optimizer: of the reconstructor; null is the classifier's.
         micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
             accumulation): less memory, the same step.
-        reuse_features: take the frozen network's pass from the other update of the same step, which saves two of the
-            six encoder passes. RU then sees the CAM of a classifier in train mode, CU the features of the
-            reconstructor before its step; the classifier's graph is kept during RU.
         max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
             network, stop the run.
     """
@@ -69,14 +66,13 @@ class ACR(AlternatingModule):
         optimizer: OptimizerSettings = OptimizerSettings(),
         reconstructor_optimizer: OptimizerSettings | None = None,
         micro_batches: PositiveInt = 1,
-        reuse_features: bool = False,
         max_nonfinite: PositiveInt = 10,
     ) -> None:
         super().__init__(optimizer, micro_batches, max_nonfinite)
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)
-        self.srf, self.ru, self.cu, self.game, self.reuse_features = srf, ru, cu, game, reuse_features
+        self.srf, self.ru, self.cu, self.game = srf, ru, cu, game
         self.reconstructor_optimizer = reconstructor_optimizer or optimizer
         self.classifier = classifier
         if initial is not None:
@@ -93,8 +89,6 @@ class ACR(AlternatingModule):
         now = phase(self.strategy, self.current_epoch, *self.warm_up)
         parts = self.draw(batch, batch_index).split(self.split_evenly(len(batch["image"])))
         if now.reconstructor:
-            if now.classifier and self.reuse_features:
-                self._share_passes(parts)
             self.update("reconstructor", "ru", parts, self._ru)
         if now.classifier:
             self.update("classifier", "cu", parts, self._cu if now.adversarial else self._classification)
@@ -106,13 +100,11 @@ class ACR(AlternatingModule):
         x = R.pixels(step.image)
         S = self.segment_of_frozen_classifier(step)
         r_t, r_nt = removed_parts(S, step.removal)
-        f, cls_R = R.encode(step.seen_by(R))
+        f, cls_R = R.encode(step.seen_by(R.encoder))
         # From the whole the encoder gets no gradient.
         whole, without_target, without_non_target = R.decode(
             (stop_gradient(f), [torch.ones_like(r_t)]), (f, [1 - r_t, 1 - r_nt])
         )
-        if self.reuse_features:
-            step.features = stop_gradient(f)
         classification = R.encoder.classification_loss(cls_R, step.tags) if cls_R else x.new_zeros(())
         return ru_loss(
             classification=classification, image=x, whole=whole,
@@ -124,11 +116,9 @@ class ACR(AlternatingModule):
         """CU's terms, and `A`: C makes a CAM whose two segments the frozen R cannot guess from each other."""
         R = self.reconstruct_with(training=False)
         x, size = R.pixels(step.image), R.working_size(step.image)
-        cls_C = step.classified or self._classify(step)
-        f = step.features
-        if f is None:
-            with torch.no_grad():
-                f, _ = R.encode(step.seen_by(R))
+        cls_C = self._classify(step)
+        with torch.no_grad():
+            f, _ = R.encode(step.seen_by(R.encoder))
         S = target_segment(cls_C.cam_logits, step.tags, step.target, size)
         from_target, from_non_target = R.decode((f, [S, 1 - S]))
         terms = cu_loss(
@@ -154,10 +144,7 @@ class ACR(AlternatingModule):
     @torch.no_grad()
     def segment_of_frozen_classifier(self, step: StepInput) -> Tensor:
         """`S` at the working size, `[B, 1, h, w]`, of the classifier in eval mode."""
-        classified = step.classified
-        if classified is None:
-            self.classifier.eval()
-            classified = self.classifier(step.seen_by(self.classifier))
+        classified = self.classifier.eval()(step.seen_by(self.classifier))
         size = self.reconstruct_with(training=True).working_size(step.image)
         return target_segment(classified.cam_logits, step.tags, step.target, size)
 
@@ -198,12 +185,6 @@ class ACR(AlternatingModule):
         loss = self.classifier.classification_loss(self._classify(step), step.tags)
         return Update(loss, {"classification": loss})
 
-    def _share_passes(self, parts: list[StepInput]) -> None:
-        """Let RU take the CAM from the classifier's pass of CU."""
-        for part in parts:
-            part.classified = self._classify(part)
-
     def _classify(self, step: StepInput) -> ClassifierOutput:
-        self.classifier.train()
-        output: ClassifierOutput = self.classifier(step.seen_by(self.classifier))
+        output: ClassifierOutput = self.classifier.train()(step.seen_by(self.classifier))
         return output

@@ -99,7 +99,7 @@ def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8
         srf = acr.srf or SRF(grid=1, start=1.0)
         cells = torch.rand(len(photo), 1, srf.grid, srf.grid, generator=torch.Generator().manual_seed(0))
         left = 1 - segment * removal_mask(cells.to(photo.device), srf.start, size)
-        features, _ = R.encode(R.normalise(step.image))
+        features, _ = R.encode(R.encoder.normalise(step.image))
         fed = [torch.ones_like(segment), left, segment, 1 - segment]
         whole, remnants, target, outside = R.decode((features, fed))
         x = R.pixels(step.image)

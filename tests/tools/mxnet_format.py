@@ -1,4 +1,4 @@
-"""Writes MXNet's `.params` format, field by field, from its description alone (the package only reads it)."""
+"""Writes MXNet's `.params` format, field by field, from its description alone (the script only reads it)."""
 
 import struct
 

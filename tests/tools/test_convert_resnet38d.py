@@ -1,6 +1,7 @@
 """Against MXNet's names and layers, written out here; the network is a narrow copy, with the real one's names."""
 
-import logging
+import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -12,12 +13,11 @@ from safetensors.numpy import load_file, save_file
 from timm.models import register_model
 from torch.nn import functional as F
 
-from acr_lightning.cli.weights import convert as convert_command
 from acr_lightning.errors import UserError
-from acr_lightning.nets import resnet38d_weights
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.resnet38d import resnet38d
-from acr_lightning.nets.resnet38d_weights import convert, file_digests, mxnet_name, named_tensors, tensor_shapes
+from tools import convert_resnet38d
+from tools.convert_resnet38d import convert, main, mxnet_name, named_tensors, tensor_shapes
 
 WIDTH = 2
 # Unit: channels in multiples of the stem's (in, after each convolution), kernels, stride, dilation of each convolution.
@@ -153,14 +153,13 @@ def test_converted_network_computes_what_mxnets_does(arrays, tmp_path, version):
 
 def test_what_is_written(params, arrays, tmp_path):
     target = tmp_path / "new" / "narrow.safetensors"
-    digests = convert(params, target, architecture="resnet38d_narrow")
-    assert digests == file_digests(params)
+    md5 = hashlib.md5(params.read_bytes()).hexdigest()
+    assert convert(params, target, architecture="resnet38d_narrow") == md5
     with safe_open(target, "numpy") as file:
         metadata = file.metadata()
         assert len(metadata.pop("tensors_sha256")) == 64
         assert metadata == {
-            "format": "pt", "format_version": "1", "architecture": "resnet38d_narrow", "source": "narrow.params",
-            "source_sha256": digests.sha256,
+            "format": "pt", "architecture": "resnet38d_narrow", "source": "narrow.params", "source_md5": md5,
         }  # fmt: skip
         assert len(file.keys()) == len(arrays)
         assert np.array_equal(file.get_tensor("stage6.conv2.weight"), arrays["arg:res6a_branch2b1_weight"])
@@ -178,13 +177,6 @@ def test_a_flipped_byte_of_a_weights_file_is_found(params, tmp_path):
         Backbone("resnet38d_narrow", str(target))
     save_file(load_file(target), target)  # another program's file carries no checksum
     Backbone("resnet38d_narrow", str(target))
-
-
-def test_digests(tmp_path):
-    (tmp_path / "abc").write_bytes(b"abc")  # the test vectors of FIPS 180-4 and RFC 1321
-    assert file_digests(tmp_path / "abc") == (
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "900150983cd24fb0d6963f7d28e17f72",
-    )  # fmt: skip
 
 
 def without(arrays, name):
@@ -224,18 +216,16 @@ def test_each_array_is_used_once(arrays):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda state, metadata: (state | {"norm.bias": np.nextafter(state["norm.bias"], np.float32(9))}, metadata),
-        lambda state, metadata: (without(state, "norm.bias"), metadata),
-        lambda state, metadata: (state | {"more": state["norm.bias"]}, metadata),
-        lambda state, metadata: (state, metadata | {"source": "another"}),
+        lambda state: state | {"norm.bias": np.nextafter(state["norm.bias"], np.float32(9))},
+        lambda state: without(state, "norm.bias"),
+        lambda state: state | {"more": state["norm.bias"]},
     ],
 )
 def test_what_was_written_is_read_back(params, tmp_path, monkeypatch, spoil):
     def save_otherwise(state, path, metadata):
-        other, text = spoil(state, metadata)
-        save_file(other, path, text)
+        save_file(spoil(state), path, metadata)
 
-    monkeypatch.setattr(resnet38d_weights, "save_file", save_otherwise)
+    monkeypatch.setattr(convert_resnet38d, "save_file", save_otherwise)
     with pytest.raises(UserError, match="does not read back the same"):
         convert(params, tmp_path / "a.safetensors", architecture="resnet38d_narrow")
     assert [path.name for path in tmp_path.iterdir()] == ["narrow.params"]
@@ -246,31 +236,39 @@ def test_a_place_that_cannot_be_written(params):
         convert(params, params / "a.safetensors", architecture="resnet38d_narrow")
 
 
-def test_another_file_than_the_published_one_is_said(params, tmp_path, monkeypatch, caplog):
-    md5 = file_digests(params).md5
-    with caplog.at_level(logging.WARNING):
-        convert(params, tmp_path / "a.safetensors", architecture="resnet38d_narrow")
-        assert f"MD5 is {md5}, not ff21f45d6bf03284100dcbec571edfad of the published file" in caplog.text
-        caplog.clear()
-        monkeypatch.setattr(resnet38d_weights, "PUBLISHED_MD5", md5)
-        convert(params, tmp_path / "b.safetensors", architecture="resnet38d_narrow")
-        assert not caplog.text
-
-
-def test_command(params, tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def narrow(monkeypatch):
+    """The script's network is the narrow one."""
     shapes = tensor_shapes("resnet38d_narrow")
-    monkeypatch.setattr(resnet38d_weights, "tensor_shapes", lambda _: shapes)
-    target, digests = tmp_path / "out.safetensors", file_digests(params)
-    words = (str(params), str(target))
-    assert convert_command(*words, sha256=digests.sha256.upper()) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        str(target), f"of {params}: SHA-256 {digests.sha256}, MD5 {digests.md5}",
-    ]  # fmt: skip
-    with pytest.raises(UserError, match=f"{target}: exists; --force replaces it"):
-        convert_command(*words)
+    monkeypatch.setattr(convert_resnet38d, "tensor_shapes", lambda _: shapes)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_script(params, tmp_path, capsys, monkeypatch):
+    target, md5 = tmp_path / "out.safetensors", hashlib.md5(params.read_bytes()).hexdigest()
+    words = [str(params), str(target)]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{target}\n"
+    assert f"MD5 is {md5}, not ff21f45d6bf03284100dcbec571edfad of the published file" in printed.err
+    assert main(words) == 2
+    assert f"{target}: exists; --force replaces it" in capsys.readouterr().err
     target.write_bytes(b"old")
-    assert convert_command(*words, force=True) == 0
+    monkeypatch.setattr(convert_resnet38d, "PUBLISHED_MD5", md5)
+    assert main([*words, "--force"]) == 0
+    assert not capsys.readouterr().err
     assert Backbone("resnet38d_narrow", str(target)).net.stem.weight.numel() == 3 * 9 * WIDTH
-    with pytest.raises(UserError, match=f"SHA-256 is {digests.sha256}, not {'f' * 64}; download the file again"):
-        convert_command(str(params), str(tmp_path / "new.safetensors"), sha256="f" * 64)
-    assert not (tmp_path / "new.safetensors").exists()
+    assert main([str(params), str(tmp_path / "out.pth")]) == 2
+    assert "out.pth: the name must end in .safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("place", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("mine")])
+def test_no_pipe_folder_or_link_is_replaced(params, tmp_path, capsys, place):
+    target = tmp_path / "out.safetensors"
+    place(target)
+    before = target.lstat()
+    assert main([str(params), str(target), "--force"]) == 2
+    assert f"{target}: is a " in capsys.readouterr().err
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert not (tmp_path / "mine").exists()

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.reconstructor import Reconstructor, UNetDecoder
 from acr_lightning.nets.classifier import CamClassifier
-from acr_lightning.nets.reconstructor import Reconstructor, UNetDecoder
 
 
 def test_decoder_has_the_papers_layers():

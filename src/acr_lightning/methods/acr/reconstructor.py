@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acr_lightning.errors import UserError
+from acr_lightning.methods.acr.masked_convolution import masked_convolution
+from acr_lightning.methods.acr.upsampled_convolution import UpsampledConvolution
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
-from acr_lightning.nets.masked_convolution import masked_convolution
-from acr_lightning.nets.upsampled_convolution import UpsampledConvolution
 
 # Of the pixels that are painted, whatever the encoder was trained with: with them the errors have the paper's size.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -81,10 +81,6 @@ class Reconstructor(nn.Module):
     def working_size(self, image: Tensor) -> tuple[int, int]:
         """The decoder's height and width for images `[B, 3, H, W]`."""
         return image.shape[-2] // self.stride, image.shape[-1] // self.stride
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """`[B, 3, H, W]` in `[0, 1]` to the range that the encoder was trained with."""
-        return self.encoder.normalise(image)
 
     def pixels(self, image: Tensor) -> Tensor:
         """`x`: what the decoder regresses of images `[B, 3, H, W]` in `[0, 1]`, at its working size."""

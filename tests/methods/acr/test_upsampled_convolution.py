@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional as F
 
-from acr_lightning.nets.upsampled_convolution import UpsampledConvolution
+from acr_lightning.methods.acr.upsampled_convolution import UpsampledConvolution
 
 
 def test_equals_upsampling_and_then_a_convolution():

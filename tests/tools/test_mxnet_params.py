@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mxnet_format import CODES, fields_of, write
 
 from acr_lightning.errors import UserError
-from acr_lightning.nets.mxnet_params import read_mxnet_params
+from tools.convert_resnet38d import read_mxnet_params
 
 ARRAYS = {
     "arg:conv_weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),

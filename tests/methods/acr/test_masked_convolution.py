@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from acr_lightning.nets.masked_convolution import masked_convolution
+from acr_lightning.methods.acr.masked_convolution import masked_convolution
 
 
 def published(weight, maps, keep):
