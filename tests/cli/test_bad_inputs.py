@@ -106,7 +106,6 @@ init folder                                     | folder: no tags found
 list bakcbones                                  | Did you mean 'backbones'?
 data check                                      | give --config FILE, or --labels DIR
 data download voc2013                           | Did you mean 'voc2012'?
-weights mctformer gone.pth out.ckpt             | weights: no file gone.pth
 ablation                                        | --config is missing
 ablation --config plan.yaml                     | tabels: no such key. Did you mean 'tables'?
 ablation --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?

@@ -113,9 +113,15 @@ def _check_classes(value: Any, where: str) -> None:
                 _check_names(value, known.names, where)
             groups = known.groups
         for key, item in value.items():
-            if key in groups and isinstance(item, dict):
-                _check_names(item, groups[key], f"{where}.{key}")
+            if key in groups and item is not None and "class_path" not in item:
+                _check_group(item, groups[key], f"{where}.{key}")
             _check_classes(item, f"{where}.{key}")
+
+
+def _check_group(value: Any, fields: Collection[str], where: str) -> None:
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: is a group of values; set {', '.join(f'{where}.{name}' for name in fields)}")
+    _check_names(value, fields, where)
 
 
 def _check_names(values: Collection[str], known: Collection[str], where: str) -> None:

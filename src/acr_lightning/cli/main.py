@@ -28,7 +28,6 @@ COMMANDS = {
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights check": ("weights.check", "what of a file of weights a backbone takes"),
-    "weights mctformer": ("weights.mctformer", "a published MCTformer as a classifier of stage fit"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
     "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),

@@ -1,12 +1,12 @@
-"""Files in the layout of DeiT's and MCTformer's authors."""
+"""Files in the layout of MCTformer's authors."""
 
 import pytest
 import torch
 
-from acr_lightning.cli.main import main
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.vit.mctformer import MCTFormer
+from tools.convert_mctformer import main as convert
 
 K = 3
 
@@ -34,14 +34,14 @@ def published(plus):
 def test_a_published_mctformer_makes_the_same_cams(tmp_path, capsys, plus):
     network, state = published(plus)
     torch.save({"model": {**state, "head_dist.weight": torch.zeros(2)}, "epoch": 59}, tmp_path / "mct.pth")
-    assert main(["weights", "mctformer", str(tmp_path / "mct.pth"), str(tmp_path / "mct.ckpt")]) == 0
+    assert convert([str(tmp_path / "mct.pth"), str(tmp_path / "mct.ckpt")]) == 0
     assert f"{len(state)} tensors are used; not used: head_dist.weight" in capsys.readouterr().out
     image = torch.randn(1, 3, 64, 48)
     with torch.no_grad():
         torch.testing.assert_close(
             load_network(tmp_path / "mct.ckpt", Classifier, "acr fit").cam(image), network.cam(image)
         )
-    assert main(["weights", "mctformer", str(tmp_path / "mct.pth"), str(tmp_path / "mct.ckpt")]) == 2
+    assert convert([str(tmp_path / "mct.pth"), str(tmp_path / "mct.ckpt")]) == 2
 
 
 def test_what_is_no_mctformer_or_half_of_one_is_refused(tmp_path, capsys):
@@ -50,20 +50,6 @@ def test_what_is_no_mctformer_or_half_of_one_is_refused(tmp_path, capsys):
     torch.save({"model": state}, tmp_path / "half.pth")
     torch.save({"model": {"cls_token": torch.zeros(1, 1, 5)}}, tmp_path / "other.pth")
     for name, message in (("half", "vit.blocks.3.attn.qkv.weight is missing"), ("other", "holds no MCTformer")):
-        assert main(["weights", "mctformer", str(tmp_path / f"{name}.pth"), str(tmp_path / "new.ckpt")]) == 2
+        assert convert([str(tmp_path / f"{name}.pth"), str(tmp_path / "new.ckpt")]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "new.ckpt").exists()
-
-
-def test_of_deits_file_the_classifier_is_left(tmp_path, capsys):
-    import timm
-
-    state = timm.create_model("deit_tiny_patch16_224").state_dict()
-    torch.save({"model": state}, tmp_path / "deit.pth")
-    assert main(["weights", "check", str(tmp_path / "deit.pth"), "--backbone", "deit_tiny_patch16_224"]) == 0
-    assert f"{len(state) - 2} tensors are used; not used: head.weight, head.bias" in capsys.readouterr().out
-    assert main(["weights", "check", str(tmp_path / "deit.pth"), "--backbone", "deit_small_patch16_224"]) == 2
-    assert "does not fit deit_small_patch16_224" in capsys.readouterr().err
-    network = MCTFormer(K, "deit_tiny_patch16_224", weights=str(tmp_path / "deit.pth"))
-    for copy in network.class_tokens[0]:
-        torch.testing.assert_close(copy, state["cls_token"][0, 0])

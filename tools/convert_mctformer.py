@@ -1,12 +1,20 @@
-"""MCTformer's published checkpoints as this project's classifier."""
+"""MCTformer's published checkpoints (V2 or +) as ones of stage `fit`.
 
+    python tools/convert_mctformer.py SOURCE mct.ckpt
+
+The result makes CAMs, `acr cam --model.checkpoint=mct.ckpt`, or is where a training starts, `fit.model.initial:
+mct.ckpt` with the same classifier.
+"""
+
+import argparse
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from acr_lightning.artefacts.atomic import atomic_path
+from acr_lightning.artefacts.atomic import atomic_path, require_replaceable
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import NETWORK, PART
 from acr_lightning.nets.vit.mctformer import MCTFormer
@@ -17,6 +25,27 @@ BACKBONES = {size: f"deit_{name}_patch16_224" for size, name in ((192, "tiny"), 
 # What MCTformer+ does otherwise than V2, by whose names a file is recognised: its positions are two tensors.
 PLUS = {"layers": None, "fusion": "root", "pooling": "rank", "contrast": 1.0}
 OWN_NAMES = {"cls_token": "class_tokens", "pos_embed_cls": "class_positions", "pos_embed_pat": "patch_positions"}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Convert a file; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("source", type=Path, help="the authors' file")
+    parser.add_argument("target", type=Path, help="the checkpoint that is written")
+    parser.add_argument("--force", action="store_true", help="replace the target")
+    options = parser.parse_args(words)
+    try:
+        require_replaceable(options.target, "a file")
+        if options.target.exists() and not options.force:
+            raise UserError(f"{options.target}: exists; --force replaces it")
+        published = read_published(options.source)
+        write_as_fit(published.network, options.target)
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    unused = ", ".join(published.unused) or "none"
+    print(f"{options.target}: of {options.source} {published.used} tensors are used; not used: {unused}")
+    return 0
 
 
 class Published(NamedTuple):
@@ -72,3 +101,7 @@ def _own_name(name: str) -> str:
     """A published tensor's name here."""
     head, dot, rest = name.partition(".")
     return f"classify.{rest}" if head == "head" and dot else OWN_NAMES.get(name, f"vit.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
