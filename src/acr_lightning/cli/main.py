@@ -31,8 +31,7 @@ COMMANDS = {
     "weights mctformer": ("weights.mctformer", "a published MCTformer as a classifier of stage fit"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
-    "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
-    "benchmark": ("benchmark.benchmark", "methods × data sets × seeds on equal terms, as one table"),
+    "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
 # What other programs call them.
 ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}
