@@ -9,7 +9,7 @@ VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
-# Of configs/plans: ablation, ablation_long, ablation_weights, demo_seeds.
+# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, demo_seeds.
 PLAN     ?= ablation
 DATASET  = $(if $(filter demo%,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
@@ -69,11 +69,10 @@ voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the 
 	    supervised=runs/voc6/supervised:network
 
 ablation: install  ## A plan of variants, three seeds: make ablation PLAN=ablation_long VOC_ROOT=/path/to/VOC2012
-	$(ACR) ablation --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
+	$(ACR) compare --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
 
 benchmark: PLAN = benchmark
-benchmark: install  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
-	$(ACR) benchmark --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
+benchmark: ablation  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
 
 bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels
 	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)

@@ -15,7 +15,7 @@ from torture.attack import RAN, Attack, node, own_data, plant_modules, strangers
 from torture.chain import experiment
 from torture.commands import Outcome, command, function, in_order
 from torture.tally import EXPERIMENTS, PLANS, TAGS, TARGETS
-from torture.whole import BORROWED, CHAIN, plan
+from torture.whole import CHAIN, plan
 
 OUTSIDE = (
     f"../{RAN}", f"../../{RAN}", f"/tmp/../{RAN}", f"a/../../{RAN}", f"..\\{RAN}", f"C:{RAN}", f"\x00{RAN}",
@@ -42,10 +42,10 @@ def experiments() -> Iterator[Attack]:
     )  # fmt: skip
 
     def plant_plan(folder: Path, payload: str) -> None:
-        (folder / "plan.yaml").write_text(yaml.safe_dump(plan(base={}, run="RUN")).replace("RUN", payload))
+        (folder / "plan.yaml").write_text(yaml.safe_dump(plan({"base": {}}, run="RUN")).replace("RUN", payload))
 
     yield Attack(
-        "a tag in a plan", PLANS, plant_plan, command("ablation", "--config", "plan.yaml"), tags, f"!!str {RAN}"
+        "a tag in a plan", PLANS, plant_plan, command("compare", "--config", "plan.yaml"), tags, f"!!str {RAN}"
     )
     refiner = node("torture.harmless.Refiner")
     kinds = {
@@ -72,19 +72,13 @@ def experiments() -> Iterator[Attack]:
 
 def plans() -> Iterator[Attack]:
     """Cells that differ, of which a plan could make one run: two rows of the table would be one score."""
-    workers, side = "evaluate.data.num_workers", "evaluate.model.long_side"
-    ablations = {
-        "keys with one last word": plan(a={workers: 0}, b={"cam.data.num_workers": 0}),
-        "a number and a text": plan(a={side: 32}, b={side: "32"}),
-        "a value with a dash": plan(a={workers: 0, side: 48}, b={workers: "0-long_side=48"}),
-        "true and a text": plan(a={"evaluate.model.flip": True}, b={"evaluate.model.flip": "True"}),
-    }
+    side = "evaluate.model.long_side"
 
     def plant(folder: Path, payload: Any) -> None:
         (folder / "plan.yaml").write_text(yaml.safe_dump(payload))
 
     def runs(folder: Path, payload: Any, outcome: Outcome) -> int:
-        """How many runs its table is of; none where there is no table."""
+        """How many runs its tables are of; none where there are no tables."""
         return len([*(folder / "plan").rglob("scores.json")]) if outcome.status == 0 else 0
 
     def fewer(folder: Path, payload: Any, outcome: Outcome) -> bool:
@@ -93,24 +87,18 @@ def plans() -> Iterator[Attack]:
     def all_there(folder: Path, payload: Any, outcome: Outcome) -> bool:
         return runs(folder, payload, outcome) == 2
 
+    flip = "evaluate.model.flip"
+    hostile = {
+        "names that differ by a sign": plan({"ACR": {side: 32}, "ACR+": {side: 48}}),
+        "names that differ in case": plan({"ACR": {side: 32}, "acr": {side: 48}}),
+        "data sets that differ by a sign": plan({"ACR": {side: 32}}, datasets=("one", "one!")),
+        "one name in two tables": plan({"ACR": {side: 32}}, {"ACR": {side: 48}}),
+        "a number and a text": plan({"ACR": {side: 32}}, {"ACR": {side: "32"}}),
+        "true and a text": plan({"ACR": {flip: True}}, {"ACR": {flip: "True"}}),
+    }
     yield Attack(
-        "the cells of an ablation", PLANS, plant, command("ablation", "--config", "plan.yaml"), ablations,
-        plan(a={side: 32}, b={side: 48}), fewer, all_there,
-    )  # fmt: skip
-
-    def methods(first: str, second: str, datasets: tuple[str, ...] = ("one",)) -> dict[str, Any]:
-        values = {first: {side: 32}, second: {side: 48}} if len(datasets) == 1 else {first: {side: 32}}
-        content = {"run": "plan", "seeds": [0], "stages": ["evaluate"], "common": BORROWED, "methods": values}
-        return {**content, "datasets": {name: {"base": "chain.yaml"} for name in datasets}}
-
-    yield Attack(
-        "the cells of a benchmark", PLANS, plant, command("benchmark", "--config", "plan.yaml"),
-        {
-            "names that differ by a sign": methods("ACR", "ACR+"),
-            "names that differ in case": methods("ACR", "acr"),
-            "a data set's and a method's": methods("ACR", "", ("one", "one!")),
-        },
-        methods("ACR", "SEAM"), fewer, all_there,
+        "the cells of a plan", PLANS, plant, command("compare", "--config", "plan.yaml"), hostile,
+        plan({"ACR": {side: 32}, "SEAM": {side: 48}}), fewer, all_there,
     )  # fmt: skip
 
 

@@ -116,8 +116,7 @@ READERS = (
     ),
     Reader(RUNS, ("fit", "--config", "kept.yaml"), ("features/*/*",)),
     Reader(RUNS, ("fit", "--config", "weights.yaml"), ("net.safetensors",)),
-    Reader(PLANS, ("ablation", "--config", "tables.yaml"), ("tables.yaml",)),
-    Reader(PLANS, ("benchmark", "--config", "methods.yaml"), ("methods.yaml",)),
+    Reader(PLANS, ("compare", "--config", "plan.yaml"), ("plan.yaml",)),
     Reader(
         EXPORT, ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32", "--output=out.pt"),
         ("run/segment/last.ckpt", "run/*/manifest.json", "run/evaluate/scores.json"),

@@ -47,18 +47,15 @@ def prepare(made: Baseline) -> None:
     with tarfile.open(folder / "pack.tgz", "w:gz") as pack:
         for image_id in ids:
             pack.add(folder / PREDICTIONS / f"{image_id}.png", f"{FOLDER}/{image_id}.png")
-    tables = plan(a={"evaluate.model.long_side": 32}, b={})
-    methods = {"methods": tables.pop("tables")["one"], "datasets": {"one": {"base": tables.pop("base")}}}
-    (folder / "methods.yaml").write_text(yaml.safe_dump({**tables, **methods}))
-    (folder / "tables.yaml").write_text(yaml.safe_dump(plan(a={"evaluate.model.long_side": 32}, b={})))
+    (folder / "plan.yaml").write_text(yaml.safe_dump(plan({"a": {"evaluate.model.long_side": 32}, "b": {}})))
     prepare_kinds(folder)
 
 
-def plan(**variants: Any) -> dict[str, Any]:
-    """An ablation whose cells do the test alone; `run` is the plan's own."""
-    run = variants.pop("run", "plan")
-    content = {"base": "chain.yaml", "run": run, "seeds": [0], "stages": ["evaluate"], "common": BORROWED}
-    return {**content, "tables": {"one": variants}}
+def plan(*tables: dict[str, Any], datasets: tuple[str, ...] = ("one",), run: str = "plan") -> dict[str, Any]:
+    """A plan of some tables' variants, whose runs do the test alone."""
+    content = {"run": run, "seeds": [0], "stages": ["evaluate"], "common": BORROWED}
+    content["datasets"] = {name: {"base": "chain.yaml"} for name in datasets}
+    return {**content, "tables": {f"table {number}": variants for number, variants in enumerate(tables)}}
 
 
 def prepare_kinds(folder: Path) -> None:

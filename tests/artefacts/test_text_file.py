@@ -60,7 +60,7 @@ def test_other_yaml_is_read_as_by_any_reader(tmp_path, what):
 
 
 @pytest.mark.parametrize("what", ["a key twice", "a number", "a mapping of itself", "an anchor bomb"])
-@pytest.mark.parametrize("words", [["run", "--check"], ["ablation"]])
+@pytest.mark.parametrize("words", [["run", "--check"], ["compare"]])
 def test_every_command_says_so_in_one_line(tmp_path, capsys, what, words):
     (tmp_path / "a.yaml").write_text(REFUSED[what][0])
     assert main([*words, "--config", str(tmp_path / "a.yaml")]) == 2

@@ -55,7 +55,7 @@ def reads(tmp_path, refused):
         (b"run: \0", "not YAML"),
     ],
 )
-@pytest.mark.parametrize("command", ["fit", "ablation"])
+@pytest.mark.parametrize("command", ["fit", "compare"])
 def test_an_experiment_file(tmp_path, refused, command, content, fault):
     (tmp_path / "own.yaml").write_bytes(content)
     assert f"own.yaml: {fault}" in refused(command, "--config", tmp_path / "own.yaml")

@@ -15,7 +15,7 @@ FILES = {
     "typo.yaml": "base: tiny.yaml\nfti: {}",
     "loop.yaml": "base: loop.yaml",
     "orphan.yaml": "base: gone.yaml",
-    "plan.yaml": "base: tiny.yaml\nrun: x\nseeds: [0]\nstages: [fit]\ntabels: {}",
+    "plan.yaml": "run: x\nseeds: [0]\nstages: [fit]\ndatasets: {one: {base: tiny.yaml}}\ntabels: {}",
 }
 # After `acr`; TINY is `--config tiny.yaml`.
 BAD = """
@@ -106,12 +106,12 @@ init folder                                     | folder: no tags found
 list bakcbones                                  | Did you mean 'backbones'?
 data check                                      | give --config FILE, or --labels DIR
 data download voc2013                           | Did you mean 'voc2012'?
-ablation                                        | --config is missing
-ablation --config plan.yaml                     | tabels: no such key. Did you mean 'tables'?
-ablation --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?
-ablation --config plans/ablation.yaml --seeds [] | seeds is missing or empty
-ablation --config plans/ablation.yaml --seeds 0  | seeds: expected a list
-benchmark --config tiny.yaml                    | cam: no such key
+compare                                         | --config is missing
+compare --config plan.yaml                      | tabels: no such key. Did you mean 'tables'?
+compare --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?
+compare --config plans/ablation.yaml --seeds [] | seeds is missing or empty
+compare --config plans/ablation.yaml --seeds 0  | seeds: expected a list
+compare --config tiny.yaml                      | cam: no such key
 completion fish                                 | no completion for 'fish'
 """
 CASES = [tuple(part.strip() for part in line.split("|")) for line in BAD.strip().splitlines()]

@@ -156,26 +156,28 @@ def masks_that_come_later(config, tmp_path):
     assert digests[0] != digests[1]
 
 
-def test_ablation_runs_each_variant_once(config, tmp_path, shapes):
+def test_a_plan_runs_each_variant_once(config, tmp_path, shapes):
     plan = {
-        "base": str(config), "run": str(tmp_path / "ablation"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
+        "run": str(tmp_path / "plan"), "seeds": [3], "stages": ["fit", "cam", "evaluate"],
+        "datasets": {"scenes": {"base": str(config)}},
         "common": {"fit.trainer.max_epochs": 1, "cam.data.splits": ["seed", "val"], "cam.model.power": 0.5},
-        "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"again": {}}},
+        "tables": {"one": {"plain": {"fit.model.strategy": "baseline"}, "ACR": {}}, "two": {"ACR": {}}},
     }  # fmt: skip
     path = tmp_path / "plan.yaml"
     path.write_text(yaml.safe_dump(plan))
-    done = acr("ablation", "--config", path)
+    done = acr("compare", "--config", path)
     assert done.returncode == 0, done.stderr
-    assert sorted(p.name for p in (tmp_path / "ablation").iterdir()) == [
-        ".acr_files", "ablation.html", "ablation.md", "base-seed3", "fit.model.strategy=baseline-seed3",
+    assert sorted(p.name for p in (tmp_path / "plan").iterdir()) == [
+        ".acr_files", "comparison.csv", "comparison.html", "comparison.md", "scenes",
     ]  # fmt: skip
-    rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("|")}
-    assert rows["ACR"].split("|")[2:] == rows["again"].split("|")[2:]
+    assert sorted(p.name for p in (tmp_path / "plan" / "scenes").iterdir()) == ["ACR-seed3", "plain-seed3"]
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ACR")]
+    assert rows == [rows[0]] * 2
     assert done.stderr.count("fit: done, ") == 2
-    the_cams_of_val(tmp_path / "ablation" / "base-seed3", shapes)
+    the_cams_of_val(tmp_path / "plan" / "scenes" / "ACR-seed3", shapes)
     plan["table"] = plan.pop("tables")
     path.write_text(yaml.safe_dump(plan))
-    wrong = acr("ablation", "--config", path)
+    wrong = acr("compare", "--config", path)
     assert wrong.returncode == 2
     assert "table: no such key. Did you mean 'tables'?" in wrong.stderr
 

@@ -9,6 +9,7 @@ import yaml
 from acr_lightning.chain import experiment_file
 from acr_lightning.chain.check import check_thoroughly
 from acr_lightning.chain.trainer_section import TrainerCLI
+from acr_lightning.cli.plan import read_plan
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.stages.chain import CHAIN
 
@@ -70,32 +71,25 @@ def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
     )
 
 
-ABLATIONS = [
-    name
-    for name, path in experiment_file.shipped_configs().items()
-    if name.startswith("plans/") and "tables" in yaml.safe_load(path.read_text())
-]
+ABLATIONS = [f"plans/{name}.yaml" for name in ("ablation", "ablation_long", "ablation_weights", "demo_seeds")]
 
 
 def variants(name):
-    """The experiments of an ablation."""
-    plan = yaml.safe_load(shipped(name).read_text())
-    for table in plan["tables"].values():
-        for values in table.values():
-            yield load(plan["base"], list({**plan["common"], **values}.items())), plan["stages"]
+    """The experiments of a plan."""
+    return [load(cell.base, cell.values) for cell in read_plan(shipped(name), {"seeds": [0]})[1]]
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_variant_parses(name):
-    found = list(variants(name))
+    found = variants(name)
     assert len(found) == {"plans/ablation.yaml": 9, "plans/ablation_weights.yaml": 4}.get(name, 2)
-    for number, (experiment, stages) in enumerate(found):
-        check_thoroughly(experiment, stages if number == 0 else ["fit"])  # the variants differ in it alone
+    for number, experiment in enumerate(found):
+        check_thoroughly(experiment, experiment.stages if number == 0 else ["fit"])  # the variants differ in it alone
 
 
 @pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])
 def test_crops_fit_their_decoders(name):
-    experiments = [experiment for experiment, _ in variants(name)] if name in ABLATIONS else [load(name, [])]
+    experiments = variants(name) if name in ABLATIONS else [load(name, [])]
     defaults = {"stride": 1, "depth": 8}
     for experiment in experiments:
         fit = experiment.section("fit")

@@ -1,42 +1,46 @@
-"""Plans: what is checked before the first run, and where each run lies."""
+"""Plans: what is checked before the first run, which runs there are, and where each lies."""
 
-import itertools
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from commands import here
 
-from acr_lightning.cli import plan as plans
-from acr_lightning.cli.plan import as_folder
+from acr_lightning.chain.experiment_file import shipped_configs
+from acr_lightning.cli import compare as command
+from acr_lightning.cli.plan import Cell, as_folder, read_plan
+from acr_lightning.data.id_list import shipped
+from acr_lightning.errors import UserError
 
-ABLATION = {
-    "base": "demo.yaml", "run": "out", "seeds": [0, 1], "stages": ["fit", "cam"],
-    "common": {"fit.trainer.max_epochs": 1},
-    "tables": {"Strategy": {"control": {"fit.model.strategy": "baseline"}, "ACR": {}}},
-}  # fmt: skip
-BENCHMARK = {
+PLAN = {
     "run": "out", "seeds": [0, 1], "stages": ["fit", "cam"],
-    "datasets": {"scenes": {"base": "demo.yaml", "dataset.size": 32}},
-    "methods": {"plain": {"fit.model.strategy": "baseline"}, "ACR": None},
     "common": {"fit.trainer.max_epochs": 1},
+    "datasets": {"scenes": {"base": "demo.yaml", "dataset.size": 32}},
+    "tables": {"Strategy": {"control": {"fit.model.strategy": "baseline"}, "ACR": None}},
 }  # fmt: skip
-PLANS = {"ablation": ABLATION, "benchmark": BENCHMARK}
 CODE = "acr 1, commit 1"
+
+
+def begins(run):
+    """A way to start the runs alone, not the thorough check that they come after."""
+    return lambda: lambda words, work: 0 if "--check" in words else run(words, work)
 
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
     """The one line that refuses a plan; no run is begun."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plans, "code", lambda: CODE)
-    monkeypatch.setattr(plans, "way_to_start", lambda: pytest.fail("the plan passed"))
+    monkeypatch.setattr(command, "code", lambda: CODE)
+    monkeypatch.setattr(
+        command, "way_to_start", lambda: lambda words, work: work() if "--check" in words else pytest.fail("it passed")
+    )
 
-    def start(command, plan, *words):
+    def start(plan, *words):
         (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
-        assert here(command, "--config", "plan.yaml", *words) == 2
+        assert here("compare", "--config", "plan.yaml", *words) == 2
         said = capsys.readouterr().err
         assert len(said.splitlines()) == 1, said
         assert sorted(path.name for path in tmp_path.iterdir() if path.name != "out") == ["plan.yaml"]
@@ -49,77 +53,59 @@ def refused(tmp_path, monkeypatch, capsys):
 def folders(tmp_path, monkeypatch, capsys):
     """The folders of the runs that a plan begins, below its own; none is done."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plans, "code", lambda: CODE)
+    monkeypatch.setattr(command, "code", lambda: CODE)
 
-    def start(command, plan, *words):
+    def start(plan, *words):
         begun = []
-        monkeypatch.setattr(plans, "way_to_start", lambda: lambda words, work: begun.append(work.keywords["run"]) or 0)
+        monkeypatch.setattr(
+            command, "way_to_start", begins(lambda words, work: begun.append(work.keywords["run"]) or 0)
+        )
         (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
-        here(command, "--config", "plan.yaml", *words)
-        capsys.readouterr()
+        assert here("compare", "--config", "plan.yaml", *words) == 2
+        assert "no run has a score" in capsys.readouterr().err
         return [run.removeprefix("out/") for run in begun]
 
     return start
 
 
-def ablation(**variants):
-    return {**ABLATION, "seeds": [0], "tables": {"one": variants}}
+@pytest.fixture
+def cells(tmp_path):
+    """The runs that a plan asks for."""
+
+    def read(plan, **values):
+        (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+        return read_plan(tmp_path / "plan.yaml", values)[1]
+
+    return read
 
 
-def benchmark(*methods):
-    return {**BENCHMARK, "seeds": [0], "methods": {method: {} for method in methods}}
+def one_table(**variants):
+    return {**PLAN, "seeds": [0], "tables": {"one": variants}}
 
 
-def test_the_plans_themselves_begin_their_runs(folders):
-    assert folders("ablation", ABLATION) == [
-        "fit.model.strategy=baseline-seed0", "fit.model.strategy=baseline-seed1", "base-seed0", "base-seed1",
-    ]  # fmt: skip
-    assert folders("benchmark", BENCHMARK) == [
-        f"scenes/{method}-seed{seed}" for seed in (0, 1) for method in ("plain", "ACR")
-    ]
+def test_the_plan_itself_begins_its_runs(folders):
+    assert folders(PLAN) == [f"scenes/{variant}-seed{seed}" for seed in (0, 1) for variant in ("control", "ACR")]
 
 
 # What is of another kind, by key.
 VALUES = [3, "x", 1.5, True, ["fit"], {1: 2}, {None: 2}, {"a\nb": 2}, {"seed": 3}, {"run": "x"}, {"stages": ["fit"]}]
+# These are known to be wrong by the experiment.
+KEYS = [{"fit.model.sfr": None}, {"fit.model.srf": 3}, {"fit": 3}, {"fit.trainer.max_epochs": "soon"}, {"fit": {1: 2}}]
+NAMES = [1, 1.5, None, True, "", " ", "..", "a\nb", "a\u2028b", "a\x1bb", "a\0b", "n" * 101]
 WRONG = {
-    "base": [3, 1.5, True, ["demo.yaml"], {"a": 1}, "a\nb", "a\0b"],
     "run": [3, 1.5, True, ["out"], {"a": 1}, "a\nb", "a\0b"],
     "seeds": [3, "0,1", {0: 1}, [-1], [1.5], [True], ["1"], [None], [[0]], [{}], [0, 0], [1, 0, 1]],
     "stages": [3, "fit", "fit,cam", {"fit": 1}, [1], [None], [["fit"]], [{}]],
     "common": VALUES,
-}
-# These, a variant's and a method's are known to be wrong by the experiment.
-KEYS = [{"fit.model.sfr": None}, {"fit.model.srf": 3}, {"fit": 3}, {"fit.trainer.max_epochs": "soon"}, {"fit": {1: 2}}]
-NAMES = [1, 1.5, None, True, "", " ", "..", "a\nb", "a\u2028b", "a\x1bb", "a\0b", "n" * 101]
-TABLES = {
-    "tables": [
-        3,
-        "x",
-        1.5,
-        True,
-        ["one"],
-        *({name: {"a": {}}} for name in NAMES),
-    ],
-    "tables.one": [3, "x", 1.5, True, ["one"], {}, None, *({name: {}} for name in NAMES)],
-    "tables.one.ACR": [*VALUES, *KEYS],
-}
-METHODS = {
     "datasets": [3, "x", 1.5, True, ["one"], *({name: {"base": "demo.yaml"}} for name in NAMES)],
     "datasets.one": [
-        3,
-        "x",
-        None,
-        True,
-        ["a"],
-        {},
-        {"bsae": "demo.yaml"},
-        {"base": 3},
-        {"base": None},
-        {"base": ["a"]},
+        3, "x", None, True, ["a"], {}, {"bsae": "demo.yaml"}, {"base": 3}, {"base": None}, {"base": ["a"]},
+        {"base": "demo.yaml", "seed": 3}, {"base": "a\nb"},
     ],
-    "methods": [3, "x", 1.5, True, ["one"], *({name: {}} for name in NAMES)],
-    "methods.one": [*VALUES, *KEYS, {"from.fit": "{gone}"}],
-}
+    "tables": [3, "x", 1.5, True, ["one"], *({name: {"a": {}}} for name in NAMES)],
+    "tables.one": [3, "x", 1.5, True, ["one"], {}, None, *({name: {}} for name in NAMES)],
+    "tables.one.ACR": [*VALUES, *KEYS, {"from.fit": "{gone}"}],
+}  # fmt: skip
 
 
 def with_value(plan, key, value):
@@ -129,122 +115,154 @@ def with_value(plan, key, value):
     return {**plan, first: value}
 
 
-CASES = [
-    (command, key, value)
-    for command, own in (("ablation", TABLES), ("benchmark", METHODS))
-    for key, values in {**WRONG, **own}.items()
-    for value in values
-    if key in own or key in PLANS[command]
-]
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key in WRONG for value in WRONG[key]], ids=lambda value: repr(value)[:40]
+)
+def test_a_value_of_another_kind_is_named(refused, key, value):
+    said = refused(with_value(PLAN, key, value))
+    assert re.match(rf"acr compare: plan\.yaml: ({key}|line \d+: the key .* is no text)", said), said
 
 
-@pytest.mark.parametrize(("command", "key", "value"), CASES, ids=lambda value: repr(value)[:40])
-def test_a_value_of_another_kind_is_named(refused, command, key, value):
-    said = refused(command, with_value(PLANS[command], key, value))
-    assert re.match(rf"acr {command}: plan\.yaml: ({key}|line \d+: the key .* is no text)", said), said
-
-
-@pytest.mark.parametrize("command", PLANS)
 @pytest.mark.parametrize("key", [1, None, True, "tabels", "a\nb", ""])
-def test_a_key_that_no_plan_has(refused, command, key):
-    said = refused(command, {**PLANS[command], key: {}})
-    assert re.search(
-        r"plan\.yaml: (expected keys that are text|.* is no text|tabels: no such key\.|: no such key\.)", said
-    )
+def test_a_key_that_no_plan_has(refused, key):
+    said = refused({**PLAN, key: {}})
+    assert re.search(r"plan\.yaml: (expected text, in|.* is no text|(tabels)?: no such key\.)", said)
 
 
-@pytest.mark.parametrize(("command", "key"), [(command, key) for command, plan in PLANS.items() for key in plan])
+@pytest.mark.parametrize("key", PLAN)
 @pytest.mark.parametrize("value", [None, "", [], {}])
-def test_nothing_is_named(refused, folders, command, key, value):
-    plan = {**PLANS[command], key: value}
+def test_nothing_is_named(refused, folders, key, value):
+    plan = {**PLAN, key: value}
     if key == "common" and value in (None, {}):
-        assert len(folders(command, plan)) == 4
+        assert len(folders(plan)) == 4
     else:
-        assert re.search(f"plan.yaml: {key}( is missing or empty|: expected)", refused(command, plan))
+        assert re.search(f"plan.yaml: {key}( is missing or empty|: expected)", refused(plan))
 
 
 def test_a_typo_in_the_last_run_is_found_first(refused):
-    tables = {**ABLATION["tables"], "Terms": {"both": {}, "last": {"fit.modle.srf": None}}}
-    said = refused("ablation", {**ABLATION, "tables": tables})
-    assert said.startswith("acr ablation: plan.yaml: tables.Terms.last, seed 0: fit.modle: no such key. Did you mean")
-    assert "stages: no stage 'cma'. Did you mean 'cam'?" in refused("ablation", {**ABLATION, "stages": ["fit", "cma"]})
-    assert "tables.Strategy.control, seed 0: gone.yaml: no such" in refused(
-        "ablation", {**ABLATION, "base": "gone.yaml"}
-    )
-    methods = {**BENCHMARK["methods"], "last": {"fit.model.strategy": "adverserial"}}
-    assert "methods.last on datasets.scenes, seed 0: fit.model.strategy: Expected one of" in refused(
-        "benchmark", {**BENCHMARK, "methods": methods}
-    )
+    tables = {**PLAN["tables"], "Terms": {"both": {}, "last": {"fit.modle.srf": None}}}
+    said = refused({**PLAN, "tables": tables})
+    place = "acr compare: plan.yaml: tables.Terms.last on datasets.scenes, seed 0"
+    assert said.startswith(f"{place}: fit.modle: no such key. Did you mean")
+    tables["Terms"]["last"] = {"fit.model.strategy": "adverserial"}
+    assert refused({**PLAN, "tables": tables}).startswith(f"{place}: fit.model.strategy: Expected one of")
+    assert "stages: no stage 'cma'. Did you mean 'cam'?" in refused({**PLAN, "stages": ["fit", "cma"]})
+    datasets = {**PLAN["datasets"], "more": {"base": "gone.yaml"}}
+    said = refused({**PLAN, "datasets": datasets})
+    assert "tables.Strategy.control on datasets.more, seed 0: gone.yaml: no such" in said
 
 
-@pytest.mark.parametrize("command", PLANS)
-def test_all_runs_with_one_seed_are_refused(refused, folders, command):
-    assert "command line: seed: the plan sets it" in refused(command, PLANS[command], "--seed=7")
-    assert {run[-5:] for run in folders(command, PLANS[command], "--seeds=[7]")} == {"seed7"}
+def test_all_runs_with_one_seed_are_refused(refused, folders):
+    assert "command line: seed: the plan sets it" in refused(PLAN, "--seed=7")
+    assert {run[-5:] for run in folders(PLAN, "--seeds=[7]")} == {"seed7"}
 
 
-# Different values, at the same key or at keys that end alike.
-DIFFERENT = [
-    {}, {"fit.model.optimizer.lr": 0.05}, {"segment.model.lr": 0.05}, {"fit.model.optimizer.weight_decay": 0.05},
-    {"fit.model.optimizer.lr": 0.05, "fit.model.optimizer.weight_decay": 0.05}, {"fit.model.optimizer": {"lr": 0.05}},
-    {"label.refiner": "1"}, {"label.refiner": 1}, {"label.refiner": 1.0}, {"label.refiner": True},
-    {"label.refiner": "true"}, {"label.refiner": None}, {"label.refiner": "null"}, {"label.refiner": ""},
-    {"label.refiner": "none"}, {"label.refiner": "None"}, {"label.refiner": "a/b"}, {"label.refiner": "a_b"},
-    {"label.refiner": "../a"}, {"label.refiner": "a\nb"}, {"label.refiner": "a b"}, {"label.refiner": [1]},
-    {"label.refiner": ["1"]}, {"label.refiner": {"a": 1}}, {"label.refiner": "{a: 1}"}, {"label.refiner": "n" * 300},
-    {"label.refiner": "n" * 299}, {"label.refiner": "é" * 120}, {"label.refiner": "e\u0301" * 120},
-    {"label.refiner": "a-label.smoothing=b"}, {"label.refiner": "a", "label.smoothing": "b"},
-]  # fmt: skip
+@pytest.mark.parametrize("name", ["comparison.md", "comparison.csv", "comparison.html"])
+def test_a_table_that_could_not_be_written_is_refused(refused, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("somebody's own")
+    assert f"out/{name}: is there and is not" in refused(PLAN)
 
 
-def test_different_values_lie_apart(folders, monkeypatch):
-    monkeypatch.setattr(plans, "check", lambda *arguments: None)  # not all of them are a refiner's
-    runs = folders("ablation", ablation(**{f"variant {number}": own for number, own in enumerate(DIFFERENT)}))
-    assert len(set(runs)) == len(DIFFERENT)
-    assert runs[:2] == ["base-seed0", "fit.model.optimizer.lr=0.05-seed0"]
-    assert "label.refiner=none-seed0" in runs
-    assert all(re.fullmatch(r"[\w.+=-]{1,200}", run, re.ASCII) for run in runs)
-
-
-def test_different_names_lie_apart(folders):
-    methods = ["ACR", "ACR+", "OC-CSE", "OC CSE", "a/b", "a\\b", "../x", "/tmp/x", ".x", "Größe", "x" * 100, "v1.0"]
-    runs = folders("benchmark", benchmark(*methods))
-    assert len(set(runs)) == len(methods)
+def test_different_names_lie_apart(folders, cells):
+    names = ["ACR", "ACR+", "OC-CSE", "OC CSE", "a/b", "a\\b", "../x", "/tmp/x", ".x", "Größe", "x" * 100, "v1.0"]
+    runs = folders(one_table(**dict.fromkeys(names)))
+    assert len(set(runs)) == len(names)
     assert runs[:3] == ["scenes/ACR-seed0", "scenes/ACR+-seed0", "scenes/OC-CSE-seed0"]
-    assert all(re.fullmatch(r"scenes/[\w+-][\w.+-]{1,200}", run, re.ASCII) for run in runs)
+    assert all(re.fullmatch(r"scenes/[\w+-]{1,200}", run, re.ASCII) for run in runs)
+    datasets = {name: {"base": "demo.yaml"} for name in [*names, "comparison.md"]}
+    assert {Path(cell.values["run"]).parent.name for cell in cells({**PLAN, "datasets": datasets})} == {
+        as_folder(name) for name in datasets
+    }
+    assert "." not in "".join(map(as_folder, datasets))  # none is one of the tables' files
 
 
-def test_the_same_values_are_one_run(folders):
-    tables = {"one": {"a": {"fit.model.srf": None}, "b": {}}, "two": {"c": None, "d": {"fit.model.srf": None}}}
-    runs = folders("ablation", {**ABLATION, "seeds": [5], "tables": tables})
-    assert runs == ["fit.model.srf=null-seed5", "base-seed5"]
+def test_a_variant_of_two_tables_is_one_run(refused, folders):
+    tables = {"one": {"a": {"fit.model.srf": None}, "b": {}}, "two": {"b": None, "a": {"fit.model.srf": None}}}
+    plan = {**PLAN, "seeds": [5], "tables": tables}
+    assert folders(plan) == ["scenes/a-seed5", "scenes/b-seed5"]
+    tables["two"]["a"] = {"fit.model.srf": {}}
+    assert "tables.one.a on datasets.scenes, seed 5 and tables.two.a on datasets.scenes, seed 5 would" in refused(plan)
+
+
+# Python takes some of them for equal.
+@pytest.mark.parametrize("values", [(1, True), (1, 1.0), ("1", 1), ("null", None), ("true", True)])
+def test_other_values_are_another_run(refused, monkeypatch, values):
+    monkeypatch.setattr(command.checks, "check", lambda *arguments: None)  # not all of them are a refiner
+    one, two = ({"ACR": {"label.refiner": value}} for value in values)
+    assert "would share the folder out/scenes/ACR-seed0" in refused({**PLAN, "tables": {"one": one, "two": two}})
 
 
 def test_two_runs_in_one_folder_are_refused(refused, folders, monkeypatch):
-    both = benchmark("ACR", "acr")
-    assert folders("benchmark", both) == ["scenes/ACR-seed0", "scenes/acr-seed0"]
+    both = one_table(ACR={}, acr={})
+    assert folders(both) == ["scenes/ACR-seed0", "scenes/acr-seed0"]
     monkeypatch.setattr(sys, "platform", "darwin")  # where both are one folder
-    said = refused("benchmark", both)
-    assert "methods.ACR on datasets.scenes, seed 0 and methods.acr on datasets.scenes, seed 0 would share" in said
-    monkeypatch.setattr("acr_lightning.cli.ablation.as_folder", lambda *parts: "same")
-    said = refused("ablation", ablation(ACR={}, control={"fit.model.strategy": "baseline"}))
-    assert "tables.one.ACR, seed 0 and tables.one.control, seed 0 would share the folder out/same-seed0" in said
+    said = refused(both)
+    assert "tables.one.ACR on datasets.scenes, seed 0 and tables.one.acr on datasets.scenes, seed 0 would share" in said
 
 
-def test_a_digest_is_of_all_parts():
-    texts = ["a b", "a  b", "a", "b"]
-    names = [as_folder(*parts) for count in (1, 2) for parts in itertools.product(texts, repeat=count)]
-    assert len(set(names)) == len(names)
+BEGUN = {
+    "plain": {"fit.model": {"class_path": "Plain", "init_args": {}}},
+    "OC-CSE": {"fit.model": {"class_path": "OCCSE", "init_args": {"ordinary": "{plain}"}}},
+    "AdvCAM": {"from.fit": "{OC-CSE}"},
+    "AdvCAM again": {"from": {"fit": "{OC-CSE}"}},
+}
+
+
+def test_every_run_is_told_all_its_values(cells):
+    plan = {**PLAN, "datasets": {"Own photos": PLAN["datasets"]["scenes"]}, "tables": {"Methods": BEGUN}}
+    made = cells(plan, **{"dataset.seed": 7})
+    assert len(made) == 8
+    plain = "out/Own_photos-091d3fbc/plain-seed0"
+    assert made[1] == Cell(
+        "Methods", "Own photos", "OC-CSE", 0, "demo.yaml",
+        {
+            "run": "out/Own_photos-091d3fbc/OC-CSE-seed0", "seed": 0, "stages": ["fit", "cam"],
+            "dataset.size": 32, "fit.trainer.max_epochs": 1, "dataset.seed": 7,
+            "fit.model": {"class_path": "OCCSE", "init_args": {"ordinary": plain}},
+        },
+        [Path(plain)],
+    )  # fmt: skip
+    for own in made[2:4]:
+        assert own.values["stages"] == ["cam"]
+        assert own.before == [Path(plain), Path(made[1].values["run"])]
+    assert made[6].values["from.fit"] == "out/Own_photos-091d3fbc/OC-CSE-seed1"
+
+
+def test_a_part_has_all_variants(folders):
+    parts = [folders(PLAN, f"--shard={part}/2") for part in (1, 2)]
+    assert parts == [[f"scenes/{variant}-seed{seed}" for variant in ("control", "ACR")] for seed in (0, 1)]
+
+
+def test_a_variant_that_does_not_come_before(cells):
+    later, elsewhere = {"AdvCAM": {"from.fit": "{plain}"}, "plain": {}}, {"AdvCAM": {"from.fit": "{plain}"}}
+    for tables in ({"one": later}, {"zero": {"plain": {}}, "one": elsewhere}):
+        with pytest.raises(
+            UserError, match=r"tables\.one\.AdvCAM\.from\.fit: \{plain\}: no such variant before it\. Known: none"
+        ):
+            cells({**PLAN, "tables": tables})
 
 
 def test_another_runs_stage_is_not_done_again(refused, folders):
     """A stage that an earlier run of the plan will have done may be read; one that nobody does may not."""
-    methods = {"plain": {}, "again": {"from": {"fit": "{plain}"}}, "flat": {"from.fit": "{plain}"}}
-    assert folders("benchmark", {**BENCHMARK, "seeds": [0], "methods": methods})[1] == "scenes/again-seed0"
-    labels = {**BENCHMARK, "stages": ["label"], "methods": {"plain": {"from.cam": "gone"}}}
-    assert "label: needs the stage cam, which is not done in gone" in refused("benchmark", labels)
-    nothing = {**BENCHMARK, "stages": ["fit"], "methods": {"plain": {}, "again": {"from.fit": "{plain}"}}}
-    assert "methods.again on datasets.scenes, seed 0: nothing is left to do" in refused("benchmark", nothing)
+    plan = one_table(plain={}, again={"from": {"fit": "{plain}"}}, flat={"from.fit": "{plain}"})
+    assert folders(plan)[1] == "scenes/again-seed0"
+    assert "tables.one.again on datasets.scenes, seed 0: nothing is left to do" in refused({**plan, "stages": ["fit"]})
+    labels = {**one_table(plain={"from.cam": "gone"}), "stages": ["label"]}
+    assert "label: needs the stage cam, which is not done in gone" in refused(labels)
+
+
+PLANS = [name for name in shipped_configs() if name.startswith("plans/")]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_shipped_plans_pass(name, monkeypatch, tmp_path):
+    begun = []
+    monkeypatch.setattr(command, "way_to_start", begins(lambda words, work: begun.append(words) or 0))
+    with pytest.raises(UserError, match="no run has a score"):
+        command.compare(config=name, run=str(tmp_path), seeds=[0])
+    tables = yaml.safe_load(shipped(name).read_text())["tables"].values()
+    assert len(begun) == len({variant for table in tables for variant in table})
 
 
 def done(run, **entries):
@@ -255,26 +273,50 @@ def done(run, **entries):
 
 @pytest.mark.parametrize("entries", [{"code": "acr 1, commit 0"}, {}])
 def test_runs_of_other_code_are_refused(refused, folders, tmp_path, entries):
-    run = tmp_path / "out" / "base-seed1"
+    run = tmp_path / "out" / "scenes" / "ACR-seed1"
     done(run / "fit", code=CODE)
     done(run / "report")  # no stage of the plan's
-    assert len(folders("ablation", ABLATION)) == 4
+    assert len(folders(PLAN)) == 4
     done(run / "cam", **entries)
-    said = refused("ablation", ABLATION)
-    assert f"this is {CODE}, but there is out/base-seed1 ({entries.get('code', 'unknown code')})" in said
+    said = refused(PLAN)
+    assert f"this is {CODE}, but there is out/scenes/ACR-seed1 ({entries.get('code', 'unknown code')})" in said
     assert "remove or move these folders to make them again, or give another --run" in said
-    assert len(folders("ablation", ABLATION, "--run=other")) == 4
+    assert len(folders(PLAN, "--run=other")) == 4
 
 
 def test_an_older_result_that_was_put_back_is_not_tabulated(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plans, "code", lambda: CODE)
+    monkeypatch.setattr(command, "code", lambda: CODE)
 
     def start(words, work):
         done(tmp_path / work.keywords["run"] / "fit", code="acr 0")
         return 0
 
-    monkeypatch.setattr(plans, "way_to_start", lambda: start)
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(ablation(ACR={})))
-    assert here("ablation", "--config", "plan.yaml") == 2
-    assert "out/base-seed0 (acr 0)" in capsys.readouterr().err
+    monkeypatch.setattr(command, "way_to_start", begins(start))
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(one_table(ACR={})))
+    assert here("compare", "--config", "plan.yaml") == 2
+    assert "out/scenes/ACR-seed0 (acr 0)" in capsys.readouterr().err
+
+
+def test_tables_are_of_each_data_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def start(words, work):
+        folder = tmp_path / work.keywords["run"] / "evaluate"
+        folder.mkdir(parents=True)
+        miou = 40.0 + 10 * ("more" in str(folder)) + ("ACR" in str(folder))
+        record = {"what": "cam", "miou": miou, "precision": 60.0, "recall": 70.0}
+        (folder / "scores.json").write_text(json.dumps([record]))
+        return 0
+
+    monkeypatch.setattr(command, "way_to_start", begins(start))
+    datasets = {**PLAN["datasets"], "more": {"base": "demo.yaml"}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "datasets": datasets}))
+    assert here("compare", "--config", "plan.yaml") == 0
+    said = capsys.readouterr().out
+    assert said.count("**Strategy on scenes**") == said.count("**Strategy on more**") == 1
+    assert "figure plan_strategy_on_more_acr_cam 51.0" in said.splitlines()
+    assert "figure plan_strategy_on_more_acr_gain 1.0" in said.splitlines()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        ".acr_files", "comparison.md", "comparison.csv", "comparison.html", "scenes", "more",
+    }  # fmt: skip

@@ -39,18 +39,21 @@ def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path
         check_inputs(experiment, name, names, to_come)
 
 
-def check_thoroughly(experiment: Experiment, names: Iterable[str], build: bool = False) -> None:
+def check_thoroughly(
+    experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = (), build: bool = False
+) -> None:
     """The same with every value, by the classes themselves, and with what is known of sizes.
 
     Args:
         experiment: with the sections.
         names: of the stages.
+        to_come: folders of other runs' stages that will be done by then.
         build: also build the networks that need no result of another stage.
 
     Raises:
         UserError: it names the key.
     """
-    check(experiment, names)
+    check(experiment, names, to_come)
     for name in names:
         stage, section = experiment.chain.stages[name], experiment.section(name)
         if stage.function is not None:

@@ -30,8 +30,7 @@ COMMANDS = {
     "weights check": ("weights.check", "what of a file of weights a backbone takes"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
-    "ablation": ("ablation.ablation", "variants of an experiment with several seeds, as tables"),
-    "benchmark": ("benchmark.benchmark", "methods × data sets × seeds on equal terms, as one table"),
+    "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
 # What other programs call them.
 ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}

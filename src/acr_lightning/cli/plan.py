@@ -1,33 +1,20 @@
-"""Plans of many runs of experiments: read, checked as a whole before the first run, and done one after the other."""
+"""Plans of many runs: a file with the command line's values, checked, and the runs that it asks for."""
 
 import hashlib
-import json
 import re
-import sys
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acr_lightning.artefacts.manifest import read
 from acr_lightning.artefacts.text_file import read_yaml
-from acr_lightning.chain.check import check
-from acr_lightning.chain.code import code
-from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.experiment_file import BASE, find, load
-from acr_lightning.cli.run import run, words_of
-from acr_lightning.cli.start import way_to_start
+from acr_lightning.chain.experiment_file import BASE
 from acr_lightning.errors import UserError, nearest, shown
-from acr_lightning.report.over_seeds import as_word
-from acr_lightning.stages.chain import CHAIN
 
 # The key that a plan may leave out: values of all its runs.
 COMMON = "common"
+KEYS = ("run", "seeds", "stages", COMMON, "datasets", "tables")
 # What a plan sets for each of its runs, by its own keys run, seeds and stages.
 OF_PLAN = ("run", "seed", "stages")
-# What needs no digest in a folder's name: joined by `-`, such parts can still be told apart.
-PLAIN = re.compile(r"(\w[\w.]*=)?[\w+-][\w.+-]*", re.ASCII)
 LONGEST = 100
 
 
@@ -35,235 +22,145 @@ class Cell(NamedTuple):
     """One run.
 
     Attributes:
-        title: where the plan has it, and its seed.
+        table: the title of the table that has it.
+        dataset: the name of its data set.
+        variant: its name in the table.
+        seed: of all its stages.
         base: its experiment file.
-        values: of the experiment, its `run` among them.
+        values: of the experiment, `run`, `seed` and `stages` among them.
+        before: the runs that its values name, and those that these do.
     """
 
-    title: str
+    table: str
+    dataset: str
+    variant: str
+    seed: int
     base: str
     values: dict[str, Any]
+    before: list[Path]
+
+    @property
+    def place(self) -> str:
+        """Where the plan has it, and its seed."""
+        return f"tables.{self.table}.{self.variant} on datasets.{self.dataset}, seed {self.seed}"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A plan's file with the command line's values.
-
-    Attributes:
-        path: the file, for messages.
-        content: its keys, all of their kinds.
-        common: values of all its runs.
-    """
-
-    path: Path
-    content: dict[str, Any]
-    common: dict[str, Any]
-
-    def cell(self, title: str, base: str, run: Path, seed: int, values: dict[str, Any]) -> Cell:
-        """A run; it does the plan's stages but for those that its values read from another run.
-
-        Args:
-            title: where the plan has it.
-            base: its experiment file.
-            run: its folder.
-            seed: its seed.
-            values: of the experiment.
-        """
-        others = values.get("from")
-        elsewhere = {key.partition(".")[2] for key in values if key.startswith("from.")}
-        elsewhere |= others.keys() if isinstance(others, dict) else set()
-        stages = [stage for stage in self.content["stages"] if stage not in elsewhere]
-        return Cell(f"{title}, seed {seed}", base, {"run": str(run), "seed": seed, "stages": stages, **values})
-
-    def run_cells(self, cells: Collection[Cell], own: Collection[Cell] | None = None) -> int:
-        """Check all runs, then do them in order, each as `acr run` does it.
-
-        Args:
-            cells: the runs; those with the same folder and values are one.
-            own: those of them that this job does; None does all.
-
-        Returns:
-            The exit status of the first that failed, or 0.
-
-        Raises:
-            UserError: two runs have one folder, a value of one does not fit, or one was made by other code.
-        """
-        runs = self._runs(cells)
-        experiments = self._experiments(runs)
-        self._refuse_other_code(experiments)
-        start = way_to_start()
-        for title, base, values in (cell for cell in runs if own is None or cell in own):
-            print(f"{title} → {values['run']}", file=sys.stderr, flush=True)
-            if status := start(["run", *words_of(base, values)], partial(run, config=base, **values)):
-                return status
-        self._refuse_other_code(experiments)  # an older result, put back by its run, may be of another
-        return 0
-
-    def _runs(self, cells: Iterable[Cell]) -> list[Cell]:
-        """Each run once.
-
-        Raises:
-            UserError: two different ones have one folder.
-        """
-        runs = dict[str, Cell]()
-        for cell in cells:
-            folder = cell.values["run"]
-            # On the disks of other systems A and a are one name.
-            first = runs.setdefault(folder if sys.platform == "linux" else folder.casefold(), cell)
-            if first[1:] != cell[1:]:
-                raise UserError(
-                    f"{self.path}: {first.title} and {cell.title} would share the folder {folder}; "
-                    "give one of them another name or other values"
-                )
-        return [*runs.values()]
-
-    def _experiments(self, runs: Iterable[Cell]) -> list[Experiment]:
-        """The runs' experiments, with every key and value checked as far as sources tell.
-
-        Raises:
-            UserError: it names the run.
-        """
-        experiments, to_come = list[Experiment](), set[Path]()
-        for title, base, values in runs:
-            try:
-                if not values["stages"]:
-                    raise UserError("nothing is left to do, all its stages are read from other runs")
-                experiment = load(CHAIN, base, values)
-                check(experiment, experiment.stages, to_come)
-            except UserError as error:
-                raise UserError(f"{self.path}: {title}: {error}") from None
-            experiments.append(experiment)
-            to_come.update(map(experiment.folder, experiment.stages))
-        return experiments
-
-    def _refuse_other_code(self, experiments: Iterable[Experiment]) -> None:
-        """Check that all results that are there were made by the code that would make the others.
-
-        Raises:
-            UserError: it names those that were not.
-        """
-        ours = code()
-        others = dict[Path, str]()
-        for experiment in experiments:
-            for made in filter(None, (read(experiment.folder(name)) for name in experiment.stages)):
-                if (theirs := made.get("code", "unknown code")) != ours:
-                    others[experiment.run] = theirs
-        if others:
-            listed = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])
-            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-            raise UserError(
-                f"{self.path}: a table must not mix what different code made, and this is {ours}, but there is "
-                f"{listed}{more}; remove or move these folders to make them again, or give another --run"
-            )
-
-
-def read_plan(config: str, keys: Collection[str], values: dict[str, Any]) -> Plan:
-    """A plan's file with the command line's values.
+def read_plan(path: Path, values: dict[str, Any]) -> tuple[Path, list[Cell]]:
+    """The folder of a plan's tables and all its runs: of each data set, seed and table those of its variants.
 
     Args:
-        config: the file, in the working folder or shipped.
-        keys: of the plan; all but `common` are needed.
+        path: the plan's file.
         values: of the command line: keys of the plan, and others, which are the experiments'.
 
     Raises:
-        UserError: the file is missing, no YAML mapping, or a key is unknown, missing, empty or of another kind.
+        UserError: the file is missing, no YAML mapping, or a key is unknown, missing, empty or of another kind; or a
+            variant names one that does not come before it.
     """
-    path = find(config)
     content = read_yaml(path)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping with the keys {', '.join(keys)}")
-    _check_keys(content, str(path))
+        raise UserError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}")
     for key in content:
-        if key not in keys:
-            raise UserError(f"{path}: {key}: no such key.{nearest(key, keys)} Known: {', '.join(keys)}")
-    content.update((key, value) for key, value in values.items() if key in keys)
-    for key in keys:
-        value = content.get(key)
-        if key != COMMON and value in (None, "", [], {}):
-            raise UserError(f"{path}: {key} is missing or empty")
-        KINDS[key](value, f"{path}: {key}")
-    own = {key: value for key, value in values.items() if key not in keys}
+        _check_text(key, str(path))
+        if key not in KEYS:
+            raise UserError(f"{path}: {key}: no such key.{nearest(key, KEYS)} Known: {', '.join(KEYS)}")
+    content |= {key: value for key, value in values.items() if key in KEYS}
+    own = {key: value for key, value in values.items() if key not in KEYS}
+    _check(content, str(path))
     _check_values(own, "command line")
-    return Plan(path, content, {**(content.get(COMMON) or {}), **own})
+    content[COMMON] = {**(content.get(COMMON) or {}), **own}
+    cells = [
+        cell
+        for dataset in content["datasets"]
+        for seed in content["seeds"]
+        for table in content["tables"]
+        for cell in _cells(content, table, dataset, seed, path)
+    ]
+    return Path(content["run"]), cells
 
 
-def as_folder(*parts: str) -> str:
-    """The name of a folder: the parts, and, where those alone would be too long, no file's name or equivocal, a digest.
+def _cells(content: dict[str, Any], table: str, dataset: str, seed: int, path: Path) -> list[Cell]:
+    """The runs of a table's variants on a data set with a seed."""
+    over_base = dict(content["datasets"][dataset])
+    base, made = over_base.pop(BASE), dict[str, Cell]()
+    for variant, own in content["tables"][table].items():
+        named = list[Cell]()
+        filled = _filled(own or {}, f"{path}: tables.{table}.{variant}", made, named)
+        values = {**over_base, **content[COMMON], **filled}
+        run = Path(content["run"], as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
+        others = values.get("from")
+        read = others if isinstance(others, dict) else {}
+        stages = [stage for stage in content["stages"] if stage not in read and f"from.{stage}" not in values]
+        values |= {"run": str(run), "seed": seed, "stages": stages}
+        before = [path for cell in named for path in (*cell.before, Path(cell.values["run"]))]
+        made[f"{{{variant}}}"] = Cell(table, dataset, variant, seed, base, values, before)
+    return [*made.values()]
 
-    Args:
-        *parts: names, or texts like `key=value`; other ones give another folder.
+
+def _filled(value: Any, place: str, made: dict[str, Cell], named: list[Cell]) -> Any:
+    """A value with the runs that it names as `{NAME}`, which are added to `named`."""
+    if isinstance(value, dict):
+        return {key: _filled(one, f"{place}.{key}", made, named) for key, one in value.items()}
+    if not isinstance(value, str) or not re.fullmatch(r"\{.*\}", value, re.DOTALL):
+        return value
+    if value not in made:
+        raise UserError(f"{place}: {value}: no such variant before it. Known: {', '.join(made) or 'none'}")
+    named.append(made[value])
+    return made[value].values["run"]
+
+
+def as_folder(name: str) -> str:
+    """A name as a folder's; one that is more than ASCII letters, digits, `_`, `+` and `-` gets a digest.
+
+    So different names give different folders, and none the name of a table's file.
     """
-    text = "-".join(parts)
-    if all(map(PLAIN.fullmatch, parts)) and len(text) <= LONGEST:
-        return text
-    word = re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII)[:LONGEST].strip("_.-")
-    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
-    return f"{word}-{digest}" if word else digest
+    word = re.sub(r"[^\w+-]+", "_", name, flags=re.ASCII)
+    return name if word == name else f"{word.strip('_-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _unexpected(value: Any, place: str, expected: str) -> UserError:
-    return UserError(f"{place}: expected {expected}, got {shown(str(value))}")
+def _check(content: dict[str, Any], path: str) -> None:
+    """Check the values of all keys."""
+    for key in KEYS:
+        if key != COMMON and content.get(key) in (None, "", [], {}):
+            raise UserError(f"{path}: {key} is missing or empty")
+    seeds, stages = content["seeds"], content["stages"]
+    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    names = isinstance(stages, list) and all(isinstance(stage, str) for stage in stages)
+    _check_text(content["run"], f"{path}: run")
+    different = "a list of different whole numbers, 0 or more, such as [0, 1, 2]"
+    _require(whole and len(set(seeds)) == len(seeds), seeds, f"{path}: seeds", different)
+    _require(names, stages, f"{path}: stages", "a list of names of stages, such as [fit, cam, evaluate]")
+    _check_values(content.get(COMMON), f"{path}: {COMMON}")
+    for place, dataset in _by_name(content["datasets"], f"{path}: datasets"):
+        _check_values(dataset, place)
+        _check_text((dataset or {}).get(BASE), f"{place}.{BASE}")
+    for place, table in _by_name(content["tables"], f"{path}: tables"):
+        for inner, variant in _by_name(table, place):
+            _check_values(variant, inner)
 
 
-def _check_keys(value: dict[Any, Any], place: str) -> None:
-    for key in value:
-        if not isinstance(key, str) or not key.isprintable():
-            raise _unexpected(key, place, "keys that are text, in one line")
+def _require(fits: bool, value: Any, place: str, expected: str) -> None:
+    if not fits:
+        raise UserError(f"{place}: expected {expected}, got {shown(str(value))}")
 
 
 def _check_text(value: Any, place: str) -> None:
-    if not isinstance(value, str) or not value.isprintable():
-        raise _unexpected(value, place, "text, in one line")
-
-
-def _check_seeds(value: Any, place: str) -> None:
-    if (
-        not isinstance(value, list)
-        or any(type(seed) is not int or seed < 0 for seed in value)
-        or len(set(value)) < len(value)
-    ):
-        raise _unexpected(value, place, "a list of different whole numbers, 0 or more, such as [0, 1, 2]")
-
-
-def _check_stages(value: Any, place: str) -> None:
-    if not isinstance(value, list) or not all(isinstance(stage, str) for stage in value):
-        raise _unexpected(value, place, "a list of names of stages, such as [fit, cam, evaluate]")
+    _require(isinstance(value, str) and value.isprintable(), value, place, "text, in one line")
 
 
 def _check_values(value: Any, place: str) -> None:
     """Check values of experiments; what is in them is checked with each."""
-    if value is not None and not isinstance(value, dict):
-        raise _unexpected(value, place, "keys of the experiment with their values (a mapping)")
-    _check_keys(value or {}, place)
-    for key in OF_PLAN:
-        if key in (value or {}):
+    _require(isinstance(value, dict | None), value, place, "keys of the experiment with their values (a mapping)")
+    for key in value or {}:
+        _check_text(key, place)
+        if key in OF_PLAN:
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
 
 
-def _check_dataset(value: Any, place: str) -> None:
-    if not isinstance(value, dict) or BASE not in value:
-        raise _unexpected(value, place, f"a mapping with {BASE}, an experiment file, and values over it")
-    _check_text(value[BASE], f"{place}.{BASE}")
-    _check_values(value, place)
-
-
-def _each(check_one: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
-    """A check of a mapping of names, whose values another one checks."""
-
-    def check_all(value: Any, place: str) -> None:
-        if not isinstance(value, dict) or not value:
-            raise _unexpected(value, place, "a mapping of names")
-        for name, one in value.items():
-            if not isinstance(name, str) or not name.isprintable() or not as_word(name) or len(name) > LONGEST:
-                raise _unexpected(
-                    name, place, f"names of up to {LONGEST} printable characters with a letter or digit in them"
-                )
-            check_one(one, f"{place}.{name}")
-
-    return check_all
-
-
-KINDS: dict[str, Callable[[Any, str], None]] = {
-    "base": _check_text, "run": _check_text, "seeds": _check_seeds, "stages": _check_stages, COMMON: _check_values,
-    "tables": _each(_each(_check_values)), "datasets": _each(_check_dataset), "methods": _each(_check_values),
-}  # fmt: skip
+def _by_name(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """What a mapping of names has, each with its place."""
+    _require(isinstance(value, dict) and bool(value), value, place, "a mapping of names")
+    expected = f"names of up to {LONGEST} printable characters with a letter or digit in them"
+    for name, one in value.items():
+        fits = name.isprintable() and any(map(str.isalnum, name)) and len(name) <= LONGEST
+        _require(fits, name, place, expected)
+        yield f"{place}.{name}", one

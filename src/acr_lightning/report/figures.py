@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts import manifest
-from acr_lightning.report.over_seeds import first_record
-from acr_lightning.report.score_files import SCORES
+from acr_lightning.report.score_files import SCORES, first_record
 
 # The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
 AFFINITY = ("affinity_labels", "affinity_train", "affinity_walk")

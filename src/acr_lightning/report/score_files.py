@@ -22,6 +22,18 @@ def read_scores(run: Path) -> list[dict[str, Any]]:
     return _rows(run / SCORES, read_json(run / SCORES, REMEDY)) if (run / SCORES).is_file() else []
 
 
+def first_record(run: Path, what: str, split: str | None = None) -> dict[str, Any] | None:
+    """A run's first score of a kind, on any split or this one (of CAMs that at the best threshold); None without.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return next(
+        (record for record in read_scores(run) if record.get("what") == what and split in (None, record.get("split"))),
+        None,
+    )
+
+
 def read_sweep(path: Path, by: str) -> list[dict[str, float]]:
     """The scores of CAMs by `threshold` or `alpha`; none where there is no such file.
 

@@ -1,0 +1,111 @@
+import csv
+import json
+
+import pytest
+
+from acr_lightning.errors import UserError
+from acr_lightning.report.comparison import tabulate
+
+
+def run_with(folder, miou, of_val=None, label=None, **fit):
+    """A run with scores; with `batch`, `epochs` and `photos` of stage fit it says what it took."""
+    rest = {"precision": 60.0, "recall": 70.0}
+    records = [{"what": "cam", "miou": miou, **rest}, {"what": "cam", "miou": 0.0, "precision": 0.0, "recall": 0.0}]
+    records += [] if of_val is None else [{"what": "cam", "split": "val", "miou": of_val, **rest}]
+    records += [] if label is None else [{"what": "label", "miou": label, "precision": 1.0, "recall": 1.0}]
+    (folder / "evaluate").mkdir(parents=True)
+    (folder / "evaluate" / "scores.json").write_text(json.dumps(records))
+    for stage, seconds in (("fit", 7200.0), ("cam", 3600.0)) if fit else ():
+        (folder / stage).mkdir()
+        config = {"data": {"init_args": {"batch_size": fit["batch"]}}}
+        made = {"status": "done", "seconds": seconds, "counts": fit if stage == "fit" else {}, "config": config}
+        (folder / stage / "manifest.json").write_text(json.dumps(made))
+    return folder
+
+
+@pytest.fixture
+def tabulated(tmp_path):
+    """The Markdown and the figures of one table, from the scores of each variant's seeds."""
+
+    def read(**variants):
+        runs = {
+            name: {seed: [run_with(tmp_path / f"{name}{seed}", *scores)] for seed, scores in enumerate(seeds)}
+            for name, seeds in variants.items()
+        }
+        return tabulate({("Game",): runs}, tmp_path, "x")
+
+    return read
+
+
+def test_mean_and_deviation_by_hand(tabulated, tmp_path):
+    text = tabulated(**{"plain <CAM> | *a*": [[40.0], [42.0], [47.0]], "one": [[40.0]]})
+    # Mean 43; deviations -3, -1, 4: variance (9 + 1 + 16) / 2 = 13.
+    assert text.startswith((tmp_path / "comparison.md").read_text())
+    assert r"| plain \<CAM> \| \*a\* | 3 | 43.0 ± 3.6 | 60.0 ± 0.0 | 70.0 ± 0.0 |" in text
+    assert "| one | 1 | 40.0 | 60.0 | 70.0 |" in text
+    assert "| variant | seeds | CAM | precision | recall |\n|" in text
+    page = (tmp_path / "comparison.html").read_text()
+    assert "<td>plain &lt;CAM&gt; | *a*</td><td>3</td><td>43.0 ± 3.6</td>" in page
+    assert "<caption>Game</caption>" in page
+    with (tmp_path / "comparison.csv").open() as file:
+        rows = {(row["table"], row["variant"], row["column"]): row for row in csv.DictReader(file)}
+    row = rows["Game", "plain <CAM> | *a*", "CAM"]
+    assert (row["seeds"], row["values"]) == ("0 1 2", "40.0 42.0 47.0")
+    assert (float(row["mean"]), float(row["deviation"])) == (43.0, pytest.approx(13**0.5))
+    assert rows["Game", "one", "CAM"]["deviation"] == ""
+
+
+def test_costs_by_hand(tmp_path):
+    first = run_with(tmp_path / "a", 40.0, label=50.0, batch=4, epochs=3, photos=10)
+    later = run_with(tmp_path / "b", 41.0, batch=5, epochs=2, photos=10)
+    (tmp_path / "c" / "evaluate").mkdir(parents=True)
+    (tmp_path / "c" / "evaluate" / "scores.json").write_text((later / "evaluate" / "scores.json").read_text())
+    (tmp_path / "c" / "from.json").write_text('{"fit": "../a"}')
+    runs = {
+        "plain": {0: [first]},
+        "ReCAM": {0: [later, first], 1: [tmp_path / "missing"]},  # its second run is not done
+        "read": {0: [tmp_path / "c", first]},  # what it reads is what it goes on with
+    }
+    text = tabulate({("Methods",): runs}, tmp_path, "x")
+    assert "| variant | seeds | CAM | precision | recall | label | hours | photos seen |" in text
+    # Three epochs of 10 // 4 batches of 4, and with two of 10 // 5 of 5.
+    assert "| plain | 1 | 40.0 | 60.0 | 70.0 | 50.0 | 3.00 | 24 |" in text
+    assert "| ReCAM | 1 | 41.0 | 60.0 | 70.0 | – | 5.00 | 44 |" in text
+    assert "| read | 1 | 41.0 | 60.0 | 70.0 | – | 2.00 | 24 |" in text
+    assert "figure x_methods_recam_photos_seen 44" in text.splitlines()
+
+
+def test_gains_are_counted_seed_by_seed(tabulated):
+    text = tabulated(
+        control=[[40.0, 30.0], [44.0, 30.0]], ours=[[47.0, 32.5], [45.0, 32.5]], half=[[50.0, 31.0], [40.0]]
+    )
+    assert "| seeds | CAM | precision | recall | CAM on val | gain | gain on val |" in text
+    assert (
+        "| ours | 2 | 46.0 ± 1.4 | 60.0 ± 0.0 | 70.0 ± 0.0 | 32.5 ± 0.0 | 4.0 ± 4.2 (+7.0, +1.0) | 2.5 ± 0.0 (" in text
+    )
+    assert "| half | 2 | 45.0 ± 7.1 | 60.0 ± 0.0 | 70.0 ± 0.0 | – | 3.0 ± 9.9 (+10.0, -4.0) | – |" in text
+    assert "| control | 2 | 42.0 ± 2.8 | 60.0 ± 0.0 | 70.0 ± 0.0 | 30.0 ± 0.0 | – | – |" in text
+    columns = ["cam 46.0", "precision 60.0", "recall 70.0", "cam_on_val 32.5", "gain 4.0", "gain_on_val 2.5"]
+    lines = text.splitlines()
+    assert [line for line in lines if "_ours_" in line] == [f"figure x_game_ours_{column}" for column in columns]
+
+
+def test_without_a_control_of_the_same_seeds_nothing_is_gained(tabulated):
+    assert "gain " not in tabulated(control=[[40.0], [44.0]], ours=[[47.0]]).partition("**Game**")[2]
+
+
+def test_what_is_no_number_is_a_dash(tabulated):
+    assert "| broken | 2 | – | 60.0 ± 0.0 |" in tabulated(broken=[[float("nan")], [40.0]], other=[[40.0]])
+
+
+def test_runs_without_scores_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no run has a score; the data set needs masks"):
+        tabulate({("Game",): {"x": {0: [tmp_path / "nothing"]}}}, tmp_path, "x")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_figures_of_one_word_are_told_apart(tabulated):
+    lines = tabulated(**{"ACR": [[40.0]], "ACR+": [[47.0]], "ACR-": [[47.0]]}).splitlines()
+    assert [line for line in lines if "_cam" in line] == [
+        "figure x_game_acr_cam 40.0", "figure x_game_acr_cam_2 47.0", "figure x_game_acr_cam_2_2 47.0",
+    ]  # fmt: skip
