@@ -111,7 +111,7 @@ def test_batch_larger_than_the_data_is_said(shapes):
 
 
 def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
-    data = TaggedPhotos(shapes, num_workers=0)
+    data = TaggedPhotos(shapes, ["train", "seed"], num_workers=0)
     ids = list(data.ids)
     assert len(ids) == 22
     (tmp_path / f"{ids[0]}.npz").write_text("whole")

@@ -109,7 +109,7 @@ FAULTS = {
     "photo cut": (cut_photo, ("damaged", "b"), "runcated"),
     "photo no image": (text_as_photo, ("damaged", "b"), "not an image"),
     "mask missing": (lambda root: mask_path(root, "b").unlink(), ("missing", "b"), "no such mask"),
-    "mask cut": (cut_mask, ("damaged", "b"), "cut short"),
+    "mask cut": (cut_mask, ("damaged", "b"), "truncated"),
     "mask in colours": (coloured_mask, ("colour", "b"), "this one is RGB"),
     "mask with another palette": (quantised_mask, ("palette", "b"), "is not VOC's"),
     "mask of another size": (

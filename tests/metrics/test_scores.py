@@ -11,8 +11,8 @@ from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.errors import UserError
 from acr_lightning.labels.pseudo_label import with_background
 from acr_lightning.metrics.confusion import confusion, confusion_csv, miou, scores
+from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
-from acr_lightning.report.run_scores import score_folder
 
 
 def random_masks(seed, labels=4):
@@ -98,8 +98,8 @@ def test_unsure_pixels_of_a_label_count_as_background(tmp_path, shapes):
         mask = shapes.mask(image_id)
         write_mask(tmp_path / "zero" / f"{image_id}.png", np.where(mask == 2, 0, mask).astype(np.uint8))
         write_mask(tmp_path / "unsure" / f"{image_id}.png", np.where(mask == 2, 255, mask).astype(np.uint8))
-    wanted = score_folder(tmp_path / "zero", shapes, ids)
+    wanted = count_folder(tmp_path / "zero", ids, shapes.mask, 5)
     assert wanted[2, 0] > 0
-    assert np.array_equal(score_folder(tmp_path / "unsure", shapes, ids, ignored=0), wanted)
+    assert np.array_equal(count_folder(tmp_path / "unsure", ids, shapes.mask, 5, ignored=0), wanted)
     with pytest.raises(UserError, match="holds the value 255"):
-        score_folder(tmp_path / "unsure", shapes, ids)
+        count_folder(tmp_path / "unsure", ids, shapes.mask, 5)

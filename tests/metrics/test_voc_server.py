@@ -105,7 +105,7 @@ DAMAGES = {
     "255": (lambda m: m.update({SECOND: encoded(palette_image(LABELS * 255))}), "holds the value 255, labels are 0"),
     "21": (lambda m: m.update({SECOND: encoded(palette_image(LABELS * 21))}), "holds the value 21, labels are 0 to 20"),
     "truncated png": (lambda m: m.update({SECOND: m[SECOND][:50]}), "cannot be read as a mask"),
-    "cut tail": (lambda m: m.update({SECOND: m[SECOND][:-16]}), f"{SECOND}: damaged or cut short"),
+    "cut tail": (lambda m: m.update({SECOND: m[SECOND][:-16]}), f"{SECOND}: cannot be read as a mask"),
     "gif": (lambda m: m.update({SECOND: encoded(palette_image(LABELS), "GIF")}), "is a GIF file, not a PNG"),
     "empty file": (lambda m: m.update({SECOND: b""}), "cannot be read as a mask"),
     "absolute path": (lambda m: m.update({f"/{SECOND}": m.pop(SECOND)}), f"/{SECOND} has an absolute path"),

@@ -32,8 +32,8 @@ def tiny_backbone():
     ("make", "kind"),
     [
         (lambda: CamClassifier(3, "tiny_resnet", output_stride=8, width=16), Classifier),
-        (lambda: AffinityNet(tiny_backbone(), widths=(4, 8, 16)), AffinityNetwork),
-        (lambda: BoundaryNet(tiny_backbone(), stride=8), AffinityNetwork),
+        (lambda: AffinityNet(tiny_backbone(), freeze_backbone=True), AffinityNetwork),
+        (lambda: BoundaryNet(tiny_backbone(), freeze_backbone=False), AffinityNetwork),
         (lambda: DeepLab(tiny_backbone(), 4, "v3plus", rates=(1, 2)), DeepLab),
         (lambda: DeepLab(tiny_backbone(), 4, "linear"), DeepLab),
         (lambda: DeepLab(Backbone("test_vit"), 4, "upsample"), DeepLab),

@@ -17,7 +17,7 @@ def test_large_fov_sees_twelve_cells_away():
     features = torch.zeros(1, net.backbone.channels[-1], 32, 32)
     there = features.clone()
     there[..., 4, 16] = 1
-    changed = (net.head([there]) != net.head([features])).any(dim=1)[0].nonzero().tolist()
+    changed = (net.head(there) != net.head(features)).any(dim=1)[0].nonzero().tolist()
     assert sorted(changed) == [[4, 4], [4, 16], [4, 28], [16, 4], [16, 16], [16, 28]]  # row -8 is outside
 
 

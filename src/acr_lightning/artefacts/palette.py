@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,19 +62,22 @@ class StoredMask(NamedTuple):
         return [int(i) for i in used if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
 
 
-def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) -> StoredMask:
-    """Read a mask file with its palette.
+def read_stored_mask(source: str | Path | bytes, name: str | None = None) -> StoredMask:
+    """Read a mask file with its palette, to its end.
 
     Args:
-        source: a path or an open file.
-        name: of an open file, for the message.
+        source: a path, or a file's content.
+        name: of a content, for the message.
 
     Raises:
         UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
     """
-    where = name or source
+    where = name or str(source)
     try:
-        with Image.open(source, formats=FORMATS) as image:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            image.verify()  # every chunk: decoding alone does not miss a cut tail
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.mode not in ("P", "L"):
                 raise UserError(f"{where}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
             labels = np.array(image, dtype=np.uint8)
@@ -87,24 +90,7 @@ def read_stored_mask(source: str | Path | IO[bytes], name: str | None = None) ->
         raise
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
         damaged = UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it")
-        raise refusal(str(where), error) or damaged from None
-
-
-def check_to_the_end(source: str | Path | IO[bytes], name: str | None = None) -> None:
-    """Check every chunk of a mask file: decoding alone does not miss a cut tail.
-
-    Args:
-        source: a path or an open file.
-        name: of an open file, for the message.
-
-    Raises:
-        UserError: a chunk is damaged or missing.
-    """
-    try:
-        with Image.open(source, formats=FORMATS) as image:
-            image.verify()
-    except Exception as error:  # see above
-        raise UserError(f"{name or source}: damaged or cut short ({error}); make it again or replace it") from None
+        raise refusal(where, error) or damaged from None
 
 
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
@@ -122,7 +108,6 @@ def read_mask(path: str | Path) -> NDArray[np.uint8]:
 def is_whole(path: str | Path) -> bool:
     """Whether the PNG can be decoded to its end."""
     try:
-        check_to_the_end(path)
         read_mask(path)
     except UserError:
         return False

@@ -14,12 +14,13 @@ def against_dataset(
     predictions: Path, dataset: TaggedDataset, split: Split, output: str | None, pack: str | None
 ) -> None:
     """Score a folder of predictions against the masks of a data set, and pack it if asked to."""
-    from acr_lightning.report.run_scores import has_masks, score_folder
+    from acr_lightning.metrics.folder_scores import count_folder
+    from acr_lightning.report.run_scores import has_masks
 
     ids = ids_of(dataset, split)
     if has_masks(dataset, ids):
-        counts = score_folder(predictions, dataset, ids)
-        _show(predictions, counts, ["background", *dataset.class_names], split, output)
+        names = ["background", *dataset.class_names]
+        _show(predictions, count_folder(predictions, ids, dataset.mask, len(names)), names, split, output)
     elif pack is None:
         raise UserError(f"split {split}: no masks to score with")
     if pack:
@@ -34,7 +35,7 @@ def against_folder(
 
     names = _class_names(classes)
     num_classes = classes if isinstance(classes, int) else len(names) or None
-    counts, _ = score_folders(predictions, masks, num_classes, Path(id_list) if id_list else None)
+    counts = score_folders(predictions, masks, num_classes, Path(id_list) if id_list else None)
     names = names or [f"class {label}" for label in range(1, len(counts))]
     _show(predictions, counts, ["background", *names], masks.name, output)
 

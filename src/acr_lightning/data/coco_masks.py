@@ -98,14 +98,13 @@ def _checked(polygon: list[float], side: int) -> list[float]:
     return polygon
 
 
-def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | None = None) -> None:
+def draw_masks(annotations: Path, folder: Path, ids: list[str]) -> None:
     """Draw the masks of these photos that are not there yet, in a pool of processes.
 
     Args:
         annotations: `instances_*.json`; it is read by this process alone.
         folder: of the masks, `<id>.png`, labels in the order of the JSON's categories.
         ids: file names of photos without their suffix.
-        workers: processes; None takes all cores.
 
     Raises:
         UserError: a segmentation cannot be drawn.
@@ -115,7 +114,7 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str], workers: int | N
         return
     log.info("drawing %d masks of %s into %s", len(left), annotations, folder)
     pictures = _pictures(annotations, folder, left)
-    for _ in map_in_pool(_draw, pictures, "masks", workers, FEW):
+    for _ in map_in_pool(_draw, pictures, "masks", few=FEW):
         pass
 
 

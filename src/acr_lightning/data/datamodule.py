@@ -1,9 +1,9 @@
 """What each stage's loaders read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
@@ -135,23 +135,23 @@ class LabelledCrops(TrainingBatches):
         return TrainingSamples(self.dataset, transform, self.seed, self.labels)
 
 
-class WholePhotos(LightningDataModule):
-    """Whole photos for inference, in groups of one size; a photo whose result is there already is not read again.
+class TaggedPhotos(LightningDataModule):
+    """Whole photos with their tags, in groups of one size; one whose result is there already is not read again.
 
     Args:
-        dataset: photos, and tags where `with_tags` says so.
+        dataset: photos and tags.
         splits: of which photos; an id in two splits is taken once.
         num_workers: loader processes per device; changes speed only.
-        shard: see `of_shard`.
-        photos_per_pass: see `groups_of_one_size`.
+        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
+        photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
     """
 
-    with_tags = False
+    with_tags = True
 
     def __init__(
         self,
         dataset: TaggedDataset,
-        splits: Sequence[Split],
+        splits: list[Split],
         num_workers: NonNegativeInt = 2,
         shard: str | None = None,
         photos_per_pass: PositiveInt = 1,
@@ -189,47 +189,7 @@ class WholePhotos(LightningDataModule):
         return len(self.left)
 
 
-class TaggedPhotos(WholePhotos):
-    """Whole photos with their tags, for stage `cam`.
+class UntaggedPhotos(TaggedPhotos):
+    """The same without tags, for the network's test in stage `evaluate`: photos of the split `test` have none."""
 
-    Args:
-        dataset: photos and tags.
-        splits: which splits get a CAM; `train` for labels to train on, `seed` to be scored.
-        num_workers: loader processes per device; changes speed only.
-        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
-        photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
-    """
-
-    with_tags = True
-
-    def __init__(
-        self,
-        dataset: TaggedDataset,
-        splits: list[Literal["train", "seed", "val"]] = ["train", "seed"],  # noqa: B006  jsonargparse copies it
-        num_workers: NonNegativeInt = 2,
-        shard: str | None = None,
-        photos_per_pass: PositiveInt = 1,
-    ) -> None:
-        super().__init__(dataset, splits, num_workers, shard, photos_per_pass)
-
-
-class UntaggedPhotos(WholePhotos):
-    """Whole photos without tags, for the network's test in stage `evaluate`.
-
-    Args:
-        dataset: photos.
-        splits: which splits the network predicts on.
-        num_workers: loader processes per device; changes speed only.
-        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
-        photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
-    """
-
-    def __init__(
-        self,
-        dataset: TaggedDataset,
-        splits: list[Literal["train", "seed", "val", "test"]] = ["val"],  # noqa: B006  jsonargparse copies it
-        num_workers: NonNegativeInt = 2,
-        shard: str | None = None,
-        photos_per_pass: PositiveInt = 1,
-    ) -> None:
-        super().__init__(dataset, splits, num_workers, shard, photos_per_pass)
+    with_tags = False

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,7 +95,6 @@ def make_cache(
     size: int,
     source: FeatureSource,
     device: torch.device,
-    progress: Callable[[range], Iterator[int]] = iter,
 ) -> None:
     """Fill a folder, which appears when it is whole.
 
@@ -106,7 +105,6 @@ def make_cache(
         size: photos are squashed to this square, pixels.
         source: the network, on `device` and in eval mode.
         device: where it computes.
-        progress: wraps the loop over batches.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
@@ -114,7 +112,7 @@ def make_cache(
         images = np.lib.format.open_memmap(temporary / "images.npy", "w+", np.uint8, (len(ids), size, size, 3))
         kept: list[Any] = []
         squares: list[Tensor] = []
-        for start in progress(range(0, len(ids), BATCH)):
+        for start in range(0, len(ids), BATCH):
             chosen = slice(start, min(start + BATCH, len(ids)))
             images[chosen] = np.stack([squashed(dataset.image(image_id), size) for image_id in ids[chosen]])
             photos = torch.from_numpy(images[chosen].copy()).permute(0, 3, 1, 2).to(device) / 255

@@ -1,6 +1,7 @@
 """Reading a photo, or saying why it cannot be read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +34,10 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is missing, truncated, too large or no image.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            upright = ImageOps.exif_transpose(image)
-            # Pillow would cut 16 bits off at 255, that is, make nearly everything white.
-            return np.array((_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such photo") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
-    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        damaged = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
-        raise refusal(path, error) or damaged from None
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        # Pillow would cut 16 bits off at 255, that is, make nearly everything white.
+        return np.array((_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB"))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -60,15 +51,24 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         UserError: the file is missing, too large or no image.
     """
+    with _opened(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+        return (width, height) if turned else (height, width)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """A photo to be read; what goes wrong meanwhile is said in one line."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
-            return (width, height) if turned else (height, width)
+            yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such photo") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
     except Image.DecompressionBombError as error:
         raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
-    except Exception as error:  # see above
-        damaged = UserError(f"{path}: not an image ({error}); replace it or drop its id")
+    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
+        damaged = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
         raise refusal(path, error) or damaged from None

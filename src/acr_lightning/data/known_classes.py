@@ -37,8 +37,6 @@ class KnownClasses(TaggedDataset, ABC):
         for name in classes or ():
             if name not in self.known_classes:
                 raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
-        if classes and len(set(classes)) < len(classes):
-            raise UserError(f"classes: a class is named twice in {', '.join(classes)}")
         self.class_names = tuple(classes or self.known_classes)
         require_class_names(self.class_names, "classes")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from acr_lightning.artefacts.palette import IGNORE, StoredMask, check_to_the_end, read_stored_mask
+from acr_lightning.artefacts.palette import IGNORE, StoredMask, read_stored_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Finding, from_error
 from acr_lightning.errors import UserError
@@ -90,7 +90,6 @@ def check_mask(
     """
     try:
         stored = read_stored_mask(path)
-        check_to_the_end(path)
     except UserError as error:
         return None, [from_error("colour" if "8-bit grey" in str(error) else "damaged", image_id, error)]
     found = []

@@ -74,11 +74,9 @@ def mismatch(path: Path, archive: Archive) -> str | None:
     """Why a file is not the archive, or None if it is."""
     if path.stat().st_size != archive.size:
         return f"has {path.stat().st_size} bytes, expected {archive.size}"
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return None if digest.hexdigest() == archive.md5 else f"its MD5 is {digest.hexdigest()}, expected {archive.md5}"
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return None if digest == archive.md5 else f"its MD5 is {digest}, expected {archive.md5}"
 
 
 def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:

@@ -1,7 +1,7 @@
 """What a check finds: problems, and notes on what may be meant so."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from acr_lightning.errors import UserError
@@ -68,9 +68,5 @@ class Report:
         tables = {
             title: [dict(zip(head, row, strict=True)) for row in rows] for title, (head, rows) in self.tables.items()
         }
-        found = asdict(self)
-        return {
-            "problems": [Finding(*one)._asdict() for one in found["problems"]],
-            "notes": [Finding(*one)._asdict() for one in found["notes"]],
-            "tables": tables,
-        }
+        findings = {"problems": self.problems, "notes": self.notes}
+        return {**{name: [one._asdict() for one in ones] for name, ones in findings.items()}, "tables": tables}

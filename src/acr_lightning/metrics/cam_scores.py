@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acr_lightning.artefacts.cam_file import read_levels
+from acr_lightning.artefacts.cam_file import LEVELS, read_levels
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -43,10 +43,7 @@ def cam_curves(cams: Path, dataset: TaggedDataset, ids: list[str]) -> CamCurves:
     """Both curves from one reading of the files (see `sweep_cams` for the errors)."""
     sweep = sweep_cams(cams, dataset, ids)
     names = ["background", *dataset.class_names]
-    rows = [
-        {"threshold": level / (sweep.levels - 1), **scores(matrix, names)}
-        for level, matrix in enumerate(sweep.confusion())
-    ]
+    rows = [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(sweep.confusion())]
     return CamCurves(rows, [{"alpha": alpha, **rows[sweep.level_of(alpha)]} for alpha in EXPONENTS])
 
 

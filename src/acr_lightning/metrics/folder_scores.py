@@ -1,5 +1,6 @@
 """Any folder of predictions against any folder of masks."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ MOST_LABELS = IGNORE  # 0 to 254, for 255 is not scored
 
 def score_folders(
     predictions: Path, masks: Path, num_classes: int | None = None, id_list: Path | None = None
-) -> tuple[NDArray[np.int64], int]:
+) -> NDArray[np.int64]:
     """Count a folder of label maps against a folder of masks.
 
     Args:
@@ -26,7 +27,7 @@ def score_folders(
         id_list: the ids to score, one a line; None takes every mask.
 
     Returns:
-        The confusion matrix `[K + 1, K + 1]`, and how many images were counted.
+        The confusion matrix `[K + 1, K + 1]`.
 
     Raises:
         UserError: a file is missing or damaged, sizes differ, or a value is no label.
@@ -37,24 +38,57 @@ def score_folders(
     ids = read_ids(id_list) if id_list else _ids_of(masks)
     if not ids:
         raise UserError(f"{masks}: holds no mask (<id>.png)")
-    require_files(predictions, ids)
     num_labels = MOST_LABELS if num_classes is None else num_classes + 1
+
+    def mask_of(image_id: str) -> NDArray[np.uint8]:
+        path = item_path(masks, image_id, ".png")
+        mask = read_mask(path)
+        check_labels(mask[mask != IGNORE], num_labels, path)
+        return mask
+
+    counts = count_folder(predictions, ids, mask_of, num_labels)
+    if num_classes is None:
+        occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+        num_labels = int(occurring.max(initial=0)) + 1
+    return counts[:num_labels, :num_labels]
+
+
+def count_folder(
+    predictions: Path,
+    ids: list[str],
+    mask_of: Callable[[str], NDArray[np.uint8] | None],
+    num_labels: int,
+    ignored: int | None = None,
+) -> NDArray[np.int64]:
+    """The confusion matrix `[K + 1, K + 1]` of a folder of label maps.
+
+    Args:
+        predictions: folder of `<id>.png`.
+        ids: of the photos.
+        mask_of: gives the mask of an id, 255 not scored.
+        num_labels: K + 1.
+        ignored: the label that 255 is scored as; None refuses 255.
+
+    Raises:
+        UserError: a label map is missing, damaged, not of its mask's size, or holds a value that is no label.
+    """
+    require_files(predictions, ids)
     counts = np.zeros((num_labels, num_labels), np.int64)
     for image_id in ids:
-        mask_path, path = (item_path(folder, image_id, ".png") for folder in (masks, predictions))
-        mask, prediction = read_mask(mask_path), read_mask(path)
+        path = item_path(predictions, image_id, ".png")
+        mask, prediction = mask_of(image_id), read_mask(path)
+        if mask is None:
+            raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
         if mask.shape != prediction.shape:
             raise UserError(
                 f"{path}: is {prediction.shape[1]}×{prediction.shape[0]}, "
                 f"its mask {mask.shape[1]}×{mask.shape[0]}; predict at the photo's size"
             )
+        if ignored is not None:
+            prediction = np.where(prediction == IGNORE, np.uint8(ignored), prediction)
         check_labels(prediction, num_labels, path)
-        check_labels(mask[mask != IGNORE], num_labels, mask_path)
         counts += confusion(mask, prediction, num_labels)
-    if num_classes is None:
-        occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-        num_labels = int(occurring.max(initial=0)) + 1
-    return counts[:num_labels, :num_labels], len(ids)
+    return counts
 
 
 def _ids_of(masks: Path) -> list[str]:

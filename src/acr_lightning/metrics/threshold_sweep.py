@@ -7,6 +7,7 @@ by another name, and one count of pixels serves both (as long as nothing, a CRF 
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.palette import IGNORE
 
 
@@ -17,12 +18,11 @@ class ThresholdSweep:
 
     Args:
         num_labels: K + 1.
-        levels: how many levels a score has (256 for stored CAMs).
     """
 
-    def __init__(self, num_labels: int, levels: int = 256) -> None:
-        self.num_labels, self.levels = num_labels, levels
-        self.counts = np.zeros((num_labels, num_labels, levels), np.int64)
+    def __init__(self, num_labels: int) -> None:
+        self.num_labels = num_labels
+        self.counts = np.zeros((num_labels, num_labels, LEVELS + 1), np.int64)
 
     def update(self, mask: NDArray[np.uint8], classes: NDArray[np.int64], levels: NDArray[np.uint8]) -> None:
         """Add one image.
@@ -40,16 +40,16 @@ class ThresholdSweep:
             level = np.take_along_axis(levels, winner[None], axis=0)[0][scored].astype(np.int64)
         else:
             label = level = np.zeros_like(truth)
-        flat = (truth * self.num_labels + label) * self.levels + level
+        flat = (truth * self.num_labels + label) * (LEVELS + 1) + level
         self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
 
     def level_of(self, alpha: float) -> int:
         """The lowest level whose score is at least the background's, `(1 − s)^alpha`; `alpha` is positive."""
-        scores = np.arange(self.levels) / (self.levels - 1)
+        scores = np.arange(LEVELS + 1) / LEVELS
         return int((scores >= (1 - scores) ** alpha).argmax())
 
     def confusion(self) -> NDArray[np.int64]:
-        """The confusion matrix `[K + 1, K + 1]` of every threshold, `[levels, K + 1, K + 1]`.
+        """The confusion matrix `[K + 1, K + 1]` of every threshold, `[256, K + 1, K + 1]`.
 
         Index `t` is the threshold at level `t`; at 0 nothing is background but the images without tags.
         """

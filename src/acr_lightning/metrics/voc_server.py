@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.own_files import write_own
-from acr_lightning.artefacts.palette import check_to_the_end, png_bytes, read_mask, read_stored_mask
+from acr_lightning.artefacts.palette import png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import check_labels
 from acr_lightning.metrics.folder_scores import require_files
@@ -153,8 +153,7 @@ def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[s
         size: height and width that it must have.
     """
     try:
-        stored = read_stored_mask(io.BytesIO(content), name)
-        check_to_the_end(io.BytesIO(content), name)
+        stored = read_stored_mask(content, name)
     except UserError as error:
         return [str(error).partition("; ")[0]]
     found = []

@@ -1,13 +1,14 @@
 """AffinityNet (PSA): features whose difference tells whether two cells belong to the same label."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.described import Described
+
+# Channels made of the early, the middle and the final tap.
+WIDTHS = (64, 128, 256)
 
 
 class AffinityNetwork(Described):
@@ -40,23 +41,20 @@ class AffinityNet(AffinityNetwork):
     Args:
         backbone: the feature extractor.
         freeze_backbone: train the new layers alone; published is training all. Frozen, it stays in eval mode.
-        widths: channels made of the early, the middle and the final tap; 64, 128 and 256 in the paper.
     """
 
-    def __init__(
-        self, backbone: Backbone, freeze_backbone: bool = False, widths: Sequence[int] = (64, 128, 256)
-    ) -> None:
+    def __init__(self, backbone: Backbone, freeze_backbone: bool = False) -> None:
         super().__init__(backbone, freeze_backbone)
         self.reduce = nn.ModuleList(
-            nn.Conv2d(channels, width, 1, bias=False) for channels, width in zip(backbone.channels, widths, strict=True)
+            nn.Conv2d(channels, width, 1, bias=False) for channels, width in zip(backbone.channels, WIDTHS, strict=True)
         )
-        self.mix = nn.Conv2d(sum(widths), sum(widths), 1, bias=False)
+        self.mix = nn.Conv2d(sum(WIDTHS), sum(WIDTHS), 1, bias=False)
         for reduce in self.reduce:
             nn.init.kaiming_normal_(reduce.weight)  # type: ignore[arg-type]
         nn.init.xavier_uniform_(self.mix.weight, gain=4)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised images `[B, 3, H, W]` to features `[B, sum(widths), h, w]` at the first tap's stride."""
+        """Normalised images `[B, 3, H, W]` to features `[B, 448, h, w]` at the first tap's stride."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
             taps = self.backbone(image)
         reduced = [F.elu(reduce(tap)) for reduce, tap in zip(self.reduce, taps, strict=True)]

@@ -7,6 +7,9 @@ from torch.nn import functional as F
 from acr_lightning.nets.affinity_net import AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 
+# Of the result; channels made of each map, and groups that they are normalised in: as published.
+STRIDE, WIDTH, GROUPS = 4, 32, 4
+
 
 class BoundaryNet(AffinityNetwork):
     """A 1×1 convolution and GroupNorm on every feature map of a backbone, at one stride, mixed to one.
@@ -18,25 +21,19 @@ class BoundaryNet(AffinityNetwork):
     Args:
         backbone: the feature extractor.
         freeze_backbone: train the branch alone, as published; the backbone then stays in eval mode.
-        width: channels made of each map; 32 in the paper.
-        stride: of the result; 4 in the paper.
-        groups: of GroupNorm.
     """
 
-    def __init__(
-        self, backbone: Backbone, freeze_backbone: bool = True, width: int = 32, stride: int = 4, groups: int = 4
-    ) -> None:
+    def __init__(self, backbone: Backbone, freeze_backbone: bool = True) -> None:
         super().__init__(backbone, freeze_backbone)
-        self.stride = stride
         self.branches = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.GroupNorm(groups, width))
+            nn.Sequential(nn.Conv2d(channels, WIDTH, 1, bias=False), nn.GroupNorm(GROUPS, WIDTH))
             for channels in backbone.map_channels
         )
-        self.mix = nn.Conv2d(width * len(backbone.map_channels), 1, 1)
+        self.mix = nn.Conv2d(WIDTH * len(backbone.map_channels), 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised images `[B, 3, H, W]` to boundary logits `[B, 1, ⌈H/stride⌉, ⌈W/stride⌉]`."""
-        size = (-(-image.shape[-2] // self.stride), -(-image.shape[-1] // self.stride))
+        """Normalised images `[B, 3, H, W]` to boundary logits `[B, 1, ⌈H/4⌉, ⌈W/4⌉]`."""
+        size = (-(-image.shape[-2] // STRIDE), -(-image.shape[-1] // STRIDE))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
             maps = self.backbone.maps(image)
         found = []

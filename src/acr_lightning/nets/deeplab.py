@@ -11,7 +11,6 @@ from torchvision.models.segmentation.deeplabv3 import ASPP
 from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.described import Described
-from acr_lightning.nets.light_heads import LinearHead, UpsamplingHead
 
 HeadName = Literal["v1_large_fov", "v2", "v3plus", "linear", "upsample"]
 # Dilations of each head that has some, at output stride 8 and above, as published.
@@ -25,7 +24,8 @@ class DeepLab(Described):
         backbone: the feature extractor.
         num_labels: K + 1, with background.
         head: `v1_large_fov` (one wide convolution, Chen et al., 2015), `v2` (branches summed, 2017) or `v3plus` (ASPP
-            and a decoder at stride 4, 2018); `linear` or `upsample` (light_heads.py).
+            and a decoder at stride 4, 2018); `linear` or `upsample`, which leave the work to the backbone, as vision
+            transformers are evaluated and fine-tuned.
         rates: dilations of the head; None takes the published ones.
 
     Raises:
@@ -39,49 +39,62 @@ class DeepLab(Described):
         self.backbone = backbone
         if rates and head not in RATES:
             raise UserError(f"rates: the head {head} has no dilations; set rates to null")
-        chosen = tuple(rates or RATES.get(head, ()))
+        channels, chosen = backbone.channels[-1], tuple(rates or RATES.get(head, ()))
         self.head: nn.Module
         if head == "linear":
-            self.head = LinearHead(backbone.channels[-1], num_labels)
+            self.head = linear_head(channels, num_labels)
         elif head == "upsample":
-            self.head = UpsamplingHead(backbone.channels[-1], num_labels)
+            self.head = upsampling_head(channels, num_labels)
         elif head == "v1_large_fov":
-            self.head = LargeFOV(backbone.channels[-1], num_labels, chosen[0])
+            self.head = large_fov(channels, num_labels, chosen[0])
         elif head == "v2":
-            self.head = SummedASPP(backbone.channels[-1], num_labels, chosen)
+            self.head = SummedASPP(channels, num_labels, chosen)
         else:
             self.head = V3PlusDecoder(backbone, num_labels, chosen)
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]`."""
-        logits: Tensor = self.head(self.backbone.maps(image))
+        maps = self.backbone.maps(image)
+        logits: Tensor = self.head(maps if isinstance(self.head, V3PlusDecoder) else maps[-1])
         return logits
 
 
-class LargeFOV(nn.Sequential):
-    """DeepLabV1's head: a 3×3 convolution with a large field of view, two 1×1 convolutions, dropout.
+def large_fov(channels: int, num_labels: int, rate: int) -> nn.Sequential:
+    """DeepLabV1's head: a 3×3 convolution of this dilation with a large field of view, two 1×1 ones, dropout."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 1024, 3, padding=rate, dilation=rate),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Conv2d(1024, 1024, 1),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Conv2d(1024, num_labels, 1),
+    )
 
-    Args:
-        channels: of the last feature map.
-        num_labels: K + 1.
-        rate: dilation.
+
+def linear_head(channels: int, num_labels: int) -> nn.Sequential:
+    """A 1×1 convolution after BatchNorm, DINOv2's linear evaluation (Oquab et al., TMLR 2024)."""
+    classify = nn.Conv2d(channels, num_labels, 1)
+    nn.init.normal_(classify.weight, std=0.01)
+    nn.init.zeros_(classify.bias)  # type: ignore[arg-type]
+    return nn.Sequential(nn.BatchNorm2d(channels), classify)
+
+
+def upsampling_head(channels: int, num_labels: int) -> nn.Sequential:
+    """Two stages of a 3×3 convolution and a bilinear doubling: SETR-PUP's (Zheng et al., CVPR 2021), half as many.
+
+    Four, as published, would end at the size of the image; two end at a quarter of the patch, where V3+'s decoder does.
     """
-
-    def __init__(self, channels: int, num_labels: int, rate: int) -> None:
-        super().__init__(
-            nn.Conv2d(channels, 1024, 3, padding=rate, dilation=rate),
+    stages = [
+        nn.Sequential(
+            nn.Conv2d(entering, 256, 3, padding=1, bias=False),
+            nn.BatchNorm2d(256),
             nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Conv2d(1024, 1024, 1),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Conv2d(1024, num_labels, 1),
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
         )
-
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """The backbone's maps to logits at its stride."""
-        logits: Tensor = super().forward(maps[-1])
-        return logits
+        for entering in (channels, 256)
+    ]
+    return nn.Sequential(*stages, nn.Conv2d(256, num_labels, 1))
 
 
 class SummedASPP(nn.Module):
@@ -100,9 +113,9 @@ class SummedASPP(nn.Module):
             nn.init.normal_(branch.weight, std=0.01)  # type: ignore[arg-type]
             nn.init.zeros_(branch.bias)  # type: ignore[arg-type]
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """The backbone's maps to logits at its stride."""
-        logits: Tensor = sum(branch(maps[-1]) for branch in self.branches)
+    def forward(self, last: Tensor) -> Tensor:
+        """The backbone's last map to logits at its stride."""
+        logits: Tensor = sum(branch(last) for branch in self.branches)
         return logits
 
 

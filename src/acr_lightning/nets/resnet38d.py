@@ -111,7 +111,6 @@ class ResNet38d(nn.Module):
             raise ValueError(f"resnet38d has output_stride 8, not {output_stride}")
         channels = [width * 2**power for power in range(7)]  # 64, 128, 256, 512, 1024, 2048, 4096
         self.num_classes = num_classes
-        self.num_features = channels[6]
         self.stem = nn.Conv2d(in_chans, channels[0], 3, padding=1, bias=False)
         self.stage2 = _stage(3, channels[0], channels[1], channels[1], stride=2)
         self.stage3 = _stage(3, channels[1], channels[2], channels[2], stride=2)
@@ -142,27 +141,10 @@ class ResNet38d(nn.Module):
         maps.append(F.relu(self.norm(self.stage7(self.stage6(x)))))
         return maps
 
-    def forward_features(self, image: Tensor) -> Tensor:
-        """`[B, 3, H, W]` to `[B, 4096, H/8, W/8]`."""
-        return self.feature_maps(image)[-1]
-
-    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """`[B, 4096, h, w]` to logits `[B, num_classes]`, or to pooled features."""
-        pooled = features.mean(dim=(2, 3))
-        return pooled if pre_logits else self.fc(pooled)
-
     def forward(self, image: Tensor) -> Tensor:
         """`[B, 3, H, W]` to logits `[B, num_classes]`."""
-        return self.forward_head(self.forward_features(image))
-
-    def get_classifier(self) -> nn.Module:
-        """The linear classifier (timm's interface)."""
-        return self.fc
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """Replace the linear classifier (timm's interface)."""
-        self.num_classes = num_classes
-        self.fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        logits: Tensor = self.fc(self.feature_maps(image)[-1].mean(dim=(2, 3)))
+        return logits
 
 
 class ResNet38dFeatures(ResNet38d):
@@ -172,19 +154,16 @@ class ResNet38dFeatures(ResNet38d):
     unit, after its first BatchNorm and ReLU.
 
     Args:
-        out_indices: which of the five maps.
         options: of `ResNet38d`, except `num_classes`.
     """
 
-    def __init__(self, out_indices: tuple[int, ...] = (0, 1, 2, 3, 4), **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(num_classes=0, **options)
-        self.out_indices = out_indices
-        self.feature_info = FeatureInfo(self.feature_info, out_indices)
+        self.feature_info = FeatureInfo(self.feature_info, tuple(range(len(self.feature_info))))
 
     def forward(self, image: Tensor) -> list[Tensor]:  # type: ignore[override]
-        """`[B, 3, H, W]` to the chosen maps."""
-        maps = self.feature_maps(image)
-        return [maps[index] for index in self.out_indices]
+        """`[B, 3, H, W]` to the five maps."""
+        return self.feature_maps(image)
 
 
 CONFIG = {

@@ -36,21 +36,18 @@ class TinyResNet(nn.Module):
 
     Args:
         num_classes: of the linear classifier; 0 gives pooled features.
-        in_chans: channels of the image.
         width: channels of the first block; the others have 3/2 and 2 times that.
     """
 
-    def __init__(self, num_classes: int = 1000, in_chans: int = 3, width: int = 32, **_: Any) -> None:
+    def __init__(self, num_classes: int = 1000, width: int = 32, **_: Any) -> None:
         super().__init__()
-        self.num_classes, self.num_features = num_classes, 2 * width
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_chans, width // 2, 3, 2, 1, bias=False), nn.BatchNorm2d(width // 2), nn.ReLU()
-        )
+        self.num_classes = num_classes
+        self.stem = nn.Sequential(nn.Conv2d(3, width // 2, 3, 2, 1, bias=False), nn.BatchNorm2d(width // 2), nn.ReLU())
         self.block1 = Block(width // 2, width, stride=2)
         self.block2 = Block(width, width * 3 // 2)
         self.block3 = Block(width * 3 // 2, width * 2, dilation=2)
         self.block4 = Block(width * 2, width * 2, dilation=4)
-        self.fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        self.fc = nn.Linear(2 * width, num_classes) if num_classes else nn.Identity()
         self.feature_info = [
             {"num_chs": width // 2, "reduction": 2, "module": "stem"},
             {"num_chs": width, "reduction": 4, "module": "block1"},
@@ -59,14 +56,10 @@ class TinyResNet(nn.Module):
             {"num_chs": width * 2, "reduction": 4, "module": "block4"},
         ]
 
-    def forward_features(self, image: Tensor) -> Tensor:
-        """`[B, 3, H, W]` to `[B, C, H/4, W/4]`."""
-        features: Tensor = self.block4(self.block3(self.block2(self.block1(self.stem(image)))))
-        return features
-
     def forward(self, image: Tensor) -> Tensor:
         """`[B, 3, H, W]` to logits `[B, num_classes]`."""
-        logits: Tensor = self.fc(self.forward_features(image).mean(dim=(2, 3)))
+        maps = self.block4(self.block3(self.block2(self.block1(self.stem(image)))))
+        logits: Tensor = self.fc(maps.mean(dim=(2, 3)))
         return logits
 
 

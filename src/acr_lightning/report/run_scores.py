@@ -4,22 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from acr_lightning.artefacts.atomic import as_json, write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
-from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.own_files import write_all_own
-from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
-from acr_lightning.metrics.confusion import check_labels, confusion, confusion_csv, scores
-from acr_lightning.metrics.folder_scores import require_files
+from acr_lightning.metrics.confusion import confusion_csv, scores
+from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.report.markdown import plain
 from acr_lightning.report.scores_csv import scores_csv
 from acr_lightning.segment.recorded_test import recorded_test
@@ -62,12 +57,12 @@ def score_run(
         if has_masks(dataset, val_ids):
             records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
         if "label" in stages:
-            counts = score_folder(stages["label"] / "labels", dataset, ids, ignored=0)
+            counts = count_folder(stages["label"] / "labels", ids, dataset.mask, len(names), ignored=0)
             write_text(folder / "confusion_label.csv", confusion_csv(counts, names))
             records.append({**_label_conditions(stages), **scores(counts, names)})
     test_ids = ids_of(dataset, tested)
     if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
-        counts = score_folder(folder / "predictions", dataset, test_ids)
+        counts = count_folder(folder / "predictions", test_ids, dataset.mask, len(names))
         write_text(folder / "confusion_network.csv", confusion_csv(counts, names))
         conditions = {"trained": trained_as(stages), **recorded_test(folder).settings}
         if "refiner" in conditions:
@@ -97,32 +92,6 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
             f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line"
         )
     return bool(paths) and not missing
-
-
-def score_folder(folder: Path, dataset: TaggedDataset, ids: list[str], ignored: int | None = None) -> NDArray[np.int64]:
-    """The confusion matrix `[K + 1, K + 1]` of a folder of label maps against the masks.
-
-    Args:
-        folder: of `<id>.png`.
-        dataset: with masks.
-        ids: of the photos.
-        ignored: the label that 255 is scored as; None refuses 255.
-
-    Raises:
-        UserError: a label map is missing, damaged, not of its mask's size, or holds a value that is no label.
-    """
-    require_files(folder, ids)
-    counts = np.zeros((dataset.num_classes + 1,) * 2, np.int64)
-    for image_id in ids:
-        path = item_path(folder, image_id, ".png")
-        mask, label = dataset.mask(image_id), read_mask(path)
-        if mask is None or mask.shape != label.shape:
-            raise UserError(f"{path}: not of the size of its mask; make it again")
-        if ignored is not None:
-            label = np.where(label == IGNORE, np.uint8(ignored), label)
-        check_labels(label, len(counts), path)
-        counts += confusion(mask, label, len(counts))
-    return counts
 
 
 def walked(stages: Stages) -> bool:
