@@ -22,9 +22,9 @@ BAD = """
 trian                                           | no such command 'trian'. Did you mean 'fit'?
 wieghts check                                   | no such command 'wieghts'
 data chek                                       | Did you mean 'data check'?
-fit                                             | fit.data: dataset is missing
-segment                                         | segment.data.dataset: is missing
-run                                             | fit.data: dataset is missing
+fit                                             | dataset: needs a class_path
+segment                                         | dataset: needs a class_path
+run                                             | dataset: needs a class_path
 fit --config                                    | --config: needs a value
 fit --config gone.yaml                          | gone.yaml: no such experiment file
 fit --config folder                             | folder: no such experiment file

@@ -193,7 +193,6 @@ def test_no_pipe_folder_or_link_is_replaced(trained_run, tmp_path, capsys, place
         ["export", "--run", trained_run, "--format=torchscript", "--height=32", "--width=32", "--output", path],
         ["data", "check", "--labels", tmp_path / "gt", "--classes=2", "--json", path],
         ["evaluate", "--config", "voc.yaml", "--pred", tmp_path / "gt", "--pack", path],
-        ["weights", "mctformer", tmp_path / "gone.pth", path, "--force"],
         ["init", tmp_path, "--output", path],
     ):
         assert here(*words) == 2

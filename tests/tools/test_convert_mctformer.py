@@ -1,5 +1,7 @@
 """Files in the layout of MCTformer's authors."""
 
+import os
+
 import pytest
 import torch
 
@@ -53,3 +55,9 @@ def test_what_is_no_mctformer_or_half_of_one_is_refused(tmp_path, capsys):
         assert convert([str(tmp_path / f"{name}.pth"), str(tmp_path / "new.ckpt")]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "new.ckpt").exists()
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    assert convert([str(tmp_path / "gone.pth"), str(tmp_path / "pipe"), "--force"]) == 2
+    assert "pipe: is a pipe, which is never replaced" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.function_section import check_function
 from acr_lightning.chain.messages import readable
-from acr_lightning.chain.stage import SECTION_KEYS, Section, Stage
+from acr_lightning.chain.stage import SECTION_KEYS, Section
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError, nearest
 
@@ -35,7 +35,7 @@ def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path
     """
     names = list(names)
     for name in names:
-        _check_section(experiment.chain.stages[name], experiment.section(name))
+        _check_section(experiment, name)
         check_inputs(experiment, name, names, to_come)
 
 
@@ -90,9 +90,12 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), 
         )
 
 
-def _check_section(stage: Stage, section: Section) -> None:
+def _check_section(experiment: Experiment, name: str) -> None:
     """Check the names in a section; of a stage that is a function, which imports nothing heavy, all values."""
+    stage, section = experiment.chain.stages[name], experiment.section(name)
     if stage.function is not None:
+        if "dataset" in stage.keys and "dataset" not in section:
+            experiment.dataset_node()  # says what is missing
         values = check_function(stage.function, section)
         _check_classes(section, stage.name)
         if stage.check:
@@ -101,6 +104,10 @@ def _check_section(stage: Stage, section: Section) -> None:
     _check_names(section, SECTION_KEYS, stage.name)
     _check_names(section["trainer"], argument_names(TRAINER, stage.name).names, f"{stage.name}.trainer")
     _check_classes(section, stage.name)
+    data = section["data"]
+    takes_dataset = "dataset" in argument_names(data["class_path"], f"{name}.data").names
+    if takes_dataset and "dataset" not in (data.get("init_args") or {}):
+        experiment.dataset_node()
 
 
 def _check_classes(value: Any, where: str) -> None:

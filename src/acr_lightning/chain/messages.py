@@ -19,12 +19,12 @@ def readable(error: Exception) -> str:
     """Jsonargparse's message as one line: the path of the key, and why the value of the innermost one was refused."""
     text = str(error)
     keys = re.findall(r'Parser key "([^"]+)"', text)
-    if not keys:
-        return " ".join(text.split())
-    lines = _below(text.splitlines())
+    lines = _below(text.splitlines()) if keys else [" ".join(text.split())]
     for pattern, words in REFUSALS:
         if match := next(filter(None, (re.search(pattern, line.partition(". Got value")[0]) for line in lines)), None):
-            return f"{'.'.join(keys)}: {match.expand(words)}"
+            return ": ".join(filter(None, (".".join(keys), match.expand(words))))
+    if not keys:
+        return lines[0]
     expected = [line for line in lines if line.startswith(("Expected", "Not of type"))]
     kinds = dict.fromkeys(_kind(line) for line in expected)
     given = next((value for line in (*expected, *lines) if (value := _given(line))), "")
