@@ -18,7 +18,7 @@ from acr_lightning.artefacts.atomic import atomic_path, require_replaceable
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import NETWORK, PART
 from acr_lightning.nets.vit.mctformer import MCTFormer
-from acr_lightning.nets.weights import file_state
+from acr_lightning.nets.weights import file_state, misfit
 
 # DeiT by the width of its tokens.
 BACKBONES = {size: f"deit_{name}_patch16_224" for size, name in ((192, "tiny"), (384, "small"), (768, "base"))}
@@ -79,12 +79,8 @@ def read_published(path: Path) -> Published:
     if (positions := found.pop("vit.pos_embed", None)) is not None:
         found |= {"class_positions": positions[:, :classes], "patch_positions": positions[:, classes:]}
     wanted = network.state_dict()
-    for name, tensor in wanted.items():
-        if name not in found or found[name].shape != tensor.shape:
-            has = f"is {list(found[name].shape)}" if name in found else "is missing"
-            raise UserError(
-                f"{path}: does not fit {BACKBONES[tokens.shape[2]]}: {name} {has}, not {list(tensor.shape)}"
-            )
+    if fault := misfit(wanted, found):
+        raise UserError(f"{path}: does not fit {BACKBONES[tokens.shape[2]]}: {fault}")
     network.load_state_dict({name: found[name] for name in wanted})
     unused = [name for name in state if _own_name(name) not in wanted and name != "pos_embed"]
     return Published(network.eval(), len(state) - len(unused), unused)

@@ -130,7 +130,7 @@ def told_apart(classifier, inputs, output):
 @torch.no_grad()
 def test_a_photo_is_read_as_by_a_plain_loop(checkpoint, taps, weighted, monkeypatch):
     monkeypatch.setattr(prototype_inference, "CELL", 4)  # those of the CAM
-    inference = PrototypeInference(checkpoint, SCALES, taps, weighted)
+    inference = PrototypeInference(checkpoint, taps, weighted, scales=SCALES)
     inference.classifier.register_forward_hook(told_apart)
     images = torch.rand(3, 3, 32, 48)
     tags = torch.tensor([[1.0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0]])
@@ -147,7 +147,7 @@ def test_a_photo_is_read_as_by_a_plain_loop(checkpoint, taps, weighted, monkeypa
 
 @torch.no_grad()
 def test_views_have_sides_that_the_classifier_takes(checkpoint):
-    inference = PrototypeInference(checkpoint, [0.5, 1.0])
+    inference = PrototypeInference(checkpoint, scales=[0.5, 1.0])
     sizes, inference.classifier.multiple = [], 16
     inference.classifier.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:])))
     sample = {"id": "a", "image": torch.rand(3, 40, 48), "tags": torch.ones(4)}
@@ -159,7 +159,7 @@ def test_views_have_sides_that_the_classifier_takes(checkpoint):
 @torch.no_grad()
 def test_a_cam_of_finer_cells_is_compared_on_coarser_ones(checkpoint, cell, grid, monkeypatch):
     monkeypatch.setattr(prototype_inference, "CELL", cell)  # those of the CAM are of 4 pixels
-    inference = PrototypeInference(checkpoint, [1.0], taps=9)
+    inference = PrototypeInference(checkpoint, scales=[1.0], taps=9)
     views = torch.rand(1, 3, 40, 48)
     output, cells = inference.classifier(views), inference._cells(views)
     assert torch.allclose(cells[:, :4], F.adaptive_avg_pool2d(output.cam_logits, grid))

@@ -221,10 +221,22 @@ def test_every_classifier_of_an_own_method_knows_the_classes(outside):
     assert built.model.teacher.num_classes == built.model.classifier.num_classes == 4
 
 
+def parameters_of(target):
+    """By name; where a class hands on `**kwargs`, those of the class above, too."""
+    named = {}
+    for kind in target.__mro__:
+        _, *parameters = inspect.signature(kind.__init__).parameters.values()
+        plain = {one.name: one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+        named |= {name: one for name, one in plain.items() if name not in named}
+        if all(one.kind != one.VAR_KEYWORD for one in parameters):
+            break
+    return named
+
+
 @pytest.mark.parametrize("path", [*SHORT, "lightning.pytorch.Trainer"])
 def test_names_and_defaults_are_those_of_the_classes(path):
     """What is read from sources, and what `--help` shows, against Python's own word."""
-    parameters = inspect.signature(import_class(path, "x", object)).parameters
+    parameters = parameters_of(import_class(path, "x", object))
     assert argument_names(path, "x")[:2] == ((*parameters,), False)
     parser = ArgumentParser()
     add_class(parser, {"class_path": path}, "x")

@@ -88,7 +88,9 @@ def test_stage_cam_is_a_plain_transcription(kind, tmp_path, shapes):
     assert steps == 3
     assert torch.allclose(scores, wanted, atol=1e-4)
     # Without the steps it is another one.
-    still = predicted(RIB(checkpoint, [0.5, 1.0], Finetuning(steps=1)), shapes, tmp_path, [image_id])[image_id][1]
+    still = predicted(RIB(checkpoint, Finetuning(steps=1), scales=[0.5, 1.0]), shapes, tmp_path, [image_id])[image_id][
+        1
+    ]
     assert not torch.allclose(scores, still, atol=1e-3)
 
 
@@ -96,15 +98,15 @@ def test_stage_cam_is_a_plain_transcription(kind, tmp_path, shapes):
 def made_of(monkeypatch):
     """RIB of a classifier that no checkpoint holds."""
 
-    def make(net, *arguments):
+    def make(net, **arguments):
         monkeypatch.setattr("acr_lightning.cam.cam_inference.load_network", lambda *_: net.eval())
-        return RIB("", *arguments)
+        return RIB("", **arguments)
 
     return make
 
 
 def test_where_it_stops(made_of):
-    rib = made_of(classifier_of("usual"), [1.0])
+    rib = made_of(classifier_of("usual"), scales=[1.0])
     photo, tags = rib.classifier.normalise(torch.rand(1, 3, 32, 32)), torch.tensor([1.0, 0, 1, 0])
 
     def total(**changed):
@@ -117,7 +119,7 @@ def test_where_it_stops(made_of):
     assert total(most_score=0.0) == pytest.approx(once)
     assert total(most_covered=0.0) == pytest.approx(once)
     with pytest.raises(UserError, match="one from 1 up"):
-        made_of(rib.classifier, [0.5])
+        made_of(rib.classifier, scales=[0.5])
 
 
 def test_what_covers_a_cell():
@@ -148,7 +150,7 @@ def test_other_photos_share_no_tag(shapes):
 
 def test_a_step_with_resnet50_at_a_tiny_crop(made_of, shapes, tmp_path):
     settings = Finetuning(steps=2, others=2, crop=32, long_side=(32, 32))
-    rib = made_of(CamClassifier(4, "resnet50", output_stride=16, width=None), [1.0], settings)
+    rib = made_of(CamClassifier(4, "resnet50", output_stride=16, width=None), scales=[1.0], finetuning=settings)
     ((classes, scores),) = predicted(rib, shapes, tmp_path, shapes.ids("seed")[:1]).values()
     assert scores.shape[0] == len(classes) > 0
     assert scores.isfinite().all()

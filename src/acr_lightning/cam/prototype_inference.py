@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views, turned_maps
 from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
-from acr_lightning.classes.bounded import PositiveFloat, PositiveInt
+from acr_lightning.classes.bounded import PositiveInt
 
 # Sides of a cell, pixels: likeness is between all cells, of which a CAM with one a pixel has too many.
 CELL = 8
@@ -25,28 +25,12 @@ class PrototypeInference(CamInference):
 
     Args:
         checkpoint: of stage `fit`.
-        scales: factors of the base size.
         taps: how many of the classifier's maps cells are compared by, counted from the deepest; all if it has fewer.
         weighted: whether a seed counts by its class's value in the CAM; in the paper all count alike.
-        flip: whether mirror images are added.
-        long_side: resize photos to this long side first (the base size); null keeps their size.
-        allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
-            itself names are.
-        overrides: see `CamInference`.
     """
 
-    def __init__(
-        self,
-        checkpoint: str,
-        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
-        taps: PositiveInt = 4,
-        weighted: bool = True,
-        flip: bool = True,
-        long_side: int | None = None,
-        allow: Sequence[str] = (),
-        overrides: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(checkpoint, scales, flip, long_side, allow, overrides)
+    def __init__(self, checkpoint: str, taps: PositiveInt = 4, weighted: bool = True, **reading: Any) -> None:
+        super().__init__(checkpoint, **reading)
         self.taps, self.weighted = taps, weighted
 
     def read(self, images: Tensor, classes: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import PART, fit_checkpoint, read_checkpoint
+from acr_lightning.nets.weights import misfit
 
 # What a network beside the classifier does without.
 OPTIONAL = ("conv_head.",)
@@ -33,10 +34,8 @@ def load_trained(backbone: nn.Module, weights: str) -> None:
     if not state:
         raise UserError(f"weights: {path}: its network has no backbone of this package")
     wanted = backbone.state_dict()
-    for name, value in wanted.items():
-        if name not in state or state[name].shape != value.shape:
-            have = f"is {list(state[name].shape)}, not {list(value.shape)}" if name in state else "is missing"
-            raise UserError(f"weights: {path} holds another backbone: {name} {have}")
+    if fault := misfit(wanted, state):
+        raise UserError(f"weights: {path} holds another backbone: {fault}")
     foreign = [name for name in state if name not in wanted and not name.startswith(OPTIONAL)]
     if foreign:
         raise UserError(f"weights: {path} holds another backbone: it has {foreign[0]} besides")

@@ -1,6 +1,7 @@
 """Where ImageNet weights come from."""
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,40 +95,39 @@ def unused_tensors(name: str, path: str) -> tuple[int, list[str]]:
         UserError: the file cannot be read, or does not fit the model.
     """
     state = file_state(path)
-    _check_fit(name, state, path)
-    wanted = _wanted(name)
+    wanted = _check_fit(name, state, path)
     unused = [key for key in state if key not in wanted]
     return len(state) - len(unused), unused
 
 
-def _wanted(name: str) -> dict[str, torch.Size]:
-    """Tensors of a timm model, without its classifier."""
+def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
+    """The tensors of a timm model without its classifier, which must be there.
+
+    Timm loads a feature extractor's weights leniently; a file of another network must not pass.
+    """
     if not timm.is_model(name):
         raise UserError(f"timm knows no model '{name}'.{nearest(name, timm.list_models())}")
     with torch.device("meta"):
         model: Any = timm.create_model(name)
     classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
-    return {
-        key: value.shape
+    wanted = {
+        key: value
         for key, value in model.state_dict().items()
         if not key.startswith(classifier) and not key.endswith("num_batches_tracked")
     }
+    if fault := misfit(wanted, state):
+        raise UserError(f"weights: {weights} does not fit {name}: {fault}")
+    return wanted
 
 
-def _check_fit(name: str, state: dict[str, Tensor], weights: str) -> None:
-    """Timm loads a feature extractor's weights leniently; a file of another network must not pass."""
-    wanted = _wanted(name)
-    missing = [key for key in wanted if key not in state]
-    if missing:
-        raise UserError(
-            f"weights: {weights} does not fit {name}: {len(missing)} of {len(wanted)} tensors are missing, "
-            f"the first is {missing[0]}"
-        )
-    for key, shape in wanted.items():
-        if state[key].shape != shape:
-            raise UserError(
-                f"weights: {weights} does not fit {name}: {key} is {list(state[key].shape)}, not {list(shape)}"
-            )
+def misfit(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:
+    """Which of the wanted tensors is not there, or of another shape; None where all are, whatever there is besides."""
+    if missing := [key for key in wanted if key not in state]:
+        return f"{len(missing)} of {len(wanted)} tensors are missing, the first is {missing[0]}"
+    for key, value in wanted.items():
+        if state[key].shape != value.shape:
+            return f"{key} is {list(state[key].shape)}, not {list(value.shape)}"
+    return None
 
 
 def _names(classifier: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views
-from acr_lightning.classes.bounded import PositiveFloat
 from acr_lightning.errors import UserError
 from acr_lightning.methods.advcam.climbing import Climb, climbing_cam
 
@@ -22,52 +21,38 @@ class AdvCAM(CamInference):
 
     Args:
         checkpoint: of stage `fit`.
-        scales: factors of the base size.
         steps: how many CAMs are summed at each scale.
         climb: how photos are changed.
-        flip: whether mirror images are added.
-        long_side: resize photos to this long side first (the base size); null keeps their size.
-        allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
-            itself names are.
 
     Raises:
         UserError: there are not as many steps as scales.
     """
 
     def __init__(
-        self,
-        checkpoint: str,
-        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
-        steps: Sequence[int] = (13, 27, 27, 27),
-        climb: Climb = Climb(),
-        flip: bool = True,
-        long_side: int | None = None,
-        allow: Sequence[str] = (),
+        self, checkpoint: str, steps: Sequence[int] = (13, 27, 27, 27), climb: Climb = Climb(), **reading: Any
     ) -> None:
-        super().__init__(checkpoint, scales, flip, long_side, allow)
+        super().__init__(checkpoint, **reading)
         if len(steps) != len(self.scales):
-            raise UserError(f"cam.model.steps: {list(steps)} must have a number for each of scales, {list(scales)}")
+            raise UserError(
+                f"cam.model.steps: {list(steps)} must have a number for each of scales, {list(self.scales)}"
+            )
         self.steps, self.climb = tuple(steps), climb
         self.classifier.requires_grad_(False)
 
-    def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
-        """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
-        made = []
-        for sample in samples:
-            classes = sample["tags"].nonzero().flatten()
-            # Of half precision the gradient of a pixel would be 0.
-            with torch.inference_mode(False), torch.enable_grad(), torch.autocast(self.device.type, enabled=False):
-                made.append((sample["id"], classes, self._scores(sample["image"].clone(), classes.clone())))
-        return made
+    def read(self, images: Tensor, classes: Sequence[Tensor]) -> Sequence[Tensor]:
+        """See `CamInference.read`."""
+        # Of half precision the gradient of a pixel would be 0.
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(self.device.type, enabled=False):
+            photos = zip(images.clone().split(1), classes, strict=True)
+            return [self._scores(photo, present.clone()) for photo, present in photos]
 
-    def _scores(self, image: Tensor, classes: Tensor) -> Tensor:
-        """`[P, H, W]` of a photo `[3, H, W]` in `[0, 1]`."""
-        total = torch.zeros(len(classes), *image.shape[-2:], device=image.device)
+    def _scores(self, photo: Tensor, classes: Tensor) -> Tensor:
+        """`[P, H, W]` of a normalised photo `[1, 3, H, W]`."""
+        total = torch.zeros(len(classes), *photo.shape[-2:], device=photo.device)
         if not len(classes):
             return total
-        photo = self.classifier.normalise(image[None])
         each = scaled_views(photo, self.scales, self.flip, self.long_side, self.classifier.multiple)
         for views, steps in zip(each, self.steps, strict=True):
             cams = climbing_cam(lambda x: self.classifier(x).cam_logits, views, classes, steps, self.climb)
-            total += F.interpolate(cams[None], image.shape[-2:], mode="bilinear", align_corners=False)[0]
+            total += F.interpolate(cams[None], photo.shape[-2:], mode="bilinear", align_corners=False)[0]
         return total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5)

@@ -1,6 +1,6 @@
 """Stage `cam` by RIB."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views
-from acr_lightning.classes.bounded import PositiveFloat
 from acr_lightning.errors import UserError
 from acr_lightning.methods.rib.finetuning import Finetuning, covered, unshown_scores
 from acr_lightning.methods.rib.other_photos import OtherPhotos
@@ -24,27 +23,14 @@ class RIB(CamInference):
 
     Args:
         checkpoint: of stage `fit`.
-        scales: factors of the base size; those from 1 up are trained on.
-        finetuning: how.
-        flip: whether mirror images are added.
-        long_side: resize photos to this long side first (the base size); null keeps their size.
-        allow: packages of whose code a checkpoint may name a classifier, beside this one; those that the experiment
-            itself names are.
+        finetuning: how; scales from 1 up are trained on.
 
     Raises:
         UserError: there is no scale to train on.
     """
 
-    def __init__(
-        self,
-        checkpoint: str,
-        scales: Sequence[PositiveFloat] = (0.5, 1.0, 1.5, 2.0),
-        finetuning: Finetuning = Finetuning(),
-        flip: bool = True,
-        long_side: int | None = None,
-        allow: Sequence[str] = (),
-    ) -> None:
-        super().__init__(checkpoint, scales, flip, long_side, allow)
+    def __init__(self, checkpoint: str, finetuning: Finetuning = Finetuning(), **reading: Any) -> None:
+        super().__init__(checkpoint, **reading)
         if max(self.scales) < 1:
             raise UserError(f"cam.model.scales: {list(self.scales)} must have one from 1 up, which is trained on")
         self.finetuning = finetuning
@@ -58,7 +44,7 @@ class RIB(CamInference):
             with torch.inference_mode(False), torch.enable_grad(), torch.autocast(self.device.type, enabled=False):
                 image, tags = sample["image"].clone(), sample["tags"].clone()
                 scores = self._scores(sample["id"], image, tags) if len(classes) else image[:0]
-            made.append((sample["id"], classes, scores))
+            made.append((sample["id"], classes, scores**self.power))
         return made
 
     def _scores(self, image_id: str, image: Tensor, tags: Tensor) -> Tensor:
