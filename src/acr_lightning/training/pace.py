@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loops.progress import _ProcessedTracker
 
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.system.peak_memory import peak_megabytes
@@ -79,8 +78,7 @@ class Pace(Callback):
 
     def _jump(self, trainer: Trainer, epoch: int) -> None:
         """Let the next epoch be this one."""
-        progress = trainer.fit_loop.epoch_progress.current
-        assert isinstance(progress, _ProcessedTracker)
+        progress: Any = trainer.fit_loop.epoch_progress.current
         counted = progress.processed - progress.completed  # an epoch that ends is completed a moment later
         progress.processed, progress.completed = epoch, epoch - counted
 
