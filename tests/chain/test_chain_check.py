@@ -35,7 +35,10 @@ def experiment(shapes_root, tmp_path):
     [
         ({"fit.data.crop": 40}, r"fit\.data\.crop: 40 is not a multiple of 16; change crop"),
         ({"fit.trainer.devices": 3}, r"fit\.data\.batch_size: 8 photos cannot be shared evenly by 3 devices"),
-        ({"fit.model.micro_batches": 3}, r"fit\.model\.micro_batches: the 8 photos of a device cannot be split"),
+        (
+            {"fit.model.step.micro_batches": 3},
+            r"fit\.model\.step\.micro_batches: the 8 photos of a device cannot be split",
+        ),
         ({"segment.trainer.devices": 4}, r"segment\.data\.batch_size: 10 photos cannot be shared evenly by 4"),
         ({"fit.model.strategy": "adverserial"}, r"fit\.model\.strategy: .* Did you mean 'adversarial'"),
         ({"fit.trainer.precision": "16-mixd"}, r"fit\.trainer\.precision: .* Did you mean '16-mixed'"),
@@ -192,11 +195,22 @@ def plain_default(parameter):
     return {"class_path": f"{default.__module__}.{default.__qualname__}"} if isinstance(default, type) else default
 
 
+def parameters_of(target):
+    """By name; where a class hands on `**kwargs`, those of the class above, too."""
+    named = {}
+    for kind in target.__mro__:
+        parameters = inspect.signature(kind.__init__).parameters
+        plain = {name: one for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+        named |= {name: one for name, one in plain.items() if name not in named}
+        if all(one.kind != one.VAR_KEYWORD for one in parameters.values()):
+            break
+    return named
+
+
 @pytest.mark.parametrize("path", [*SHORT, "lightning.pytorch.Trainer"])
 def test_signatures_are_those_of_the_imported_classes(path):
     read, target = signature_of(path, "x"), import_class(path, "x", object)
-    parameters = inspect.signature(target.__init__).parameters
-    named = {name: one for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+    named = parameters_of(target)
     assert ["self", *read.arguments] == list(named)
     for name, argument in read.arguments.items():
         if dataclasses.is_dataclass(default := named[name].default):

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
@@ -10,6 +11,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
 from acr_lightning.training.optimisation import OptimizerSettings, Span, schedule_by_spans
@@ -46,6 +48,21 @@ class Update(NamedTuple):
     terms: Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class StepSettings:
+    """How a batch becomes a step of each network.
+
+    Args:
+        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
+            network, stop the run.
+    """
+
+    micro_batches: PositiveInt = 1
+    max_nonfinite: PositiveInt = 10
+
+
 class AlternatingModule(LightningModule, ABC):
     """Manual optimisation of several players: whose turn it is, accumulation, clipping, schedules, logging.
 
@@ -53,17 +70,14 @@ class AlternatingModule(LightningModule, ABC):
 
     Args:
         optimizer: of every player, each of which has one of its own.
-        micro_batches: a batch goes through the networks in this many parts, one after the other: less memory, the
-            same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
-            player, stop the run.
+        step: how a batch becomes a step.
     """
 
-    def __init__(self, optimizer: OptimizerSettings, micro_batches: int, max_nonfinite: int) -> None:
+    def __init__(self, optimizer: OptimizerSettings, step: StepSettings = StepSettings()) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.optimizer_settings, self.micro_batches = optimizer, micro_batches
-        self.nonfinite = NonFinite(max_nonfinite)
+        self.optimizer_settings, self.micro_batches = optimizer, step.micro_batches
+        self.nonfinite = NonFinite(step.max_nonfinite)
 
     @abstractmethod
     def players(self) -> Mapping[str, Player]:
@@ -110,7 +124,8 @@ class AlternatingModule(LightningModule, ABC):
         """
         if images % self.micro_batches:
             raise UserError(
-                f"model.micro_batches: a device's {images} photos cannot be split into {self.micro_batches} equal parts"
+                f"model.step.micro_batches: the {images} photos of a device cannot be split evenly in "
+                f"{self.micro_batches}"
             )
         return images // self.micro_batches
 
