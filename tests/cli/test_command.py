@@ -30,7 +30,11 @@ from commands import acr, here
         (["run", "--config", "voc6.yaml", "--trainer.devices=2"], 2, "Did you mean 'fit.trainer.devices'?"),
         (["run", "--config", "voc6.yaml", "--fit.model.sfr=4"], 2, "fit.model.sfr: no such key. Did you mean 'srf'?"),
         (["run", "--config", "voc6.yaml", "--fit.model.optimizer=adam"], 2, "set fit.model.optimizer.name, "),
-        (["segment", "--config", "voc6.yaml", "--model.lr=fast"], 2, "acr segment: segment.model.lr: "),
+        (
+            ["segment", "--config", "voc6.yaml", "--model.optimizer.lr=fast"],
+            2,
+            "acr segment: segment.model.optimizer.lr: ",
+        ),
         (["fit", "--help"], 0, "--model.srf"),
         (["fit", "--help", "--config", "voc6_finetuned.yaml", "--data.crop=96"], 0, "default: 96"),
     ],

@@ -185,7 +185,8 @@ def test_all_runs_with_one_seed_are_refused(refused, folders, command):
 
 # Different values, at the same key or at keys that end alike.
 DIFFERENT = [
-    {}, {"fit.model.optimizer.lr": 0.05}, {"segment.model.lr": 0.05}, {"fit.model.optimizer.weight_decay": 0.05},
+    {}, {"fit.model.optimizer.lr": 0.05}, {"segment.model.optimizer.lr": 0.05},
+    {"fit.model.optimizer.weight_decay": 0.05},
     {"fit.model.optimizer.lr": 0.05, "fit.model.optimizer.weight_decay": 0.05}, {"fit.model.optimizer": {"lr": 0.05}},
     {"label.refiner": "1"}, {"label.refiner": 1}, {"label.refiner": 1.0}, {"label.refiner": True},
     {"label.refiner": "true"}, {"label.refiner": None}, {"label.refiner": "null"}, {"label.refiner": ""},

@@ -93,8 +93,8 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
             found.append((f"{run.name}: {title}", plot(part, "batch", "value")))
     if affinity:
         found.append((f"{run.name}: affinity network", plot(affinity, "batch", "loss of pairs")))
-    if part := {name: xy for name, xy in segment.items() if "loss" in name}:
-        found.append((f"{run.name}: segmentation network", plot(part, "batch", "cross entropy")))
+    if segment:
+        found.append((f"{run.name}: segmentation network", plot(segment, "batch", "cross entropy")))
     for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
         if sweep := notes.without(partial(sweep_series, run, by), Series()):
             found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))

@@ -1,4 +1,4 @@
-"""Networks that are updated in turn at every batch: what any such method needs around its losses."""
+"""Networks that are updated at every batch, several of them in turn: what a training needs around its losses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +9,12 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
-from acr_lightning.training.optimisation import OptimizerSettings, Span, schedule_by_spans
+from acr_lightning.training.optimisation import WHOLE_RUN, OptimizerSettings, Span
 
 # Batches after which a GPU is asked whether its losses are finite.
 ASK_EVERY = 10
@@ -33,7 +33,7 @@ class Player(NamedTuple):
 
     network: nn.Module
     optimizer: OptimizerSettings
-    spans: Sequence[Span] = (Span(0, None),)
+    spans: Sequence[Span] = WHOLE_RUN
 
 
 class Update(NamedTuple):
@@ -64,7 +64,7 @@ class StepSettings:
 
 
 class AlternatingModule(LightningModule, ABC):
-    """Manual optimisation of several players: whose turn it is, accumulation, clipping, schedules, logging.
+    """Manual optimisation of one player or several: whose turn it is, accumulation, clipping, schedules, logging.
 
     Lightning's `global_step` counts the steps of all optimisers; schedules and loggers count batches.
 
@@ -110,7 +110,7 @@ class AlternatingModule(LightningModule, ABC):
 
     def step_schedules(self) -> None:
         """To be called once a batch."""
-        for schedule in cast(list[LRScheduler], _as_list(self.lr_schedulers())):
+        for schedule in cast(list[LambdaLR], _as_list(self.lr_schedulers())):
             schedule.step()
 
     def split_evenly(self, images: int) -> int:
@@ -129,19 +129,16 @@ class AlternatingModule(LightningModule, ABC):
             )
         return images // self.micro_batches
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LambdaLR]]:
         """An optimiser and a schedule for each player; checkpoints keep both."""
         # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
         total, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
-        optimizers: list[torch.optim.Optimizer] = []
-        schedules: list[LRScheduler] = []
-        for player in self.players().values():
-            settings, spans = player.optimizer, list(player.spans)
-            if (shorter := settings.schedule_epochs) is not None:
-                spans[-1] = spans[-1]._replace(epochs=shorter)
-            optimizers.append(settings.build(player.network))
-            fall, rise = settings.schedule, settings.warmup_epochs
-            schedules.append(schedule_by_spans(optimizers[-1], spans, total, epochs, fall, rise))
+        players = self.players().values()
+        optimizers = [player.optimizer.build(player.network) for player in players]
+        schedules = [
+            player.optimizer.build_schedule(optimizer, total, epochs, player.spans)
+            for player, optimizer in zip(players, optimizers, strict=True)
+        ]
         return optimizers, schedules
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
