@@ -70,6 +70,7 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
     from acr_lightning.methods.acr.module import ACR
     from acr_lightning.methods.acr.reconstructor import Reconstructor
     from acr_lightning.nets.classifier import CamClassifier
+    from acr_lightning.training.alternating import StepSettings
     from acr_lightning.training.optimisation import OptimizerSettings
     from acr_lightning.training.speed import Compile
     from benchmarks.other_steps import AtOnceACR, PlainReconstructor
@@ -94,7 +95,7 @@ def measure(net: str, mode: str, batch: int, steps: int) -> dict[str, float]:
         partial(kind, **NETS[net]["reconstructor"]),
         # At a real rate noise makes losses that are not finite within ten steps, whose updates would be timed too.
         optimizer=OptimizerSettings(lr=1e-6),
-        max_nonfinite=1,
+        step=StepSettings(max_nonfinite=1),
     )
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,

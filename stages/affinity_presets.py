@@ -13,7 +13,7 @@ _IRN: dict[str, Any] = {
     "affinity_train": {
         "model": {
             "kind": "boundary", "backbone": "resnet50", "weights": "timm", "output_stride": 16, "radius": 10,
-            "lr": 0.1, "new_layer_factor": 1.0, "momentum": 1e-4, "weight_decay": 1e-4,
+            "optimizer": {"lr": 0.1, "new_layer_factor": 1.0, "momentum": 1e-4, "weight_decay": 1e-4},
         },
         "data": {"crop": 512, "scale": [0.5, 1.5], "batch_size": 32},
         "trainer": {"max_epochs": 3},
@@ -28,8 +28,8 @@ AFFINITY_PRESETS: dict[str, dict[str, Any]] = {
         "affinity_train": {
             "model": {
                 "kind": "features", "backbone": "resnet38d", "weights": "weights/resnet38d.safetensors",
-                "output_stride": None, "radius": 5, "lr": 0.1, "new_layer_factor": 10.0, "momentum": 5e-4,
-                "weight_decay": 5e-4,
+                "output_stride": None, "radius": 5,
+                "optimizer": {"lr": 0.1, "new_layer_factor": 10.0, "momentum": 5e-4, "weight_decay": 5e-4},
             },
             "data": {"crop": 448, "scale": [1.0, 1.0], "batch_size": 8},
             "trainer": {"max_epochs": 8},

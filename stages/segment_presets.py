@@ -14,8 +14,8 @@ SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
         "segment": {
             "model": {
                 "backbone": "resnet38d", "weights": "weights/resnet38d.safetensors", "output_stride": None,
-                "head": "v1_large_fov", "loss": "cross_entropy", "lr": 1e-3, "new_layer_factor": 10.0,
-                "weight_decay": 5e-4,
+                "head": "v1_large_fov", "loss": "cross_entropy",
+                "optimizer": {"lr": 1e-3, "new_layer_factor": 10.0, "weight_decay": 5e-4},
             },
             "data": {"crop": 448, "scale": [0.5, 1.5], "batch_size": 10},
             "trainer": {"max_epochs": 19},
@@ -27,7 +27,7 @@ SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
         "segment": {
             "model": {
                 "backbone": "resnet101", "weights": "timm", "output_stride": 8, "head": "v2", "loss": "balanced",
-                "lr": 2.5e-4, "new_layer_factor": 10.0, "weight_decay": 5e-4,
+                "optimizer": {"lr": 2.5e-4, "new_layer_factor": 10.0, "weight_decay": 5e-4},
             },
             "data": {"crop": 321, "scale": [0.5, 1.5], "batch_size": 10},
             "trainer": {"max_epochs": 24},
@@ -39,7 +39,10 @@ SEGMENT_PRESETS: dict[str, dict[str, Any]] = {
 SEGMENT_PRESETS["coco"] = {
     **SEGMENT_PRESETS["deeplabv2_resnet101"],
     "segment": {
-        "model": {**SEGMENT_PRESETS["deeplabv2_resnet101"]["segment"]["model"], "lr": 2e-4},
+        "model": {
+            **SEGMENT_PRESETS["deeplabv2_resnet101"]["segment"]["model"],
+            "optimizer": {"lr": 2e-4, "new_layer_factor": 10.0, "weight_decay": 5e-4},
+        },
         "data": {"crop": 321, "scale": [0.5, 1.5], "batch_size": 20},
         "trainer": {"max_epochs": 24},
     },

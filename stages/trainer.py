@@ -8,6 +8,7 @@ from typing import Any
 
 from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Job, Section
+from acr_lightning.chain.values import get_value
 from acr_lightning.errors import UserError
 from acr_lightning.stages.progress_bar import progress_bar
 
@@ -89,12 +90,13 @@ def check_batch(name: str, values: Section, devices: int) -> None:
     Raises:
         UserError: with what to change.
     """
-    batch, parts = values["data"].get("batch_size"), values["model"].get("micro_batches", 1)
+    batch, parts = values["data"].get("batch_size"), get_value(values, ["model", "step", "micro_batches"]) or 1
     if batch is None:
         return
     if batch % devices:
         raise UserError(f"{name}.data.batch_size: {batch} photos cannot be shared evenly by {devices} devices")
     if batch // devices % parts:
         raise UserError(
-            f"{name}.model.micro_batches: the {batch // devices} photos of a device cannot be split evenly in {parts}"
+            f"{name}.model.step.micro_batches: the {batch // devices} photos of a device cannot be split evenly in "
+            f"{parts}"
         )

@@ -81,13 +81,15 @@ def trained_run(tmp_path_factory, shapes_root):
 
     from acr_lightning.data.datamodule import LabelledCrops
     from acr_lightning.segment.segmenter import Segmenter
+    from acr_lightning.training.optimisation import OptimizerSettings
 
     shapes = Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3)
     trainer = Trainer(
         default_root_dir=run, max_epochs=1, accelerator="cpu", devices=1, logger=False, limit_train_batches=2,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
     )  # fmt: skip
-    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=False, rates=(1, 2), lr=1e-3)
+    sgd = OptimizerSettings(lr=1e-3)
+    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=False, rates=(1, 2), optimizer=sgd)
     torch.nn.init.normal_(segmenter.network.head.branches[0].weight, std=0.3)  # so that several labels occur
     trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(run / "segment" / "last.ckpt")

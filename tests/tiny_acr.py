@@ -7,9 +7,11 @@ from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.acr.srf import SRF
 from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.training.alternating import StepSettings
 from acr_lightning.training.optimisation import OptimizerSettings
 
 ADAMW = OptimizerSettings("adamw", lr=1e-3, new_layer_factor=1.0)
+HALVES = StepSettings(micro_batches=2)
 
 
 def tiny_classifier(num_classes: int = 4, freeze_batchnorm: bool = True) -> CamClassifier:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from acr_lightning.cam.normalise import normalise_cam
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
-from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.optimisation import OptimizerSettings
 
 
@@ -20,20 +20,18 @@ class Hiding(AlternatingModule):
     Args:
         classifier: any.
         optimizer: of the classifier.
+        step: how a batch becomes a step.
         weight: of the second loss.
-        micro_batches: a batch goes through the network in this many parts.
-        max_nonfinite: so many losses in a row that are not finite stop the run.
     """
 
     def __init__(
         self,
         classifier: Classifier,
         optimizer: OptimizerSettings = OptimizerSettings(),
+        step: StepSettings = StepSettings(),
         weight: float = 0.3,
-        micro_batches: int = 1,
-        max_nonfinite: int = 10,
     ) -> None:
-        super().__init__(optimizer, micro_batches, max_nonfinite)
+        super().__init__(optimizer, step)
         self.classifier, self.weight = classifier, weight
 
     def players(self) -> Mapping[str, Player]:

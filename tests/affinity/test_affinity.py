@@ -23,6 +23,7 @@ from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import describe_in, load_network
+from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.result_writer import ResultWriter
 
 
@@ -142,9 +143,10 @@ def test_only_the_branch_is_trained():
     assert sum(parameter.grad is not None for parameter in thawed.backbone.parameters()) > 5
 
 
-def learner(kind, **options):
-    settings = dict(backbone="tiny_resnet", freeze_batchnorm=False, freeze_backbone=False, optimizer="adamw", lr=0.003)
-    return AffinityLearner(4, kind, **{**settings, "new_layer_factor": 1.0, **options})
+def learner(kind):
+    settings = dict(backbone="tiny_resnet", freeze_batchnorm=False, freeze_backbone=False)
+    adamw = OptimizerSettings("adamw", lr=0.003, new_layer_factor=1.0)
+    return AffinityLearner(4, kind, **settings, optimizer=adamw)
 
 
 @pytest.mark.parametrize("kind", ["features", "boundary"])

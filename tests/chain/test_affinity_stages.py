@@ -209,7 +209,7 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
         shutil.copytree(tmp_path / "run", run)
         # SGD and resting BatchNorm: Adam blows rounding up, and statistics would depend on who shares a device.
         words = ["--affinity=psa", f"--run={run}"]
-        words += ["--affinity_train.model.freeze_batchnorm=true", "--affinity_train.model.lr=0.001"]
+        words += ["--affinity_train.model.freeze_batchnorm=true", "--affinity_train.model.optimizer.lr=0.001"]
         words += ["--affinity_train.trainer.precision=64-true"]  # in 32 a weight's rounding would be a part of a step
         words += [f"--affinity_{part}.trainer.devices={devices}" for part in ("train", "walk")]
         if devices == 1:

@@ -64,7 +64,7 @@ def test_names_are_checked_without_torch(experiment, values, message):
     ("values", "message"),
     [
         ({"fit.data.crop": 40}, r"fit\.data\.crop: 40 is not a multiple of 16; change crop"),
-        ({"fit.model.micro_batches": 3}, r"fit\.model\.micro_batches: the 8 photos of a device cannot be split"),
+        ({"fit.model.step.micro_batches": 3}, r"fit\.model\.step\.micro_batches: the 8 photos of a device cannot"),
         ({"fit.model.strategy": "adverserial"}, r"fit\.model\.strategy: .* Did you mean 'adversarial'"),
         ({"fit.trainer.precision": "16-mixd"}, r"fit\.trainer\.precision: .* Did you mean '16-mixed'"),
         ({"fit.data.batch_size": -4}, r"fit\.data\.batch_size: Expected int above 0\. Got value: -4$"),

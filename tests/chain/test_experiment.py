@@ -66,7 +66,8 @@ def test_stages_are_done_in_the_chains_order(config):
 
 
 def test_a_preset_lies_between_defaults_and_file(tmp_path):
-    text = "run: runs/x\nseed: 4\naffinity: none\naffinity_walk: {model: {beta: 3}}\naffinity_train: {model: {lr: 0.5}}"
+    text = "run: runs/x\nseed: 4\naffinity: none\naffinity_walk: {model: {beta: 3}}\n"
+    text += "affinity_train: {model: {optimizer: {lr: 0.5}}}"
     config = write(tmp_path / "c.yaml", text)
     assert load(config, []).preset("affinity") is None
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
@@ -74,12 +75,8 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     walk, train = (experiment.section(f"affinity_{part}")["model"]["init_args"] for part in ("walk", "train"))
     # As published (docs/labels.md); 3, 6 and 0.5 are the file's and the command line's.
     assert (walk["beta"], walk["exponent"], walk["background_alpha"], walk["radius"]) == (3, 6, 16, 5)
-    assert (train["lr"], train["weight_decay"], train["backbone"], train["kind"]) == (
-        0.5,
-        5e-4,
-        "resnet38d",
-        "features",
-    )
+    assert train["optimizer"] == {"lr": 0.5, "new_layer_factor": 10, "momentum": 5e-4, "weight_decay": 5e-4}
+    assert (train["backbone"], train["kind"]) == ("resnet38d", "features")
     labels = experiment.section("affinity_labels")
     assert (labels["strong_alpha"], labels["weak_alpha"]) == (4, 32)
     assert experiment.section("affinity_train")["data"]["init_args"]["seed"] == 4
@@ -129,12 +126,13 @@ def test_presets_of_the_network_have_the_published_numbers():
         "coco": ("resnet101", "v2", "balanced", 321, 20, 2e-4, "test_deeplabv2", 82081, 1e5),
     }
     for preset, (backbone, head, loss, crop, batch, lr, crf, photos, iterations) in wanted.items():
-        experiment = load(None, [("segment", preset), ("segment.model.momentum", 0.8)])
+        experiment = load(None, [("segment", preset), ("segment.model.optimizer.momentum", 0.8)])
         section = experiment.section("segment")
         model, data = section["model"]["init_args"], section["data"]["init_args"]
-        assert (model["backbone"], model["head"], model["loss"], model["lr"]) == (backbone, head, loss, lr)
+        assert (model["backbone"], model["head"], model["loss"]) == (backbone, head, loss)
         assert (data["crop"], data["batch_size"], data["scale"]) == (crop, batch, [0.5, 1.5])
-        assert (model["weight_decay"], model["new_layer_factor"], model["momentum"]) == (5e-4, 10, 0.8)
+        rates = {"lr": lr, "new_layer_factor": 10, "weight_decay": 5e-4}
+        assert model["optimizer"] == {**rates, "momentum": 0.8}
         assert section["trainer"]["max_epochs"] * (photos // batch) == pytest.approx(iterations, rel=0.02)
         test = experiment.section("evaluate")["model"]["init_args"]
         assert (test["refiner"], test["scales"]) == (crf, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75])

@@ -49,7 +49,7 @@ fit TINY --trainer.devices=0                    | fit.trainer: .*devices=0
 fit TINY --model.strategy=adverserial           | Did you mean 'adversarial'?
 fit TINY --model.classifier_epochs=-1           | fit.model.classifier_epochs: Expected int, 0 or more
 fit TINY --model.srf.start=x                    | fit.model.srf.start: Expected float
-fit TINY --model.micro_batches=0                | fit.model.micro_batches: Expected int above 0
+fit TINY --model.step.micro_batches=0           | fit.model.step.micro_batches: Expected int above 0
 fit TINY --model.cu.mean_over=pixel             | fit.model.cu.mean_over: Expected one of 'image', 'region'
 fit TINY --model.optimizer.name=adamm           | timm knows no 'adamm'. Did you mean 'adam'?
 fit TINY --model.classifier.backbone=resnet999  | timm knows no model 'resnet999'

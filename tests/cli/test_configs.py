@@ -127,7 +127,7 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         if name == "voc_release.yaml":  # its ResNet38d is that of voc.yaml, and takes half a minute
             values["fit.model.classifier.backbone"] = "tiny_resnet"
         if name in WITH_VIT:
-            values |= {"fit.model.classifier.backbone": "test_vit", "fit.model.micro_batches": 1}
+            values |= {"fit.model.classifier.backbone": "test_vit", "fit.model.step.micro_batches": 1}
             values |= {"fit.model.encoder.backbone": "tiny_resnet", "fit.model.encoder.weights": None}
     else:
         if name in ("voc_release.yaml", *WITH_VIT):  # likewise

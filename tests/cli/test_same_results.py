@@ -22,7 +22,7 @@ def test_two_processes_train_as_one(config, tmp_path, stage):
         model["classifier"]["freeze_batchnorm"] = True
         model["optimizer"] = {"name": "sgd", "lr": 0.001}
     else:
-        model |= {"freeze_batchnorm": True, "optimizer": "sgd", "lr": 0.001}
+        model |= {"freeze_batchnorm": True, "optimizer": {"lr": 0.001}}
     content["segment"]["data"]["labels"] = "masks"
     config.write_text(yaml.safe_dump(content))
     states = []

@@ -27,8 +27,8 @@ def config(config):
     content["cam"]["model"]["scales"] = [1.0, 0.8]  # 51 pixels are no multiple of 16
     content["label"] |= {"refiner": "none", "threshold": 0.5}
     content["segment"] = {
-        "model": {"backbone": "test_vit", "output_stride": None, "rates": [1, 2], "optimizer": "adamw",
-                  "blocks": [1, 2, 3], "layer_decay": 0.8},
+        "model": {"backbone": "test_vit", "output_stride": None, "rates": [1, 2], "blocks": [1, 2, 3],
+                  "optimizer": {"name": "adamw", "layer_decay": 0.8}},
         "data": {"crop": 48, "batch_size": 4, "num_workers": 0}, "trainer": {"max_epochs": 1, **cpu},
     }  # fmt: skip
     content["evaluate"] = {"model": {"scales": [1.0]}, "data": {"num_workers": 0}, "trainer": cpu}

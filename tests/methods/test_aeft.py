@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.methods.aeft.gated_pooling import Gate, GatedPooling, class_logits
@@ -157,5 +157,5 @@ def test_a_batch_of_one_kind_has_no_pairs():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
-    aeft = AEFT(classifier_of(kind), Triplet(start=1), ADAMW, micro_batches=2)
+    aeft = AEFT(classifier_of(kind), Triplet(start=1), optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path, shapes, aeft, epochs=2).values())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
 from safetensors.torch import save_file
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from tiny_clip import tiny_clip
 from torch.nn import functional as F
 
@@ -111,7 +111,7 @@ def test_photos_without_tags(clip):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, clip, tmp_path, shapes):
-    method = CLIMS(classifier_of(kind), clip, optimizer=ADAMW, micro_batches=2)
+    method = CLIMS(classifier_of(kind), clip, optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path, shapes, method).values())
     stored = torch.load(tmp_path / "fit" / "last.ckpt", weights_only=True)["state_dict"]
     assert {name.split(".")[0] for name in stored} == {"classifier"}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from method_training import KINDS, check_step, classifier_of, photos_of, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.methods.cpn.module import CPN
@@ -148,5 +148,5 @@ def test_a_photo_without_any_cam_stays_finite():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
-    moved = trained_and_loaded(kind, tmp_path, shapes, CPN(classifier_of(kind), [16], ADAMW, micro_batches=2))
+    moved = trained_and_loaded(kind, tmp_path, shapes, CPN(classifier_of(kind), [16], optimizer=ADAMW, step=HALVES))
     assert all(moved.values())

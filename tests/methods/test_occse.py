@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, plain_run, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.errors import UserError
@@ -76,7 +76,7 @@ def test_the_step_is_a_plain_transcription(kind, tmp_path, shapes):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
-    method = OCCSE(classifier_of(kind), plain_run(kind, tmp_path / "plain", shapes), optimizer=ADAMW, micro_batches=2)
+    method = OCCSE(classifier_of(kind), plain_run(kind, tmp_path / "plain", shapes), optimizer=ADAMW, step=HALVES)
     before = copy.deepcopy(method.ordinary.state_dict())
     assert all(trained_and_loaded(kind, tmp_path / "occse", shapes, method, epochs=2).values())
     assert all(torch.equal(value, before[name]) for name, value in method.ordinary.state_dict().items())

@@ -2,7 +2,7 @@
 
 import torch
 from lightning.pytorch import Trainer
-from tiny_acr import ADAMW, tiny_acr, tiny_classifier
+from tiny_acr import ADAMW, HALVES, tiny_acr, tiny_classifier
 
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.methods.plain.module import Plain
@@ -12,8 +12,8 @@ from acr_lightning.training.step_seed import StepSeed
 def test_plain_is_acr_without_a_reconstructor(tmp_path, shapes):
     states = []
     for make in (
-        lambda: Plain(tiny_classifier(), ADAMW, micro_batches=2),
-        lambda: tiny_acr(strategy="baseline", micro_batches=2),
+        lambda: Plain(tiny_classifier(), optimizer=ADAMW, step=HALVES),
+        lambda: tiny_acr(strategy="baseline", step=HALVES),
     ):
         torch.manual_seed(0)
         module = make()

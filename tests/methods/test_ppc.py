@@ -6,7 +6,7 @@ from math import ceil, floor
 import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.methods.ppc.cells import Cells, Prototypes
@@ -172,5 +172,7 @@ def test_the_contrast_is_not_rounded_by_half_precision():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
-    moved = trained_and_loaded(kind, tmp_path, shapes, PPC(classifier_of(kind), 0.5, SMALL, ADAMW, micro_batches=2))
+    moved = trained_and_loaded(
+        kind, tmp_path, shapes, PPC(classifier_of(kind), 0.5, SMALL, optimizer=ADAMW, step=HALVES)
+    )
     assert all(moved.values())

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, plain_run, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.methods.recam.loss import class_features, reactivation_loss
@@ -81,5 +81,5 @@ def test_the_cam_is_that_of_the_folded_weights():
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
     initial = plain_run(kind, tmp_path / "plain", shapes)
-    method = ReCAM(classifier_of(kind), initial, optimizer=ADAMW, micro_batches=2)
+    method = ReCAM(classifier_of(kind), initial, optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path / "recam", shapes, method).values())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from method_training import KINDS, check_step, classifier_of, photos_of, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 import acr_lightning.nets.refined_cam as refined_cam
@@ -166,7 +166,7 @@ def test_a_photo_without_any_cam_stays_finite():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
-    moved = trained_and_loaded(kind, tmp_path, shapes, SEAM(classifier_of(kind), 0.5, ADAMW, micro_batches=2))
+    moved = trained_and_loaded(kind, tmp_path, shapes, SEAM(classifier_of(kind), 0.5, optimizer=ADAMW, step=HALVES))
     assert all(moved.values())
 
 

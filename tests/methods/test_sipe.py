@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from method_training import KINDS, classifier_of, photos_of, trained_and_loaded
-from tiny_acr import ADAMW
+from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 from acr_lightning.cam.prototypes import seeds
@@ -63,7 +63,7 @@ def test_who_learns_from_what():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_classifier_is_read_by_what_it_has_learned_to_compare(kind, tmp_path, shapes):
-    sipe = SIPE(classifier_of(kind), ADAMW, micro_batches=2)
+    sipe = SIPE(classifier_of(kind), optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path, shapes, sipe).values())
     net = load_network(tmp_path / "fit" / "last.ckpt", Classifier, "acr fit")
     image = net.normalise(torch.rand(1, 3, 40, 48))

@@ -13,7 +13,7 @@ from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment import export as exporting
 from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.segment.segmenter import Segmenter
-from acr_lightning.training.optimisation import parameter_groups
+from acr_lightning.training.optimisation import OptimizerSettings
 
 VIT = "test_vit"  # timm's: 6 blocks of 64 channels, patches of 16 pixels
 HEADS = ["linear", "upsample"]
@@ -78,7 +78,7 @@ def test_light_heads_have_no_dilations(head):
 def test_a_head_is_new_and_the_backbone_is_not(head):
     network = DeepLab(Backbone(VIT), 4, head)
     pretrained = {id(parameter) for parameter in network.backbone.parameters()}
-    groups = parameter_groups(network, network.backbone.parameters(), 1.0, 0.1, 10.0, 1.0)
+    groups = OptimizerSettings(lr=1.0, bias_factor=1.0).build(network).param_groups
     rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
     assert len(rates) == len(list(network.parameters()))
     assert all(rate == (1.0 if parameter in pretrained else 10.0) for parameter, rate in rates.items())
@@ -124,7 +124,9 @@ def test_frozen_batchnorm_does_not_learn_unless_it_is_asked_to():
 
 
 def test_a_frozen_backbone_stays_as_it_is(tmp_path, shapes):
-    segmenter = Segmenter(4, VIT, output_stride=None, head="linear", freeze_backbone=True, lr=0.1)
+    segmenter = Segmenter(
+        4, VIT, output_stride=None, head="linear", freeze_backbone=True, optimizer=OptimizerSettings(lr=0.1)
+    )
     before = {name: value.clone() for name, value in segmenter.network.named_parameters()}
     data = LabelledCrops(shapes, "masks", crop=32, batch_size=4, num_workers=0)
     trainer = Trainer(

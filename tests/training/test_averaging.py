@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.segment.network_inference import load_network
 from acr_lightning.segment.segmenter import Segmenter
+from acr_lightning.training.optimisation import OptimizerSettings
 
 NAME = "network.head.branches.0.weight"
 
@@ -28,7 +29,7 @@ def test_the_checkpoint_of_the_segmenter_holds_the_average(tmp_path, shapes):
         enable_model_summary=False, enable_checkpointing=False, limit_train_batches=4,
         callbacks=[recorder, EMAWeightAveraging(decay=0.5)],
     )  # fmt: skip
-    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, rates=(1, 2), lr=0.01)
+    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, rates=(1, 2), optimizer=OptimizerSettings(lr=0.01))
     trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     average = recorder.seen[0]

@@ -7,7 +7,7 @@ from torch import nn
 
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.training.alternating import Update
+from acr_lightning.training.alternating import StepSettings, Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
@@ -25,7 +25,7 @@ def test_parts_of_a_batch():
 
 class Recording(ClassifierTraining):
     def __init__(self, micro_batches=1, optimizer=ADAMW):
-        super().__init__(tiny_classifier(), optimizer, micro_batches, 10)
+        super().__init__(tiny_classifier(), optimizer, StepSettings(micro_batches))
         self.seen = []
 
     def losses(self, photos):

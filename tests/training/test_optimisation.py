@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from timm.optim import param_groups_layer_decay
@@ -6,20 +8,28 @@ from torch import nn
 
 from acr_lightning.errors import UserError
 from acr_lightning.nets.vit.mctformer import MCTFormer
-from acr_lightning.training.optimisation import (
-    OptimizerSettings,
-    Span,
-    make_optimizer,
-    parameter_groups,
-    poly_schedule,
-    schedule_by_spans,
-)
+from acr_lightning.training.optimisation import OptimizerSettings, Span
+
+# Of layers that are new and have no bias factor, rate 2.
+PLAIN = OptimizerSettings(lr=2.0, new_layer_factor=1.0, bias_factor=1.0, weight_decay=0.0)
 
 
-def rates(module, groups):
+def rates(module, settings):
     """Name of each parameter to its rate and decay."""
+    groups = settings.build(module).param_groups
     by_id = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     return {name: by_id.get(id(parameter)) for name, parameter in module.named_parameters()}
+
+
+def rates_by_step(steps, settings, *arguments):
+    """The rate at each step of a training."""
+    optimizer = settings.build(nn.Linear(1, 1))
+    schedule, seen = settings.build_schedule(optimizer, *arguments), []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return seen
 
 
 def test_rates_of_the_release_and_of_its_ancestors():
@@ -32,13 +42,13 @@ def test_rates_of_the_release_and_of_its_ancestors():
         }
     )
     module["norm"].requires_grad_(False)
-    old, none = module["old"], {"norm.weight": None, "norm.bias": None}
-    ancestors = parameter_groups(module, old.parameters(), lr=0.5, weight_decay=0.25)
-    assert rates(module, ancestors) == {
+    module["old"].pretrained_parameters = module["old"].parameters
+    none = {"norm.weight": None, "norm.bias": None}
+    assert rates(module, OptimizerSettings(lr=0.5, weight_decay=0.25)) == {
         "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (5.0, 0.25), "new.bias": (10.0, 0),
         "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
     }  # fmt: skip
-    release = parameter_groups(module, old.parameters(), 0.5, 0.25, new_layer_factor=1, transposed_factor=10)
+    release = OptimizerSettings(lr=0.5, weight_decay=0.25, new_layer_factor=1, transposed_factor=10)
     assert rates(module, release) == {
         "old.weight": (0.5, 0.25), "old.bias": (1.0, 0), "new.weight": (0.5, 0.25), "new.bias": (1.0, 0),
         "up.weight": (5.0, 0.25), "up.bias": (10.0, 0), **none,
@@ -49,8 +59,7 @@ def test_what_a_vit_decays_and_how_fast_its_blocks_learn():
     """Against timm's own groups."""
     net = MCTFormer(3, "test_vit")
     settings = OptimizerSettings("adamw", 0.5, 2.0, weight_decay=0.25, bias_factor=1.0, layer_decay=0.5)
-    groups = settings.build(net).param_groups
-    found = rates(net, groups)
+    found = rates(net, settings)
     assert found["classify.weight"] == (1.0, 0.25)
     assert found["classify.bias"] == (1.0, 0)
     for name in ("class_tokens", "class_positions", "patch_positions", "vit.patch_embed.proj.bias"):
@@ -66,57 +75,36 @@ def test_what_a_vit_decays_and_how_fast_its_blocks_learn():
 
 
 def test_poly_by_hand_and_flat_after_its_end():
-    layer = nn.Linear(1, 1)
-    optimizer = make_optimizer(
-        "sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), momentum=0.9
-    )
-    schedule, seen = poly_schedule(optimizer, 4), []
-    for _ in range(7):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
     wanted = [2.0, 2 * 0.75**0.9, 2 * 0.5**0.9, 2 * 0.25**0.9]
-    assert seen == pytest.approx([*wanted, *[wanted[-1]] * 3])
+    flat = [wanted[-1]] * 3
+    assert rates_by_step(7, PLAIN, 4) == pytest.approx([*wanted, *flat])
+    # Of seven epochs of a step each the schedule has four.
+    assert rates_by_step(7, replace(PLAIN, schedule_epochs=4), 7, 7) == pytest.approx([*wanted, *flat])
 
 
 def test_spans_begin_anew():
-    layer = nn.Linear(1, 1)
-    optimizer = make_optimizer("sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), 0.9)
     # Eight steps in four epochs: one epoch, a rest of one, and two at half the rate.
-    schedule, seen = schedule_by_spans(optimizer, [Span(0, 1), Span(2, None, 0.5)], total_steps=8, epochs=4), []
-    for _ in range(8):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
     last = 2 * 0.5**0.9
-    assert seen == pytest.approx([2.0, last, last, last, 1.0, 0.75**0.9, 0.5**0.9, 0.25**0.9])
+    assert rates_by_step(8, PLAIN, 8, 4, [Span(0, 1), Span(2, None, 0.5)]) == pytest.approx(
+        [2.0, last, last, last, 1.0, 0.75**0.9, 0.5**0.9, 0.25**0.9]
+    )
 
 
 def test_a_cosine_after_a_rise_as_timm_has_it():
-    layer = nn.Linear(1, 1)
-    optimizer = make_optimizer("sgd", parameter_groups(layer, layer.parameters(), 2.0, 0.0, bias_factor=1), 0.9)
     # Ten steps in five epochs, two of which rise.
-    schedule, seen = schedule_by_spans(optimizer, [Span(0, None)], 10, 5, "cosine", warmup_epochs=2), []
-    for _ in range(10):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
+    seen = rates_by_step(10, replace(PLAIN, schedule="cosine", warmup_epochs=2), 10, 5)
     assert seen[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0])
-    timms = CosineLRScheduler(optimizer, t_initial=10, lr_min=0)
-    timms.base_values = [2.0]
+    timms = CosineLRScheduler(PLAIN.build(nn.Linear(1, 1)), t_initial=10, lr_min=0)
     assert seen[4:] == pytest.approx([timms._get_lr(step)[0] for step in range(4, 10)])
 
 
 def test_any_of_timms_optimisers_by_name():
-    layer = nn.Linear(1, 1)
-    groups = parameter_groups(layer, layer.parameters(), 1e-3, 0.5)
-    assert type(make_optimizer("lion", groups, 0.9)).__name__ == "Lion"
+    assert type(OptimizerSettings("lion").build(nn.Linear(1, 1))).__name__ == "Lion"
     with pytest.raises(UserError, match="Did you mean 'adamw'"):
-        make_optimizer("adamww", groups, 0.9)
+        OptimizerSettings("adamww").build(nn.Linear(1, 1))
 
 
 def test_adamw_takes_the_groups():
-    layer = nn.Linear(1, 1)
-    optimizer = make_optimizer("adamw", parameter_groups(layer, layer.parameters(), 1e-3, 0.5), momentum=0.9)
+    optimizer = OptimizerSettings("adamw", weight_decay=0.5).build(nn.Linear(1, 1))
     assert isinstance(optimizer, torch.optim.AdamW)
     assert sorted(group["weight_decay"] for group in optimizer.param_groups) == [0, 0.5]

@@ -1,11 +1,9 @@
 """The affinity network as a LightningModule, trained on what is certain in the CAMs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,11 +11,12 @@ from acr_lightning.affinity.kinds import Kind, affinity_of, build_affinity_netwo
 from acr_lightning.affinity.pair_loss import PairLoss, pair_kinds, pair_loss
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
-from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
+from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.optimisation import OptimizerSettings
 
 
-class AffinityLearner(LightningModule):
-    """AffinityNet (PSA, CVPR 2018) or IRN's boundary branch (CVPR 2019) on any backbone, poly schedule by iteration.
+class AffinityLearner(AlternatingModule):
+    """AffinityNet (PSA, CVPR 2018) or IRN's boundary branch (CVPR 2019) on any backbone.
 
     Args:
         num_classes: K (taken from the data set; affinity itself knows no classes).
@@ -29,11 +28,8 @@ class AffinityLearner(LightningModule):
         freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
         freeze_backbone: train the new layers alone; null is as published, false for `features`, true for `boundary`.
         radius: of the pairs that are learned from, in cells of the network's result.
-        optimizer: `sgd` or `adamw`.
-        lr: of pretrained weights; biases get twice as much.
-        new_layer_factor: times `lr` for the new layers.
-        momentum: of SGD. The releases pass their weight decay in its place, so 5e-4 and 1e-4 are as published.
-        weight_decay: of weights; biases have none.
+        optimizer: of the network. The releases pass their weight decay in momentum's place, so 5e-4 and 1e-4 are as
+            published.
     """
 
     def __init__(
@@ -46,28 +42,25 @@ class AffinityLearner(LightningModule):
         freeze_batchnorm: bool = True,
         freeze_backbone: bool | None = None,
         radius: int = 5,
-        optimizer: OptimizerName = "sgd",
-        lr: float = 0.1,
-        new_layer_factor: float = 10.0,
-        momentum: float = 5e-4,
-        weight_decay: float = 5e-4,
+        optimizer: OptimizerSettings = OptimizerSettings(lr=0.1, momentum=5e-4),
     ) -> None:
-        super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.options: Any = self.hparams  # the arguments above, by name
+        super().__init__(optimizer)
+        self.radius = radius
         frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
         self.network = build_affinity_network(
             kind, Backbone(backbone, weights, output_stride, freeze_batchnorm), frozen
         )
 
-    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        """One batch."""
+        self.update("network", "affinity", [batch], self.losses)
+        self.step_schedules()
+
+    def losses(self, batch: dict[str, Any]) -> Update:
         """The weighted sum of the pair loss's terms."""
         mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
         terms = self.pair_terms(batch["image"], batch["label"], mean)
-        loss = terms.total()
-        self.log("affinity/loss", loss, prog_bar=True)
-        self.log_dict({f"affinity/{name}": value.detach() for name, value in terms._asdict().items()})
-        return loss
+        return Update(terms.total(), terms._asdict())
 
     def pair_terms(
         self, image: Tensor, label: Tensor, mean_over_devices: Callable[[Tensor], Any] = lambda counts: counts
@@ -81,20 +74,12 @@ class AffinityLearner(LightningModule):
         """
         output = self.network(self.network.backbone.normalise(image))
         labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
-        radius = self.options.radius
-        kinds = pair_kinds(labels, radius)
+        kinds = pair_kinds(labels, self.radius)
         counts = mean_over_devices(kinds.flatten(1).sum(dim=1).float())
-        return pair_loss(affinity_of(self.network, output, radius), kinds, counts)
+        return pair_loss(affinity_of(self.network, output, self.radius), kinds, counts)
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """One optimiser; the poly schedule steps once a batch."""
-        options = self.options
-        groups = parameter_groups(
-            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay, options.new_layer_factor
-        )
-        optimizer = make_optimizer(options.optimizer, groups, options.momentum)
-        schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def players(self) -> Mapping[str, Player]:  # noqa: D102
+        return {"network": Player(self.network, self.optimizer_settings)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the network without this module."""

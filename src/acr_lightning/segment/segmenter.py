@@ -1,22 +1,21 @@
 """The segmentation network as a LightningModule, trained on pseudo-labels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.deeplab import DeepLab, HeadName
 from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
-from acr_lightning.training.optimisation import OptimizerName, make_optimizer, parameter_groups, poly_schedule
+from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.optimisation import OptimizerSettings
 
 
-class Segmenter(LightningModule):
-    """DeepLab on any backbone, cross entropy on pseudo-labels, poly schedule by iteration (see docs/segment.md).
+class Segmenter(AlternatingModule):
+    """DeepLab on any backbone, cross entropy on pseudo-labels (see docs/segment.md).
 
     Args:
         num_classes: K, without background (taken from the data set).
@@ -24,18 +23,13 @@ class Segmenter(LightningModule):
         weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
-            weights (and `trainer.sync_batchnorm: true` on several devices).
+            weights.
         freeze_backbone: train the head alone.
         head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`; the light ones `linear` and `upsample`.
         rates: dilations of the head; null takes the published ones.
         loss: `cross_entropy`, or `balanced` between background and foreground.
-        optimizer: `sgd` or `adamw`.
-        lr: of pretrained weights; biases get twice as much.
-        new_layer_factor: times `lr` for the head.
-        momentum: of SGD.
-        weight_decay: of weights; biases, LayerNorm, tokens and embeddings have none.
+        optimizer: of the network; the head's layers are new ones.
         blocks: of a ViT, whose patch tokens are its maps, counted from 1; null is the last of each third.
-        layer_decay: times the rate of pretrained weights for every block between them and the end of a ViT.
     """
 
     compiled_parts = ("network",)
@@ -51,43 +45,32 @@ class Segmenter(LightningModule):
         head: HeadName = "v2",
         rates: tuple[int, ...] | None = None,
         loss: LossName = "cross_entropy",
-        optimizer: OptimizerName = "sgd",
-        lr: float = 2.5e-4,
-        new_layer_factor: float = 10.0,
-        momentum: float = 0.9,
-        weight_decay: float = 5e-4,
+        optimizer: OptimizerSettings = OptimizerSettings(lr=2.5e-4),
         blocks: tuple[int, ...] | None = None,
-        layer_decay: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.options: Any = self.hparams  # the arguments above, by name
+        super().__init__(optimizer)
+        self.loss = loss
         features = Backbone(backbone, weights, output_stride, freeze_batchnorm, blocks=blocks)
         if freeze_backbone:  # and otherwise frozen BatchNorm stays frozen
             features.requires_grad_(False)
         self.network = DeepLab(features, num_classes + 1, head, rates)
 
-    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        """One batch."""
+        self.update("network", "segment", [batch], self.losses)
+        self.step_schedules()
+
+    def losses(self, batch: dict[str, Any]) -> Update:
         """The loss at the labels' size; 255 is not counted."""
         logits = self.network(self.network.backbone.normalise(batch["image"]))
         logits = F.interpolate(logits, batch["label"].shape[-2:], mode="bilinear", align_corners=False)
-        groups = pixel_groups(batch["label"], self.options.loss)
+        groups = pixel_groups(batch["label"], self.loss)
         counts = torch.stack([group.sum() for group in groups]).float()
         counts = self.trainer.strategy.reduce(counts, reduce_op="mean")
-        loss = segmentation_loss(logits, batch["label"], groups, counts)
-        self.log("segment/loss", loss, prog_bar=True)
-        return loss
+        return Update(segmentation_loss(logits, batch["label"], groups, counts), {})
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """One optimiser; the poly schedule steps once a batch."""
-        options = self.options
-        groups = parameter_groups(
-            self.network, self.network.backbone.parameters(), options.lr, options.weight_decay,
-            options.new_layer_factor, layer_decay=options.layer_decay,
-        )  # fmt: skip
-        optimizer = make_optimizer(options.optimizer, groups, options.momentum)
-        schedule = poly_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def players(self) -> Mapping[str, Player]:  # noqa: D102
+        return {"network": Player(self.network, self.optimizer_settings)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build and to use the network without this module and without the data set."""

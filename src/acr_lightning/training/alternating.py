@@ -1,18 +1,20 @@
-"""Networks that are updated in turn at every batch: what any such method needs around its losses."""
+"""Networks that are updated at every batch, several of them in turn: what a training needs around its losses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
-from acr_lightning.training.optimisation import OptimizerSettings, Span, schedule_by_spans
+from acr_lightning.training.optimisation import WHOLE_RUN, OptimizerSettings, Span
 
 # Batches after which a GPU is asked whether its losses are finite.
 ASK_EVERY = 10
@@ -31,7 +33,7 @@ class Player(NamedTuple):
 
     network: nn.Module
     optimizer: OptimizerSettings
-    spans: Sequence[Span] = (Span(0, None),)
+    spans: Sequence[Span] = WHOLE_RUN
 
 
 class Update(NamedTuple):
@@ -46,24 +48,36 @@ class Update(NamedTuple):
     terms: Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class StepSettings:
+    """How a batch becomes a step of each network.
+
+    Args:
+        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
+            accumulation): less memory, the same step.
+        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
+            network, stop the run.
+    """
+
+    micro_batches: PositiveInt = 1
+    max_nonfinite: PositiveInt = 10
+
+
 class AlternatingModule(LightningModule, ABC):
-    """Manual optimisation of several players: whose turn it is, accumulation, clipping, schedules, logging.
+    """Manual optimisation of one player or several: whose turn it is, accumulation, clipping, schedules, logging.
 
     Lightning's `global_step` counts the steps of all optimisers; schedules and loggers count batches.
 
     Args:
         optimizer: of every player, each of which has one of its own.
-        micro_batches: a batch goes through the networks in this many parts, one after the other: less memory, the
-            same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
-            player, stop the run.
+        step: how a batch becomes a step.
     """
 
-    def __init__(self, optimizer: OptimizerSettings, micro_batches: int, max_nonfinite: int) -> None:
+    def __init__(self, optimizer: OptimizerSettings, step: StepSettings = StepSettings()) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.optimizer_settings, self.micro_batches = optimizer, micro_batches
-        self.nonfinite = NonFinite(max_nonfinite)
+        self.optimizer_settings, self.micro_batches = optimizer, step.micro_batches
+        self.nonfinite = NonFinite(step.max_nonfinite)
 
     @abstractmethod
     def players(self) -> Mapping[str, Player]:
@@ -96,7 +110,7 @@ class AlternatingModule(LightningModule, ABC):
 
     def step_schedules(self) -> None:
         """To be called once a batch."""
-        for schedule in cast(list[LRScheduler], _as_list(self.lr_schedulers())):
+        for schedule in cast(list[LambdaLR], _as_list(self.lr_schedulers())):
             schedule.step()
 
     def split_evenly(self, images: int) -> int:
@@ -110,23 +124,21 @@ class AlternatingModule(LightningModule, ABC):
         """
         if images % self.micro_batches:
             raise UserError(
-                f"model.micro_batches: a device's {images} photos cannot be split into {self.micro_batches} equal parts"
+                f"model.step.micro_batches: the {images} photos of a device cannot be split evenly in "
+                f"{self.micro_batches}"
             )
         return images // self.micro_batches
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LambdaLR]]:
         """An optimiser and a schedule for each player; checkpoints keep both."""
         # With `max_epochs` this is the number of batches (with `max_steps` it would count each optimiser's steps).
         total, epochs = int(self.trainer.estimated_stepping_batches), self.trainer.max_epochs or 1
-        optimizers: list[torch.optim.Optimizer] = []
-        schedules: list[LRScheduler] = []
-        for player in self.players().values():
-            settings, spans = player.optimizer, list(player.spans)
-            if (shorter := settings.schedule_epochs) is not None:
-                spans[-1] = spans[-1]._replace(epochs=shorter)
-            optimizers.append(settings.build(player.network))
-            fall, rise = settings.schedule, settings.warmup_epochs
-            schedules.append(schedule_by_spans(optimizers[-1], spans, total, epochs, fall, rise))
+        players = self.players().values()
+        optimizers = [player.optimizer.build(player.network) for player in players]
+        schedules = [
+            player.optimizer.build_schedule(optimizer, total, epochs, player.spans)
+            for player, optimizer in zip(players, optimizers, strict=True)
+        ]
         return optimizers, schedules
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
-from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.kept_maps import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
@@ -21,11 +20,8 @@ class ClassifierTraining(AlternatingModule):
 
     Args:
         classifier: whose CAM is wanted.
-        optimizer: of the classifier.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
+        optimizer: of the classifier and of what a method adds to it, whose layers are new ones.
+        step: how a batch becomes a step.
     """
 
     compiled_parts: tuple[str, ...] = ("classifier",)
@@ -34,10 +30,9 @@ class ClassifierTraining(AlternatingModule):
         self,
         classifier: Classifier,
         optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
+        step: StepSettings = StepSettings(),
     ) -> None:
-        super().__init__(optimizer, micro_batches, max_nonfinite)
+        super().__init__(optimizer, step)
         self.classifier = classifier
 
     @abstractmethod

@@ -51,7 +51,7 @@ class NonFinite:
         for update, count in self._in_a_row.items():
             if count >= self.limit:
                 raise UserError(
-                    f"fit: the loss of {update} was not finite {int(count)} times in a row, last in {where}; lower "
+                    f"the loss of {update} was not finite {int(count)} times in a row, last in {where}; lower "
                     "model.optimizer.lr, set model.optimizer.gradient_clip_val, or set trainer.precision to "
                     "bf16-mixed or 32-true"
                 )

@@ -17,6 +17,7 @@ from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.phases import phase
 from acr_lightning.methods.acr.ru_loss import RUWeights
 from acr_lightning.methods.acr.step_input import StepInput
+from acr_lightning.training.alternating import StepSettings
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.step_seed import StepDraws, StepSeed
 
@@ -222,14 +223,14 @@ def test_micro_batches_are_the_same_step(tmp_path, shapes):
     # SGD: Adam would blow up rounding where a gradient is next to nothing.
     options = {"optimizer": SGD}
     whole = fitted(tmp_path, shapes, **options)
-    parts = fitted(tmp_path, shapes, micro_batches=4, **options)
+    parts = fitted(tmp_path, shapes, step=StepSettings(micro_batches=4), **options)
     assert difference(whole, four_classes(**options)) > 1e-3
     assert difference(whole, parts) < 1e-10
 
 
 def test_micro_batches_must_divide(tmp_path, shapes):
-    with pytest.raises(UserError, match="4 photos cannot be split into 3"):
-        fitted(tmp_path, shapes, micro_batches=3)
+    with pytest.raises(UserError, match="4 photos of a device cannot be split evenly in 3"):
+        fitted(tmp_path, shapes, step=StepSettings(micro_batches=3))
 
 
 class Broken(ACR):
@@ -258,7 +259,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_by_its_gradient(tmp_path, sha
 
 
 def test_too_many_in_a_row_stop_the_run(tmp_path, shapes):
-    acr = four_classes(kind=Broken, max_nonfinite=3)
+    acr = four_classes(kind=Broken, step=StepSettings(max_nonfinite=3))
     Broken.batches = (0, 1, 2)
     with pytest.raises(UserError, match=r"loss of cu was not finite 3 times in a row.*lower model\.optimizer\.lr"):
         trainer(tmp_path, 1).fit(acr, shapes_data(shapes))

@@ -15,6 +15,7 @@ from acr_lightning.methods.acr.srf import SRF
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.nets.vit.mctformer import MCTFormer
+from acr_lightning.training.alternating import StepSettings
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.step_seed import StepSeed
 
@@ -80,10 +81,11 @@ def test_parts_of_a_batch_are_the_same_step(tmp_path, shapes, method):
     states = []
     for parts in (1, 2):
         torch.manual_seed(0)
+        options["step"] = StepSettings(micro_batches=parts)
         if method == "plain":
-            module = Plain(mctformer(drop_path=0.0, contrast=1.0), micro_batches=parts, **options)
+            module = Plain(mctformer(drop_path=0.0, contrast=1.0), **options)
         else:
-            module = vit_acr(drop_path=0.0, micro_batches=parts, **options)
+            module = vit_acr(drop_path=0.0, **options)
         start = {name: value.clone() for name, value in module.classifier.state_dict().items()}
         fit(tmp_path, module, shapes)
         states.append(module.classifier.state_dict())

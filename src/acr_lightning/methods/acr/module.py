@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
+from acr_lightning.classes.bounded import NonNegativeInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
 from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
@@ -18,7 +18,7 @@ from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment, target_wins
 from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
-from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.draw_target import draw_target
 from acr_lightning.training.kept_maps import attach_features
 from acr_lightning.training.optimisation import OptimizerSettings, Span
@@ -42,10 +42,7 @@ class ACR(AlternatingModule):
         initial: a run, or a checkpoint of stage `fit`, whose classifier this one starts from; null starts anew.
         optimizer: of the classifier, and of the reconstructor unless it has one of its own.
         reconstructor_optimizer: of the reconstructor; null is the classifier's.
-        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row, of one
-            network, stop the run.
+        step: how a batch becomes a step.
     """
 
     compiled_parts = ("classifier", "reconstructor.encoder", "reconstructor.decoder")
@@ -65,10 +62,9 @@ class ACR(AlternatingModule):
         initial: str | None = None,
         optimizer: OptimizerSettings = OptimizerSettings(),
         reconstructor_optimizer: OptimizerSettings | None = None,
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
+        step: StepSettings = StepSettings(),
     ) -> None:
-        super().__init__(optimizer, micro_batches, max_nonfinite)
+        super().__init__(optimizer, step)
         if strategy == "pretrained" and not (classifier_epochs and reconstructor_epochs):
             raise UserError("strategy: pretrained needs classifier_epochs and reconstructor_epochs of at least 1")
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)

@@ -1,15 +1,15 @@
 """AEFT as a LightningModule."""
 
+from typing import Any
+
 from torch import nn
 from torch.nn import functional as F
 
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.aeft.gated_pooling import GatedPooling, class_logits
 from acr_lightning.methods.aeft.loss import Triplet, attraction, kept, repulsion
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -22,24 +22,12 @@ class AEFT(ClassifierTraining):
     Args:
         classifier: whose CAM is wanted.
         triplet: when and how the erased and the other photos count.
-        optimizer: of the classifier and the gates, which are new layers.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory. Other photos are looked for in the same part.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     compiled_parts = ("classifier", "pooling")
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        triplet: Triplet = Triplet(),
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
+    def __init__(self, classifier: Classifier, triplet: Triplet = Triplet(), **training: Any) -> None:
+        super().__init__(classifier, **training)
         self.triplet = triplet
         self.pooling = GatedPooling(classifier.num_classes)
 

@@ -1,17 +1,17 @@
 """CLIMS as a LightningModule."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.clims.judge import Clip, Judge
 from acr_lightning.methods.clims.loss import Matching, like, like_any, over_photos, unlike
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -25,11 +25,6 @@ class CLIMS(ClassifierTraining):
         clip: the judge; its weights are your own.
         initial: a run, or a checkpoint of stage `fit`, whose classifier it was; null starts anew.
         matching: the weights.
-        optimizer: of the classifier.
-        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     def __init__(
@@ -38,13 +33,11 @@ class CLIMS(ClassifierTraining):
         clip: Clip,
         initial: str | None = None,
         matching: Matching = Matching(),
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
+        **training: Any,
     ) -> None:
         if initial is not None:
             load_weights(classifier, initial)
-        super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
+        super().__init__(classifier, **training)
         self.clip, self.matching = clip, matching
 
     def setup(self, stage: str) -> None:

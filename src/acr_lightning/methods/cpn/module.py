@@ -1,6 +1,7 @@
 """CPN as a LightningModule."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -11,7 +12,6 @@ from acr_lightning.methods.cpn.region_cam import RegionCam
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -24,24 +24,12 @@ class CPN(ClassifierTraining):
     Args:
         classifier: with at least three maps.
         patches: sides of the squares that a photo is halved by, pixels; each photo is given one of them.
-        optimizer: of both; the layers that spread are new ones.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     classifier: RegionCam
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        patches: Sequence[PositiveInt] = (224, 448),
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(RegionCam(classifier), optimizer, micro_batches, max_nonfinite)
+    def __init__(self, classifier: Classifier, patches: Sequence[PositiveInt] = (224, 448), **training: Any) -> None:
+        super().__init__(RegionCam(classifier), **training)
         self.patches = patches
 
     def losses(self, photos: Photos) -> Update:

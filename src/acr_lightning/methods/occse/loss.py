@@ -17,8 +17,8 @@ class Erasing:
     Args:
         start: weight of the erased photo's loss in the first epoch.
         growth: what each epoch adds to it.
-        largest_of: a CAM is divided by the largest value of its own `photo`, or of the whole `batch` (the release),
-            where one photo's CAM says how much of another one is erased.
+        largest_of: a CAM is divided by the largest value of its own `photo`, or of the whole `batch` (the release)
+            or micro-batch, where one photo's CAM says how much of another one is erased.
     """
 
     start: float = 0.3

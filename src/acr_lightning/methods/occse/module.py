@@ -1,13 +1,13 @@
 """OC-CSE as a LightningModule."""
 
-from acr_lightning.classes.bounded import PositiveInt
+from typing import Any
+
 from acr_lightning.methods.occse.loss import Erasing, erasing_mask, tags_without
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.draw_target import draw_target
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -21,25 +21,12 @@ class OCCSE(ClassifierTraining):
         classifier: G, whose CAM is wanted.
         ordinary: a run, or a checkpoint of stage `fit`, whose classifier is C: trained on the same tags, of G's kind.
         erasing: how a class is erased, and what that weighs.
-        optimizer: of G.
-        micro_batches: a batch goes through the networks in this many parts, one after the other (gradient
-            accumulation): less memory, the same step unless `erasing.largest_of` is `batch`.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     compiled_parts = ("classifier", "ordinary")
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        ordinary: str,
-        erasing: Erasing = Erasing(),
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(classifier, optimizer, micro_batches, max_nonfinite)
+    def __init__(self, classifier: Classifier, ordinary: str, erasing: Erasing = Erasing(), **training: Any) -> None:
+        super().__init__(classifier, **training)
         self.erasing = erasing
         self.ordinary = classifier.again()
         load_weights(self.ordinary, ordinary)

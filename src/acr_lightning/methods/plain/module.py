@@ -11,10 +11,7 @@ class Plain(ClassifierTraining):
     Args:
         classifier: whose CAM is wanted.
         optimizer: of the classifier.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
+        step: how a batch becomes a step.
     """
 
     def losses(self, photos: Photos) -> Update:

@@ -1,18 +1,18 @@
 """PPC as a LightningModule."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from acr_lightning.cam.agreement import agreement
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.ppc.cells import Cells, cells_of
 from acr_lightning.methods.ppc.contrast import Contrast, contrast
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 from acr_lightning.training.step_seed import photo_generators
 from acr_lightning.training.whole_batch import of_whole_batch
@@ -28,11 +28,6 @@ class PPC(ClassifierTraining):
         classifier: its CAM is a convolution, and it has at least three maps.
         smaller: sides of the second photo, a share of those of the first.
         contrast: how cells are compared.
-        optimizer: of all; the layers that spread and the projection are new ones.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory. Prototypes are those of a part.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     classifier: RefinedCam
@@ -43,11 +38,9 @@ class PPC(ClassifierTraining):
         classifier: ConvolutionalClassifier,
         smaller: float = 2 / 7,
         contrast: Contrast = Contrast(),
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
+        **training: Any,
     ) -> None:
-        super().__init__(RefinedCam(classifier), optimizer, micro_batches, max_nonfinite)
+        super().__init__(RefinedCam(classifier), **training)
         self.smaller, self.contrast = smaller, contrast
         self.projection = nn.Conv2d(classifier.classify.in_channels, contrast.width, 1, bias=False)
         nn.init.kaiming_normal_(self.projection.weight)

@@ -1,13 +1,13 @@
 """ReCAM as a LightningModule."""
 
-from acr_lightning.classes.bounded import PositiveInt
+from typing import Any
+
 from acr_lightning.methods.recam.loss import class_features, reactivation_loss
 from acr_lightning.methods.recam.reactivated import ReactivatedCam
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -21,27 +21,16 @@ class ReCAM(ClassifierTraining):
         classifier: that goes on; its CAM is a convolution.
         initial: a run, or a checkpoint of stage `fit`, whose classifier it was; null starts anew.
         weight: λ; 1 for VOC and 0.1 for COCO in the release.
-        optimizer: `lr` is of the classifier, the new layer has `new_layer_factor` times that.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     classifier: ReactivatedCam
 
     def __init__(
-        self,
-        classifier: ConvolutionalClassifier,
-        initial: str | None = None,
-        weight: float = 1.0,
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
+        self, classifier: ConvolutionalClassifier, initial: str | None = None, weight: float = 1.0, **training: Any
     ) -> None:
         if initial is not None:
             load_weights(classifier, initial)
-        super().__init__(ReactivatedCam(classifier), optimizer, micro_batches, max_nonfinite)
+        super().__init__(ReactivatedCam(classifier), **training)
         self.weight = weight
 
     def losses(self, photos: Photos) -> Update:

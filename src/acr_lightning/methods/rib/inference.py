@@ -12,7 +12,6 @@ from acr_lightning.cam.multiscale import scaled_views
 from acr_lightning.errors import UserError
 from acr_lightning.methods.rib.finetuning import Finetuning, covered, unshown_scores
 from acr_lightning.methods.rib.other_photos import OtherPhotos
-from acr_lightning.training.optimisation import poly_schedule
 
 
 class RIB(CamInference):
@@ -71,7 +70,7 @@ class RIB(CamInference):
         """The sum of the tagged classes' CAMs `[P, H, W]` over all steps; each comes before its step."""
         settings = self.finetuning
         optimizer = settings.optimizer().build(self.classifier)
-        schedule = poly_schedule(optimizer, settings.steps)
+        schedule = settings.optimizer().build_schedule(optimizer, settings.steps)
         total = photo.new_zeros(int(tags.sum()), *photo.shape[-2:])
         for step in range(1, settings.steps + 1):
             optimizer.zero_grad()

@@ -1,14 +1,14 @@
 """SEAM as a LightningModule."""
 
+from typing import Any
+
 from torch.nn import functional as F
 
 from acr_lightning.cam.agreement import agreement
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -21,24 +21,12 @@ class SEAM(ClassifierTraining):
     Args:
         classifier: with at least three maps.
         smaller: sides of the second photo, a share of those of the first.
-        optimizer: of both; the layers that spread are new ones.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     classifier: RefinedCam
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        smaller: float = 0.3,
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(RefinedCam(classifier), optimizer, micro_batches, max_nonfinite)
+    def __init__(self, classifier: Classifier, smaller: float = 0.3, **training: Any) -> None:
+        super().__init__(RefinedCam(classifier), **training)
         self.smaller = smaller
 
     def losses(self, photos: Photos) -> Update:

@@ -1,15 +1,15 @@
 """SIPE as a LightningModule."""
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
-from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
-from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 
 
@@ -21,23 +21,12 @@ class SIPE(ClassifierTraining):
 
     Args:
         classifier: its CAM is a convolution; the paper's has `taps: 4`.
-        optimizer: of both; the convolutions are new layers.
-        micro_batches: a batch goes through the network in this many parts, one after the other (gradient
-            accumulation): less memory, the same step.
-        max_nonfinite: an update whose loss is not finite changes nothing by its gradient; so many in a row stop the
-            run.
     """
 
     classifier: PrototypeCam
 
-    def __init__(
-        self,
-        classifier: ConvolutionalClassifier,
-        optimizer: OptimizerSettings = OptimizerSettings(),
-        micro_batches: PositiveInt = 1,
-        max_nonfinite: PositiveInt = 10,
-    ) -> None:
-        super().__init__(PrototypeCam(classifier), optimizer, micro_batches, max_nonfinite)
+    def __init__(self, classifier: ConvolutionalClassifier, **training: Any) -> None:
+        super().__init__(PrototypeCam(classifier), **training)
 
     def losses(self, photos: Photos) -> Update:
         """The classification, and how far the CAM and the prototypes' maps agree."""
