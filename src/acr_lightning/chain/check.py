@@ -123,7 +123,7 @@ def _check_classes(value: Any, where: str) -> None:
                 _check_names(value, known.names, where)
             groups = known.groups
         for key, item in value.items():
-            if key in groups and item is not None and "class_path" not in item:
+            if key in groups and item is not None and not (isinstance(item, dict) and "class_path" in item):
                 _check_group(item, groups[key], f"{where}.{key}")
             _check_classes(item, f"{where}.{key}")
 
