@@ -6,13 +6,7 @@ from acr_lightning.training.photos import Photos
 
 
 class Plain(ClassifierTraining):
-    """A classifier trained on image tags; its CAM comes for free (Zhou et al., CVPR 2016).
-
-    Args:
-        classifier: whose CAM is wanted.
-        optimizer: of the classifier.
-        step: how a batch becomes a step.
-    """
+    """A classifier trained on image tags; its CAM comes for free (Zhou et al., CVPR 2016)."""
 
     def losses(self, photos: Photos) -> Update:
         """The classification loss."""
