@@ -17,7 +17,7 @@ def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {
         "model": {"class_path": "Segmenter", "init_args": {}},
-        "data": {"class_path": "LabelledCrops", "init_args": {}},
+        "data": {"class_path": "LabelledCrops", "init_args": {"batch_size": 10}},
         "trainer": {**trainer_defaults(folder), "max_epochs": 20},
     }
 

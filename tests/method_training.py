@@ -44,7 +44,7 @@ def fit(folder, module, data, epochs=1, steps=2):
 
 def data_of(kind, folder, dataset):
     if kind == "frozen":
-        return FrozenFeatures(dataset, 32, 4, cache=str(folder / "features"))
+        return FrozenFeatures(dataset, 32, batch_size=4, cache=str(folder / "features"))
     return TaggedCrops(dataset, 32, (32, 40), batch_size=4, num_workers=0)
 
 

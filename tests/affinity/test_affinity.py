@@ -252,21 +252,6 @@ def test_walk_as_rib_publishes_it(checkpoint, tmp_path, rng):
     assert got.background is None
 
 
-@pytest.mark.parametrize("options", [{}, {"background_alpha": 16.0, "normalise": False}])
-def test_early_stop_gives_labels_that_rest(checkpoint, tmp_path, rng, options):
-    write_cam(tmp_path / "a.npz", np.array([1, 4]), rng.random((2, 24, 28), np.float32))
-    sample = {"id": "a", "image": torch.rand(3, 24, 28)}
-    with torch.inference_mode():
-        stopped, twice = (
-            AffinityWalk(checkpoint("boundary"), str(tmp_path), exponent=60, stop_threshold=0.3, **options)
-            .eval()
-            .walked(sample)
-            for _ in range(2)
-        )
-    assert torch.equal(stopped.scores, twice.scores)
-    assert 0 < stopped.scores.max() <= 1
-
-
 def test_photo_without_tags_and_any_size(checkpoint, tmp_path):
     write_cam(tmp_path / "empty.npz", np.zeros(0, np.int64), np.zeros((0, 9, 13), np.float32))
     write_cam(tmp_path / "odd.npz", np.array([2]), np.ones((1, 9, 13), np.float32))

@@ -1,6 +1,5 @@
 """The sparse walk against a dense matrix, made pair by pair; and laws that any walk obeys."""
 
-import itertools
 import math
 
 import numpy as np
@@ -118,28 +117,6 @@ def test_a_batch_is_walked_as_its_images_are(rng):
     for index in range(3):
         alone = random_walk(scores[index : index + 1], feature_affinity(features[index : index + 1], 4), 4)
         assert torch.allclose(together[index], alone[0], atol=1e-6)
-
-
-def test_early_stop_stops_where_labels_rest(rng):
-    features = torch.from_numpy(rng.normal(0, 2, (1, 4, 8, 9)).astype(np.float32))
-    scores = torch.from_numpy(rng.random((1, 3, 8, 9), np.float32))
-    affinity = feature_affinity(features, 5)
-    asked = []
-
-    def labels(state):
-        asked.append(state.clone())
-        return state.argmax(dim=1)
-
-    stopped = random_walk(scores, affinity, exponent=30, labels=labels)
-    steps = len(asked) - 1
-    assert steps < 30  # 2^30 steps would end in a standstill
-    assert torch.equal(asked[-1].argmax(1), asked[-2].argmax(1))
-    assert all(not torch.equal(one.argmax(1), two.argmax(1)) for one, two in itertools.pairwise(asked[:-1]))
-    for power, state in enumerate(asked):
-        assert torch.allclose(state.float(), random_walk(scores, affinity, exponent=power), atol=1e-5)
-    assert torch.equal(stopped, asked[-1].float())
-    never = random_walk(scores, affinity, exponent=4, labels=lambda state: state)
-    assert torch.allclose(never, random_walk(scores, affinity, exponent=4), atol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)

@@ -76,9 +76,9 @@ def test_each_photo_as_it_is_and_with_an_object(shapes, labels, monkeypatch):
 
 def test_training(shapes, labels, tmp_path, monkeypatch):
     monkeypatch.setattr("acr_lightning.methods.cda.pasting.SMALLEST", 0.01)
-    data = PastedCrops(shapes, str(labels), 32, (32, 40), batch_size=4, num_workers=0)
+    data = PastedCrops(shapes, str(labels), crop=32, long_side=(32, 40), batch_size=4, num_workers=0)
     monkeypatch.setattr("method_training.data_of", lambda *_: data)
     assert all(trained_and_loaded("usual", tmp_path, shapes, Plain(classifier_of("usual"), ADAMW)).values())
     assert data.samples()[0, 31]["image"].shape == (3, 32, 32)
     with pytest.raises(UserError, match="an earlier round first"):
-        fit(tmp_path, Plain(classifier_of("usual"), ADAMW), PastedCrops(shapes, "nowhere", 32, batch_size=4))
+        fit(tmp_path, Plain(classifier_of("usual"), ADAMW), PastedCrops(shapes, "nowhere", crop=32, batch_size=4))

@@ -12,7 +12,6 @@ and `P(|S_n| = m)` vanishes beyond a few `√n`. So 84 products do the work of 2
 """
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -65,14 +64,7 @@ class Transition:
         return total
 
 
-def random_walk(
-    scores: Tensor,
-    affinity: Tensor,
-    radius: int = 5,
-    beta: float = 10.0,
-    exponent: int = 8,
-    labels: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
+def random_walk(scores: Tensor, affinity: Tensor, radius: int = 5, beta: float = 10.0, exponent: int = 8) -> Tensor:
     """Walk: `s·T^(2^exponent)`.
 
     Time grows with `N·D·√(2^exponent)`, memory with `N·D`.
@@ -83,37 +75,20 @@ def random_walk(
         radius: of the affinity, in cells.
         beta: power of the affinity: 8 (PSA) or 10 (IRN).
         exponent: the walk has `2^exponent` steps: 8, or 6 (SEAM).
-        labels: scores `[B, P, h, w]` to labels; the walk stops early when a doubling of its steps does not change any
-            label. None walks all steps.
 
     Returns:
         `[B, P, h, w]`; a convex mean of the scores, so in their range.
     """
     transition = Transition(affinity, radius, beta)
-    state = scores.flatten(2).to(transition.sums.dtype)
-    if labels is None:
-        return _steps(state, transition, 2**exponent).view_as(scores).to(scores.dtype)
-    state = transition(state)
-    seen = labels(state.view_as(scores))
-    for doubling in range(exponent):
-        state = _steps(state, transition, 2**doubling)
-        now = labels(state.view_as(scores))
-        if torch.equal(seen, now):
-            break
-        seen = now
-    return state.view_as(scores).to(scores.dtype)
-
-
-def _steps(scores: Tensor, transition: Transition, count: int) -> Tensor:
-    """`s·T^count` by the sum of Chebyshev polynomials, which follow from `T_{m+1}(x) = 2x·T_m(x) − T_{m−1}(x)`."""
-    shares = chebyshev_shares(count)
-    before, now = scores, transition(scores)
+    shares = chebyshev_shares(2**exponent)
+    before = scores.flatten(2).to(transition.sums.dtype)
+    now = transition(before)
     total = shares[0] * before + shares[1] * now
     for share in shares[2:]:
-        before, now = now, transition(now).mul_(2).sub_(before)
+        before, now = now, transition(now).mul_(2).sub_(before)  # T_{m+1}(x) = 2x·T_m(x) − T_{m−1}(x)
         if share:
             total.add_(now, alpha=share)
-    return total
+    return total.view_as(scores).to(scores.dtype)
 
 
 def _precision(values: Tensor) -> torch.dtype:

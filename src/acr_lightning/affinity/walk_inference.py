@@ -1,6 +1,5 @@
 """The walk of each photo's CAM along what the affinity network says, on any number of devices."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,8 +51,6 @@ class AffinityWalk(LightningModule):
         normalise: divide a photo's walked scores by the largest one (IRN).
         flip: average the network's result with that of the mirror image (IRN).
         long_side: resize photos to this long side for the network; null keeps their size.
-        stop_threshold: stop walking when the labels at this background score (at the walked one, if one is walked) no
-            longer change from one doubling of the steps to the next; null walks all steps.
     """
 
     def __init__(
@@ -68,13 +65,12 @@ class AffinityWalk(LightningModule):
         normalise: bool = True,
         flip: bool = True,
         long_side: int | None = None,
-        stop_threshold: float | None = None,
     ) -> None:
         super().__init__()
         self.network: AffinityNetwork = load_network(checkpoint, AffinityNetwork, "acr affinity")
         self.cams, self.radius, self.beta, self.exponent = Path(cams), radius, beta, exponent
         self.cam_power, self.background_alpha, self.normalise = cam_power, background_alpha, normalise
-        self.flip, self.long_side, self.stop_threshold = flip, long_side, stop_threshold
+        self.flip, self.long_side = flip, long_side
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[WalkedCam]:
         """The CAM of each photo, walked."""
@@ -116,15 +112,6 @@ class AffinityWalk(LightningModule):
         if isinstance(self.network, BoundaryNet):
             state = state * (1 - output.float().sigmoid())
         affinity = affinity_of(self.network, output, self.radius)
-        labels = None if self.stop_threshold is None else partial(self.labels, classes=len(scores))
-        state = random_walk(state, affinity, self.radius, self.beta, self.exponent, labels)
+        state = random_walk(state, affinity, self.radius, self.beta, self.exponent)
         walked = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]
         return walked / walked[: len(scores)].amax().clamp(min=1e-5) if self.normalise else walked
-
-    def labels(self, state: Tensor, classes: int) -> Tensor:
-        """The winner of each cell of scores `[1, P (+ 1), h, w]`, counted from 0; `P` is the background."""
-        best, winner = state.max(dim=1)
-        if self.background_alpha is not None:
-            return winner
-        scale = best.amax().clamp(min=1e-5) if self.normalise else 1.0
-        return torch.where(best / scale > (self.stop_threshold or 0), winner, classes)

@@ -21,9 +21,22 @@ from acr_lightning.errors import UserError
 
 
 class TrainingBatches(LightningDataModule, ABC):
-    """Shuffled, augmented batches of the `train` split; subclasses say what a sample is."""
+    """Shuffled, augmented batches of the `train` split; subclasses say what a sample is.
 
-    def __init__(self, dataset: TaggedDataset, batch_size: int, num_workers: int, seed: int) -> None:
+    Args:
+        dataset: photos and tags.
+        batch_size: photos a step, all devices together, so that their number changes speed only.
+        num_workers: loader processes per device; changes speed only.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        batch_size: PositiveInt = 8,
+        num_workers: NonNegativeInt = 2,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.dataset, self.batch_size, self.num_workers, self.seed = dataset, batch_size, num_workers, seed
         self.done = (0, 0)
@@ -80,21 +93,12 @@ class TaggedCrops(TrainingBatches):
         dataset: photos and tags.
         crop: side of the square crop, pixels.
         long_side: smallest and largest long side that photos are resized to before cropping, pixels.
-        batch_size: photos a step, all devices together, so that their number changes speed only.
-        num_workers: loader processes per device; changes speed only.
-        seed: of order and augmentation.
     """
 
     def __init__(
-        self,
-        dataset: TaggedDataset,
-        crop: PositiveInt = 256,
-        long_side: tuple[int, int] = (384, 512),
-        batch_size: PositiveInt = 8,
-        num_workers: NonNegativeInt = 2,
-        seed: int = 0,
+        self, dataset: TaggedDataset, crop: PositiveInt = 256, long_side: tuple[int, int] = (384, 512), **batches: Any
     ) -> None:
-        super().__init__(dataset, batch_size, num_workers, seed)
+        super().__init__(dataset, **batches)
         self.crop, self.long_side = crop, long_side
 
     def samples(self) -> TrainingSamples:  # noqa: D102
@@ -111,9 +115,6 @@ class LabelledCrops(TrainingBatches):
         crop: side of the square crop, pixels.
         scale: smallest and largest random factor.
         long_side: resize photos to this long side first; null keeps their size.
-        batch_size: photos a step, all devices together, so that their number changes speed only.
-        num_workers: loader processes per device; changes speed only.
-        seed: of order and augmentation.
     """
 
     def __init__(
@@ -123,11 +124,9 @@ class LabelledCrops(TrainingBatches):
         crop: PositiveInt = 321,
         scale: tuple[float, float] = (0.5, 1.5),
         long_side: int | None = None,
-        batch_size: PositiveInt = 10,
-        num_workers: NonNegativeInt = 2,
-        seed: int = 0,
+        **batches: Any,
     ) -> None:
-        super().__init__(dataset, batch_size, num_workers, seed)
+        super().__init__(dataset, **batches)
         self.labels, self.crop, self.scale, self.long_side = labels, crop, scale, long_side
 
     def samples(self) -> TrainingSamples:  # noqa: D102

@@ -28,9 +28,7 @@ class FrozenFeatures(TrainingBatches):
     Args:
         dataset: photos and tags.
         size: side of the square, pixels.
-        batch_size: photos a step, all devices together, so that their number changes speed only.
         num_workers: loader processes per device; changes speed only.
-        seed: of order and mirror images.
         cache: folder of the kept maps; each set lies in a folder of its own.
     """
 
@@ -38,12 +36,11 @@ class FrozenFeatures(TrainingBatches):
         self,
         dataset: TaggedDataset,
         size: PositiveInt = 192,
-        batch_size: PositiveInt = 8,
         num_workers: NonNegativeInt = 0,
-        seed: int = 0,
         cache: str = "runs/features",
+        **batches: Any,
     ) -> None:
-        super().__init__(dataset, batch_size, num_workers, seed)
+        super().__init__(dataset, num_workers=num_workers, **batches)
         self.size, self.cache = size, Path(cache)
         self.kept: FeatureCache | None = None
 

@@ -132,6 +132,6 @@ def test_the_control_trains_as_often_and_as_fast_as_the_game(tmp_path, shapes):
     for options in ({"strategy": "baseline"}, {"cu": CUWeights(0.0, 0.0), "ru": RUWeights(0.0, 0.0, 0.0)}):
         acr = frozen_acr(classifier_epochs=1, reconstructor_epochs=1, game=Game(lr_factor=2.0), **options)
         acr.classifier.dropout.p = 0.0
-        fit(tmp_path, acr, FrozenFeatures(shapes, 32, 4, cache=str(tmp_path / "features")), epochs=3)
+        fit(tmp_path, acr, FrozenFeatures(shapes, 32, batch_size=4, cache=str(tmp_path / "features")), epochs=3)
         states.append(acr.classifier.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

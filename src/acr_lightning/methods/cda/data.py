@@ -1,6 +1,7 @@
 """Stage `fit`'s data for CDA."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.data.samples import TrainingSamples, tag_vector
 from acr_lightning.data.tagged import TaggedDataset
@@ -27,24 +27,10 @@ class PastedCrops(TaggedCrops):
     Args:
         dataset: photos and tags.
         labels: folder of an earlier run's pseudo-labels, `runs/…/label/labels`, by which objects are cut out.
-        crop: side of the square crop, pixels.
-        long_side: smallest and largest long side that photos are resized to before cropping, pixels.
-        batch_size: crops a step, all devices together, so that their number changes speed only.
-        num_workers: loader processes per device; changes speed only.
-        seed: of order, objects and augmentation.
     """
 
-    def __init__(
-        self,
-        dataset: TaggedDataset,
-        labels: str,
-        crop: PositiveInt = 256,
-        long_side: tuple[int, int] = (384, 512),
-        batch_size: PositiveInt = 8,
-        num_workers: NonNegativeInt = 2,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(dataset, crop, long_side, batch_size, num_workers, seed)
+    def __init__(self, dataset: TaggedDataset, labels: str, **crops: Any) -> None:
+        super().__init__(dataset, **crops)
         self.labels = Path(labels)
 
     def samples(self) -> TrainingSamples:
