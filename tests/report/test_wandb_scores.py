@@ -16,10 +16,13 @@ from PIL import Image
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import write_mask
+from acr_lightning.chain import runner
+from acr_lightning.chain.experiment_file import load
 from acr_lightning.errors import UserError
 from acr_lightning.report.pictures import overlay
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.report.wandb_scores import log_to_wandb, wandb_options
+from acr_lightning.stages.chain import CHAIN
 
 BLOCK, HEADER = 32768, 7
 
@@ -83,9 +86,12 @@ def test_an_evaluation_joins_the_group_of_its_training(run, shapes, shapes_root,
     init_args = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
     content = {"run": str(run), "dataset": {"class_path": "Shapes", "init_args": init_args}}
     (tmp_path / "shapes.yaml").write_text(yaml.safe_dump(content))
+    experiment, folder = load(CHAIN, str(tmp_path / "shapes.yaml"), {}), run / "evaluate"
+    # As a stage that was killed after its predictions.
+    digest = runner._digest(experiment, "evaluate", runner.inputs(experiment, "evaluate"))
+    write_json(folder / "manifest.json", {"digest": digest, "config": experiment.section("evaluate")})
     assert here("evaluate", "--config", tmp_path / "shapes.yaml") == 0
 
-    folder = run / "evaluate"
     scores = {record["what"]: record for record in json.loads((folder / "scores.json").read_text())}
     assert 0 < scores["network"]["miou"] < 100
     [file] = folder.glob("wandb/offline-run-*/*.wandb")
