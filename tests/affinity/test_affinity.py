@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
-from acr_lightning.affinity.kinds import build_affinity_network
-from acr_lightning.affinity.learner import AffinityLearner
+from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
+from acr_lightning.affinity.boundary_net import BoundaryNet
+from acr_lightning.affinity.learner import NETWORKS, AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.affinity.walk_inference import AffinityWalk, WalkedCam
@@ -19,9 +20,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.labels.confident_label import BackgroundScore, confident_label
 from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.labels.refiner import DenseCrf
-from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import describe_in, load_network
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.result_writer import ResultWriter
@@ -188,7 +187,7 @@ def test_a_cell_has_the_label_at_its_centre():
 def checkpoint(tmp_path):
     def make(kind):
         torch.manual_seed(1)
-        network = build_affinity_network(kind, Backbone("tiny_resnet", freeze_batchnorm=False), freeze_backbone=True)
+        network = NETWORKS[kind](Backbone("tiny_resnet", freeze_batchnorm=False), freeze_backbone=True)
         saved = {"state_dict": {f"network.{key}": value for key, value in network.state_dict().items()}}
         describe_in(saved, network, "network")
         path = tmp_path / f"{kind}.ckpt"

@@ -8,10 +8,10 @@ import pytest
 import torch
 from tiny_acr import tiny_classifier
 
+from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
+from acr_lightning.affinity.boundary_net import BoundaryNet
 from acr_lightning.errors import UserError
-from acr_lightning.nets.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import describe_in, load_network
 from acr_lightning.nets.classifier import CamClassifier, Classifier
 from acr_lightning.nets.deeplab import DeepLab

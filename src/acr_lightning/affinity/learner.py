@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.affinity.kinds import Kind, affinity_of, build_affinity_network
+from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
+from acr_lightning.affinity.boundary_net import BoundaryNet
 from acr_lightning.affinity.pair_loss import PairLoss, pair_kinds, pair_loss
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.optimisation import OptimizerSettings
+
+Kind = Literal["features", "boundary"]
+NETWORKS: dict[Kind, type[AffinityNet] | type[BoundaryNet]] = {"features": AffinityNet, "boundary": BoundaryNet}
 
 
 class AffinityLearner(AlternatingModule):
@@ -47,9 +51,8 @@ class AffinityLearner(AlternatingModule):
         super().__init__(optimizer)
         self.radius = radius
         frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
-        self.network = build_affinity_network(
-            kind, Backbone(backbone, weights, output_stride, freeze_batchnorm), frozen
-        )
+        whole = Backbone(backbone, weights, output_stride, freeze_batchnorm)
+        self.network: AffinityNetwork = NETWORKS[kind](whole, frozen)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch."""
@@ -76,7 +79,7 @@ class AffinityLearner(AlternatingModule):
         labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
         kinds = pair_kinds(labels, self.radius)
         counts = mean_over_devices(kinds.flatten(1).sum(dim=1).float())
-        return pair_loss(affinity_of(self.network, output, self.radius), kinds, counts)
+        return pair_loss(self.network.affinity(output, self.radius), kinds, counts)
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
         return {"network": Player(self.network, self.optimizer_settings)}

@@ -8,12 +8,11 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.affinity.kinds import affinity_of
+from acr_lightning.affinity.affinity_net import AffinityNetwork
+from acr_lightning.affinity.boundary_net import BoundaryNet
 from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.nets.affinity_net import AffinityNetwork
-from acr_lightning.nets.boundary_net import BoundaryNet
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.sizes import scaled_size
 
@@ -67,7 +66,7 @@ class AffinityWalk(LightningModule):
         long_side: int | None = None,
     ) -> None:
         super().__init__()
-        self.network: AffinityNetwork = load_network(checkpoint, AffinityNetwork, "acr affinity")
+        self.network: AffinityNetwork = load_network(checkpoint, AffinityNetwork, "acr affinity")  # type: ignore[type-abstract]
         self.cams, self.radius, self.beta, self.exponent = Path(cams), radius, beta, exponent
         self.cam_power, self.background_alpha, self.normalise = cam_power, background_alpha, normalise
         self.flip, self.long_side = flip, long_side
@@ -111,7 +110,7 @@ class AffinityWalk(LightningModule):
             state = torch.cat([state, F.interpolate(background[None, None], grid, mode="area")], dim=1)
         if isinstance(self.network, BoundaryNet):
             state = state * (1 - output.float().sigmoid())
-        affinity = affinity_of(self.network, output, self.radius)
+        affinity = self.network.affinity(output, self.radius)
         state = random_walk(state, affinity, self.radius, self.beta, self.exponent)
         walked = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]
         return walked / walked[: len(scores)].amax().clamp(min=1e-5) if self.normalise else walked

@@ -97,6 +97,12 @@ def stages_of(run: Path) -> dict[str, Path]:
     return {name: folder for name, folder in folders.items() if (folder / NAME).is_file()}
 
 
+def manifests_of(run: Path) -> dict[str, dict[str, Any]]:
+    """The manifests of a run's stages by name, in the order in which they were done."""
+    made = {name: one for name, folder in stages_of(run).items() if (one := read(folder))}
+    return dict(sorted(made.items(), key=lambda item: str(item[1].get("written"))))
+
+
 def require_trained(run: Path) -> None:
     """Check that a folder is a run.
 

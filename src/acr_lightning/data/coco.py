@@ -114,16 +114,7 @@ class COCO(KnownClasses):
                         f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a "
                         f"file name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
                     )
-        if split != "train":
-            return wanted
-        kept = [image_id for image_id in wanted if len(self.tags(image_id))]
-        if len(kept) < len(wanted):
-            log.info(
-                "%d of %d training photos show none of the classes and are left out",
-                len(wanted) - len(kept),
-                len(wanted),
-            )
-        return kept
+        return self.shown(wanted) if split == "train" else wanted
 
     def _check_photos(self, ids: list[str], part: Part) -> None:
         """One look into the folder instead of one for each of 80,000 photos."""

@@ -71,15 +71,6 @@ class FeatureCache:
             raise UserError(f"{folder}: damaged cache of features ({reason}); remove the folder") from None
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether a cache can be opened."""
-    try:
-        FeatureCache(folder)
-    except UserError:
-        return False
-    return True
-
-
 def cache_folder(root: Path, dataset: TaggedDataset, ids: Sequence[str], size: int, source: Mapping[str, Any]) -> Path:
     """Where the cache of these photos lies: named by what its content depends on."""
     stats = [(image_id, (stat := dataset.image_path(image_id).stat()).st_size, stat.st_mtime_ns) for image_id in ids]

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.datamodule import TrainingBatches
-from acr_lightning.data.feature_cache import INDEX, FeatureCache, FeatureSource, cache_folder, is_whole, make_cache
+from acr_lightning.data.feature_cache import FeatureCache, FeatureSource, cache_folder, make_cache
 from acr_lightning.data.samples import tag_vector, to_tensor
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -53,18 +53,20 @@ class FrozenFeatures(TrainingBatches):
             make: whether this process is the one that makes it; the others wait before they call.
 
         Returns:
-            The cache; None if it is not there and another process is to make it.
+            The cache; None if it is not whole and another process is to make it.
         """
         ids = self.dataset.ids("train")
         folder = cache_folder(self.cache, self.dataset, ids, self.size, source.source())
-        if make and folder.exists() and not is_whole(folder):
-            log.warning("%s: damaged cache of features, made again", folder)
-            shutil.rmtree(folder)
-        if not (folder / INDEX).is_file():
+        try:
+            self.kept = FeatureCache(folder)
+        except UserError:
             if not make:
                 return None
+            if folder.exists():
+                log.warning("%s: damaged cache of features, made again", folder)
+                shutil.rmtree(folder)
             make_cache(folder, self.dataset, ids, self.size, source, device)
-        self.kept = FeatureCache(folder)
+            self.kept = FeatureCache(folder)
         return self.kept
 
     def samples(self) -> "FrozenSamples":  # type: ignore[override]  # noqa: D102

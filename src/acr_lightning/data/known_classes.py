@@ -1,5 +1,6 @@
 """Data sets with a fixed list of classes, all or some of which are kept."""
 
+import logging
 from abc import ABC
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
+
+log = logging.getLogger(__name__)
 
 
 class KnownClasses(TaggedDataset, ABC):
@@ -39,6 +42,13 @@ class KnownClasses(TaggedDataset, ABC):
                 raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
         self.class_names = tuple(classes or self.known_classes)
         require_class_names(self.class_names, "classes")
+
+    def shown(self, ids: list[str]) -> list[str]:
+        """Of training photos those that show a kept class; how many do not is logged."""
+        kept = [image_id for image_id in ids if len(self.tags(image_id))]
+        if left := len(ids) - len(kept):
+            log.info("%d of %d training photos show none of the classes and are left out", left, len(ids))
+        return kept
 
     def stored_labels(self) -> NDArray[np.uint8]:
         """What the mask files hold for each label 0..K, `[K + 1]`."""

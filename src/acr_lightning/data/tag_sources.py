@@ -36,9 +36,10 @@ def find_tags(root: Path) -> TagSource:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of photos")
     files = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    found = [source for name in (*files, None) if (source := _read(root, name))]
-    if not found and (fault := next(filter(None, (_first_fault(root, name) for name in files)), None)):
-        raise UserError(f"{root}: no tag of a photo found; {fault}")
+    of_files = [_read(root, name) for name in files]
+    found = [source for source in (*of_files, _read(root, None)) if isinstance(source, TagSource)]
+    if not found and (faults := [fault for fault in of_files if fault]):
+        raise UserError(f"{root}: no tag of a photo found; {faults[0]}")
     if not found:
         raise UserError(
             f"{root}: no tags found; put a file tags.csv there, whose header is `image,tags` and whose lines look like "
@@ -50,25 +51,16 @@ def find_tags(root: Path) -> TagSource:
     return best
 
 
-def _first_fault(root: Path, tags: str) -> str | None:
-    """Why a file names no photo of the folder."""
-    try:
-        _, faults = TagFolder.with_faults(root=str(root), tags=tags)
-    except UserError as error:
-        return str(error)
-    return faults[0] if faults else None
-
-
-def _read(root: Path, tags: str | None) -> TagSource | None:
-    """What a source says; None where it names no photo of the folder."""
+def _read(root: Path, tags: str | None) -> TagSource | str:
+    """What a source says, or why it names no photo of the folder; that may be empty."""
     try:
         folder, faults = TagFolder.with_faults(root=str(root), tags=tags)
-    except UserError:
-        return None
+    except UserError as error:
+        return str(error)
     here = [image_id for image_id in folder.ids("train") if folder.image_path(image_id).is_file()]
     photos = Counter(folder.class_names[tag] for image_id in here for tag in folder.tags(image_id))
     if not photos:
-        return None
+        return faults[0] if faults else ""
     others = folder.ids("val")
     untagged = 0 if others == folder.ids("train") else len(others)
     return TagSource(tags, dict(photos.most_common()), untagged, faults)

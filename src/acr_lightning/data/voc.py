@@ -1,6 +1,5 @@
 """PASCAL VOC 2012, devkit layout."""
 
-import logging
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
 from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError, nearest, shown
-
-log = logging.getLogger(__name__)
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -77,14 +74,7 @@ class VOC2012(KnownClasses):
                 raise UserError(
                     f"{self._list_path(self.lists[split])}: id '{image_id}' has no photo {self.image_path(image_id)}"
                 )
-        if split != "train":
-            return ids
-        tagged = [image_id for image_id in ids if len(self.tags(image_id))]
-        if len(tagged) < len(ids):
-            log.info(
-                "%d of %d training photos show none of the classes and are left out", len(ids) - len(tagged), len(ids)
-            )
-        return tagged
+        return self.shown(ids) if split == "train" else ids
 
     def listed(self, split: Split) -> list[str]:  # noqa: D102
         return read_ids(self._list_path(self.lists[split]))

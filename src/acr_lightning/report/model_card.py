@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.artefacts.manifest import manifests_of, part, stages_of
 from acr_lightning.duration import duration
 from acr_lightning.labels.refiner import describe
 from acr_lightning.report.markdown import plain
@@ -43,9 +43,7 @@ def model_card(
     Raises:
         UserError: a manifest or the scores are damaged.
     """
-    stages = stages_of(run)
-    made = {name: one for name, folder in stages.items() if (one := read(folder))}
-    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
+    made = manifests_of(run)
     records = read_scores(run)
     tested = recorded_test(run / "evaluate").settings
     network = next((record for record in records if record.get("what") == "network"), None)
@@ -64,9 +62,9 @@ def model_card(
         method=_class(made, "fit", "model"),
         strategy=part(made, "fit", "config", "model", "init_args").get("strategy"),
         dataset=_class(made, "segment", "data", "init_args", "dataset"),
-        network=trained_as(stages),
+        network=trained_as(stages_of(run)),
         supervised=part(made, "segment", "config", "data", "init_args").get("labels") == "masks",
-        stages=[(name, *_stage(one)) for name, one in ordered],
+        stages=[(name, *_stage(one)) for name, one in made.items()],
         plain=plain,
     )
 

@@ -93,6 +93,5 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
 
 def _settings(run: Path) -> dict[str, str]:
     """The configuration of every stage's folder that has a manifest, in the order in which they were done."""
-    made = {name: one for name, folder in manifest.stages_of(run).items() if (one := manifest.read(folder))}
-    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
-    return {name: yaml.safe_dump(one.get("config"), sort_keys=False) for name, one in ordered}
+    made = manifest.manifests_of(run)
+    return {name: yaml.safe_dump(one.get("config"), sort_keys=False) for name, one in made.items()}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.artefacts.manifest import manifests_of, part, stages_of
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.duration import duration
 
@@ -26,15 +26,13 @@ class ClassRow(NamedTuple):
 
 def sentence(run: Path, dataset: TaggedDataset | None) -> str:
     """Photos, classes, stages with their durations, and when it ended."""
-    made = {name: one for name, folder in stages_of(run).items() if (one := read(folder))}
-    ordered = sorted(made.items(), key=lambda item: str(item[1].get("written")))
-    text = ""
+    made, text = manifests_of(run), ""
     if dataset is not None:
         names = list(dataset.class_names)
         listed = ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:10])} and {len(names) - 10} more"
         text = f"{len(dataset.ids('train'))} training photos, {len(names)} classes ({listed}). "
-    stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in ordered if "seconds" in one)
-    ended = str(ordered[-1][1].get("written", ""))[:10] if ordered else ""
+    stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in made.items() if "seconds" in one)
+    ended = max((str(one.get("written", "")) for one in made.values()), default="")[:10]
     return f"{text}Stages: {stages or 'none is done'}; {ended}."
 
 

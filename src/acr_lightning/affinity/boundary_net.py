@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acr_lightning.nets.affinity_net import AffinityNetwork
+from acr_lightning.affinity.affinity_net import AffinityNetwork
+from acr_lightning.affinity.pair_affinity import boundary_affinity
 from acr_lightning.nets.backbone import Backbone
 
 # Of the result; channels made of each map, and groups that they are normalised in: as published.
@@ -43,3 +44,6 @@ class BoundaryNet(AffinityNetwork):
             found.append(F.relu(F.interpolate(branch(features), size, mode="bilinear", align_corners=False)))
         logits: Tensor = self.mix(torch.cat(found, dim=1))
         return logits
+
+    def affinity(self, output: Tensor, radius: int) -> Tensor:  # noqa: D102
+        return boundary_affinity(output.squeeze(1).sigmoid(), radius)

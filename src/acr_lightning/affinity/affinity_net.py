@@ -1,9 +1,12 @@
 """AffinityNet (PSA): features whose difference tells whether two cells belong to the same label."""
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.affinity.pair_affinity import feature_affinity
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.described import Described
 
@@ -31,6 +34,10 @@ class AffinityNetwork(Described):
         if self.freeze_backbone:
             self.backbone.eval()
         return self
+
+    @abstractmethod
+    def affinity(self, output: Tensor, radius: int) -> Tensor:
+        """The affinity of all pairs, `[B, D, h, w]`, from the network's result `[B, C, h, w]`."""
 
 
 class AffinityNet(AffinityNetwork):
@@ -61,3 +68,6 @@ class AffinityNet(AffinityNetwork):
         size = reduced[0].shape[-2:]
         resized = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in reduced]
         return F.elu(self.mix(torch.cat(resized, dim=1)))
+
+    def affinity(self, output: Tensor, radius: int) -> Tensor:  # noqa: D102
+        return feature_affinity(output, radius)
