@@ -1,8 +1,10 @@
 """The stages in their order, and the recipes that an experiment chooses by a word."""
 
+import yaml
+
 from acr_lightning.chain.stage import Chain
+from acr_lightning.data.id_list import shipped
 from acr_lightning.stages.affinity_labels import AFFINITY_LABELS
-from acr_lightning.stages.affinity_presets import AFFINITY_PRESETS
 from acr_lightning.stages.affinity_train import AFFINITY_TRAIN
 from acr_lightning.stages.affinity_walk import AFFINITY_WALK
 from acr_lightning.stages.cam import CAM
@@ -11,10 +13,9 @@ from acr_lightning.stages.fit import FIT
 from acr_lightning.stages.label import LABEL
 from acr_lightning.stages.report import REPORT
 from acr_lightning.stages.segment import SEGMENT
-from acr_lightning.stages.segment_presets import SEGMENT_PRESETS
 
 STAGES = (FIT, CAM, AFFINITY_LABELS, AFFINITY_TRAIN, AFFINITY_WALK, LABEL, SEGMENT, EVALUATE, REPORT)
 CHAIN = Chain(
     {stage.name: stage for stage in STAGES},
-    {"affinity": AFFINITY_PRESETS, "segment": SEGMENT_PRESETS},
+    {word: yaml.safe_load(shipped(f"presets/{word}.yaml").read_text()) for word in ("affinity", "segment")},
 )

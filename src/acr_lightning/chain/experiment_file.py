@@ -26,8 +26,8 @@ from acr_lightning.errors import UserError, nearest, shown
 
 SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
-# Folders of shipped files whose name is part of the file's; the others are data sets. What W&B reads is no experiment.
-WITH_FOLDER, DASHBOARD = ("methods", "plans"), "wandb"
+# Folders of shipped files: those whose name is part of the file's, and those without experiments; others are data sets.
+WITH_FOLDER, WITHOUT = ("methods", "plans"), ("presets", "wandb")
 
 
 def is_shared(chain: Chain, key: str) -> bool:
@@ -145,7 +145,7 @@ def shipped_configs() -> dict[str, Path]:
     return {
         path.name if path.parent.name not in WITH_FOLDER else f"{path.parent.name}/{path.name}": path
         for path in paths
-        if path.parent.name != DASHBOARD
+        if path.parent.name not in WITHOUT
     }
 
 
