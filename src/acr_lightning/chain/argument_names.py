@@ -16,8 +16,8 @@ class ArgumentNames(NamedTuple):
     """What a class takes.
 
     Attributes:
-        names: of its arguments, of those too that it hands on to the class above it.
-        takes_any: whether it takes others as well, and says not which.
+        names: of its arguments, with those that it hands on to its base class.
+        takes_any: whether it takes any other argument as well.
         groups: the fields of arguments that are dataclasses.
     """
 
@@ -52,10 +52,10 @@ def argument_names(class_path: str, where: str) -> ArgumentNames:
 
 
 def _of_class(module: str, node: ast.ClassDef) -> ArgumentNames:
-    """Of its `__init__`, or of the nearest one above it.
+    """The arguments of a class's `__init__`, or of its nearest base's.
 
     Raises:
-        _UnknownError: a decorator or a base from elsewhere makes it.
+        _UnknownError: a decorator makes it, or a base class is not found.
     """
     init = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
     if init is None:
@@ -63,12 +63,12 @@ def _of_class(module: str, node: ast.ClassDef) -> ArgumentNames:
             raise _UnknownError
         return _of_bases(module, node)
     arguments = [*init.args.posonlyargs, *init.args.args, *init.args.kwonlyargs][1:]
-    own = {one.arg: None for one in arguments}
+    names = {one.arg: None for one in arguments}
     groups = {one.arg: fields for one in arguments if one.annotation and (fields := _fields(module, one.annotation))}
     if not _hands_on(init):
-        return ArgumentNames((*own,), init.args.kwarg is not None, groups)
+        return ArgumentNames((*names,), init.args.kwarg is not None, groups)
     above = _of_bases(module, node)
-    return ArgumentNames((*(own | dict.fromkeys(above.names)),), above.takes_any, {**above.groups, **groups})
+    return ArgumentNames((*(names | dict.fromkeys(above.names)),), above.takes_any, {**above.groups, **groups})
 
 
 def _fields(module: str, annotation: ast.expr) -> tuple[str, ...]:

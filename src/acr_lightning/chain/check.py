@@ -75,18 +75,18 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), 
         UserError: it names the stage to run first.
     """
     stage = experiment.chain.stages[name]
-    for needed in experiment.sources(name).values():
-        folder = experiment.folder(needed)
-        if needed in (*before, *stage.also_reads) or folder in to_come or is_done(folder):
+    for source in experiment.sources(name).values():
+        folder = experiment.folder(source)
+        if source in (*before, *stage.also_reads) or folder in to_come or is_done(folder):
             continue
         if (manifest := read(folder)) and manifest.get("status") == "done" and has_another_checkpoint(folder, manifest):
             raise UserError(
-                f"{name}: {folder / CHECKPOINT} is not the one that the stage {needed} ended with; put that back, or "
-                f"run `acr {needed}` with the same --config to go on from what is there"
+                f"{name}: {folder / CHECKPOINT} is not the one that the stage {source} ended with; put that back, or "
+                f"run `acr {source}` with the same --config to go on from what is there"
             )
         raise UserError(
-            f"{name}: needs the stage {needed}, which is not done in {folder.parent}; "
-            f"run `acr {needed}` with the same --config, or `acr run`"
+            f"{name}: needs the stage {source}, which is not done in {folder.parent}; "
+            f"run `acr {source}` with the same --config, or `acr run`"
         )
 
 
@@ -118,10 +118,10 @@ def _check_classes(value: Any, where: str) -> None:
     elif isinstance(value, dict):
         groups: Mapping[str, Collection[str]] = {}
         if isinstance(class_path := value.get("class_path"), str):
-            value, known = value.get("init_args") or {}, argument_names(class_path, where)
-            if not known.takes_any:
-                _check_names(value, known.names, where)
-            groups = known.groups
+            value, arguments = value.get("init_args") or {}, argument_names(class_path, where)
+            if not arguments.takes_any:
+                _check_names(value, arguments.names, where)
+            groups = arguments.groups
         for key, item in value.items():
             if key in groups and item is not None and not (isinstance(item, dict) and "class_path" in item):
                 _check_group(item, groups[key], f"{where}.{key}")

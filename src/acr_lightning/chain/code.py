@@ -36,7 +36,7 @@ def code() -> str:
 
 def _git(root: Path, *words: str) -> str:
     """What git says of this package's checkout; nothing where it says nothing."""
-    # Whatever a configuration names as a monitor of files would be run.
+    # Otherwise git would run the program that its configuration names as a file monitor.
     words = ("git", "-C", str(root), "-c", "core.fsmonitor=false", *words)
     try:
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -53,7 +53,7 @@ def foreign_code(section: Section) -> dict[str, str]:
             continue
         admit(module)
         if folder := search_folder(module):
-            # Of the working folder all that it imports; of a library only what lies beside it.
+            # From the working folder all that it imports; from a library only what lies beside it.
             beside = module if _is_package(folder, module) else module.rpartition(".")[0] or module
             within = "" if is_own(module) else beside
             digests[class_path] = _digest(reached(folder, module, within))

@@ -66,20 +66,20 @@ class Experiment:
         Raises:
             UserError: an unknown stage is named.
         """
-        wanted = self.values.get("stages") or [
+        names = self.values.get("stages") or [
             name for name in self.chain.stages if self.takes_part(name) and name not in self.others
         ]
-        wanted = wanted.split(",") if isinstance(wanted, str) else wanted
+        names = names.split(",") if isinstance(names, str) else names
         known = [*self.chain.stages, *(word for word in self.chain.presets if self.chain.chosen_by(word))]
-        named: list[str] = []
-        for name in wanted:
+        stages: list[str] = []
+        for name in names:
             if name not in known:
                 raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
-            own = [stage for stage in self.chain.chosen_by(name) or [name] if self.takes_part(stage)]
-            if not own and (name in self.chain.stages or len(wanted) == 1):
+            members = [stage for stage in self.chain.chosen_by(name) or [name] if self.takes_part(stage)]
+            if not members and (name in self.chain.stages or len(names) == 1):
                 raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
-            named += own
-        return [name for name in self.chain.stages if name in named]
+            stages += members
+        return [name for name in self.chain.stages if name in stages]
 
     @property
     def others(self) -> dict[str, Path]:
@@ -114,8 +114,8 @@ class Experiment:
         Raises:
             UserError: the experiment names none, or it cannot be made.
         """
-        made: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
-        return made
+        dataset: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
+        return dataset
 
     def section(self, name: str, folder: Path | None = None) -> Section:
         """The complete section of a stage.
@@ -144,8 +144,8 @@ class Experiment:
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
         merge(section, {key: value for key, value in values.items() if key != "preset"}, name)
         self._share(section, stage)
-        made: Section = with_full_names(section)
-        return made
+        full_section: Section = with_full_names(section)
+        return full_section
 
     def _how_to_choose(self, name: str) -> str:
         word = str(self.chain.stages[name].choice) if name in self.chain.stages else name
@@ -153,23 +153,23 @@ class Experiment:
 
     def sources(self, name: str) -> dict[str, str]:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""
-        section, found = self.own_section(name), {}
+        section, sources = self.own_section(name), {}
         for key, stages in self.chain.stages[name].reads.items():
             if get_value(section, key.split(".")) is None and _takes(section, key):
-                found[key] = next(stage for stage in stages if self.takes_part(stage))
-        return found
+                sources[key] = next(stage for stage in stages if self.takes_part(stage))
+        return sources
 
     def splits(self, name: str) -> list[Split]:
-        """The splits of whose photos a stage's result depends on."""
+        """The splits whose photos a stage's result depends on."""
         stage, section = self.chain.stages[name], self.own_section(name)
-        named = get_value(section, ["data", "splits"])
-        if named is None and _takes(section, "data.splits"):
+        splits = get_value(section, ["data", "splits"])
+        if splits is None and _takes(section, "data.splits"):
             data = import_class(section["data"]["class_path"], f"{name}.data", object)
-            named = inspect.signature(data).parameters["splits"].default
-        return list(dict.fromkeys((*stage.splits, *(named if isinstance(named, list | tuple) else ()))))
+            splits = inspect.signature(data).parameters["splits"].default
+        return list(dict.fromkeys((*stage.splits, *(splits if isinstance(splits, list | tuple) else ()))))
 
     def packages(self) -> list[str]:
-        """Those that the experiment's classes come from, beside this one: the user wrote them down, and trusts them."""
+        """The other packages that the experiment's classes come from: the user wrote them down, and trusts them."""
         return sorted({name.partition(".")[0] for name in class_paths(self.values)} - {OWN_PACKAGE})
 
     def _share(self, section: Section, stage: Stage) -> None:

@@ -26,7 +26,7 @@ from acr_lightning.errors import UserError, nearest, shown
 
 SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
-# Folders of shipped files: those whose name is part of the file's, and those without experiments; others are data sets.
+# Folders of shipped files: those whose name is part of the file's, and those of no experiments; others are data sets.
 WITH_FOLDER, WITHOUT = ("methods", "plans"), ("presets", "wandb")
 
 
@@ -72,8 +72,8 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
         if key in chain.presets and key not in chain.stages:
             for part in (value or {}).keys() - {"preset"}:
                 stages = chain.chosen_by(key)
-                moved = f"{key}_{part}"
-                hint = f" It is a section of its own: {moved}" if moved in stages else nearest(moved, stages)
+                section = f"{key}_{part}"
+                hint = f" It is a section of its own: {section}" if section in stages else nearest(section, stages)
                 raise UserError(f"{where}: {key}.{part}: no such key.{hint}")
     sections = [name for name, stage in chain.stages.items() if stage.function is None]
     check_shape(values, sections, where)
@@ -111,9 +111,9 @@ def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[s
         return values
     if not isinstance(base, str):
         raise UserError(f"{config}: {BASE}: expected the name of an experiment file, got {shown(str(base))}")
-    merged = _with_base(chain, base, (*above, config))
-    merge(merged, values, str(config))
-    return merged
+    base_values = _with_base(chain, base, (*above, config))
+    merge(base_values, values, str(config))
+    return base_values
 
 
 def _write_out_presets(chain: Chain, values: dict[str, Any]) -> None:
@@ -135,8 +135,8 @@ def find(config: str) -> Path:
     if config in known:
         return known[config]
     beside = [name for name in known if Path(name).parent == Path(config).parent]
-    listed = ", ".join(beside or [name for name in known if "/" not in name])
-    raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {listed}")
+    names = ", ".join(beside or [name for name in known if "/" not in name])
+    raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {names}")
 
 
 def shipped_configs() -> dict[str, Path]:

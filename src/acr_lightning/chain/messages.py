@@ -6,7 +6,7 @@ import re
 from acr_lightning.classes.bounded import IN_WORDS
 from acr_lightning.errors import nearest
 
-# What a class refused, which says more than that its place may also be empty.
+# Why a class was refused, which says more than that the value may also be null.
 REFUSALS = (
     (r"Option '(.+)' is not accepted", r"no such key '\1'"),
     (r"Group '(.+)' does not accept option '(.+)'", r"no such key '\1.\2'"),
@@ -25,14 +25,18 @@ def readable(error: Exception) -> str:
             return ": ".join(filter(None, (".".join(keys), match.expand(words))))
     if not keys:
         return lines[0]
-    expected = [line for line in lines if line.startswith(("Expected", "Not of type"))]
-    kinds = dict.fromkeys(_kind(line) for line in expected)
-    given = next((value for line in (*expected, *lines) if (value := _given(line))), "")
-    reason = f"Expected {', or '.join(kinds)}" + (f". Got value: {given}" if given else "") if expected else lines[0]
+    type_lines = [line for line in lines if line.startswith(("Expected", "Not of type"))]
+    kinds = dict.fromkeys(_kind(line) for line in type_lines)
+    value_text = next((value for line in (*type_lines, *lines) if (value := _given(line))), "")
+    reason = (
+        f"Expected {', or '.join(kinds)}" + (f". Got value: {value_text}" if value_text else "")
+        if type_lines
+        else lines[0]
+    )
     reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
     reason = reason.replace("NoneType", "null")
     choices = re.findall(r"'([^']*)'", " ".join(re.findall(r"one of ('[^.]*')", reason)))
-    hint = nearest(given, choices)
+    hint = nearest(value_text, choices)
     return f"{'.'.join(keys)}: {reason.rstrip('.')}.{hint}" if hint else f"{'.'.join(keys)}: {reason}"
 
 
@@ -46,13 +50,13 @@ def _below(lines: list[str]) -> list[str]:
 
 
 def _kind(line: str) -> str:
-    """What a line of jsonargparse's says was expected."""
+    """What jsonargparse expected, according to this line."""
     if line.startswith("Not of type"):
         return IN_WORDS.get(name := line.removeprefix("Not of type ").partition(":")[0], name)
     return line.removeprefix("Expected ").partition(". Got value")[0]
 
 
 def _given(line: str) -> str:
-    """The value that a line tells, if it does."""
-    told = re.search(r"(?:Got value: |Given value: )(.*)|: (\S+) does not conform|base 10: (.*)", line)
-    return next((value for value in told.groups() if value), "") if told else ""
+    """The value that a line quotes; nothing where it quotes none."""
+    match = re.search(r"(?:Got value: |Given value: )(.*)|: (\S+) does not conform|base 10: (.*)", line)
+    return next((value for value in match.groups() if value), "") if match else ""

@@ -37,19 +37,19 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     """Digests of what a stage reads: photos, files and runs that it names, stages before it, other packages' code."""
     stage, section = experiment.chain.stages[name], experiment.own_section(name)
     files = FileDigests(experiment.run / FILES)
-    found = {
+    digests = {
         stage_record.CONTENT + key: result(read(path / TRAINED[0]) or {}) if path.is_dir() else files.of(path)
         for key, path in _named_in(section.get("model"), f"{name}.model")
     }
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
-        found[stage_record.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
+        digests[stage_record.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))
     if is_first_process():
         files.keep()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
-            made = read(experiment.folder(read_stage))
-            found[read_stage] = result(made) if made else "missing"
-    return found | {
+            manifest = read(experiment.folder(read_stage))
+            digests[read_stage] = result(manifest) if manifest else "missing"
+    return digests | {
         stage_record.CODE + path: digest for path, digest in foreign_code(stage_record.that_matters(section)).items()
     }
 
@@ -64,7 +64,7 @@ def _named_in(value: Any, key: str) -> Iterator[tuple[str, Path]]:
 
 
 def photos(experiment: Experiment, name: str) -> dict[str, Any]:
-    """By what a stage tells its photos apart: arguments of `TaggedDataset.fingerprint`."""
+    """What of its photos a stage's result depends on: arguments of `TaggedDataset.fingerprint`."""
     stage, section = experiment.chain.stages[name], experiment.own_section(name)
     return {"splits": experiment.splits(name), "tags": stage.reads_tags, "masks": stage.sees_masks(section)}
 
@@ -106,11 +106,11 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
         record = stage_record.Record(name, digest, read_digests, experiment.presets, section, photos(experiment, name))
         _open(experiment, folder, record, force)
         since = time.monotonic()
-        found = {read: experiment.folder(read) for read in read_digests if read in experiment.chain.stages}
-        done = {read: place for read, place in found.items() if is_done(place)}
+        folders = {source: experiment.folder(source) for source in read_digests if source in experiment.chain.stages}
+        done_folders = {source: place for source, place in folders.items() if is_done(place)}
         # Parsers write into what they are given.
         with naming(folder):
-            counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done))
+            counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done_folders))
         _close(folder, record, counts, round(time.monotonic() - since, 1))
 
 
@@ -146,8 +146,8 @@ def _open(experiment: Experiment, folder: Path, record: stage_record.Record, for
     if is_first_process():
         write_from(experiment.run, experiment.others)
         why = stage_record.difference(read(folder) or {}, record)
-        if moved := stage_record.start(folder, record, force):
-            _say(f"{record.stage}: {why or 'begun anew'}; the result before was moved to {moved}")
+        if old_folder := stage_record.start(folder, record, force):
+            _say(f"{record.stage}: {why or 'begun anew'}; the result before was moved to {old_folder}")
         elif has_another_checkpoint(folder, read(folder) or {}):
             _say(f"{record.stage}: {CHECKPOINT} is not the one that it ended with; goes on from what is there")
         if not shard_of(record.config):
@@ -156,24 +156,24 @@ def _open(experiment: Experiment, folder: Path, record: stage_record.Record, for
 
 def _close(folder: Path, record: stage_record.Record, counts: dict[str, Any], seconds: float) -> None:
     """Say that the stage is done, if it is and if this is the process to say so."""
-    left = counts.pop("left", 0)
+    rest = counts.pop("left", 0)
     if not is_first_process():
         return
-    if left:
+    if rest:
         shard = shard_of(record.config)
         _say(
-            f"{record.stage}: shard {shard} is done; {left} photos are left to others, the last of which ends the stage"
+            f"{record.stage}: shard {shard} is done; {rest} photos are left to others, the last of which ends the stage"
         )
         return
     stage_record.finish(folder, record, counts, seconds)
-    shown = {key: f"{count:.3g}" if isinstance(count, float) else count for key, count in counts.items()}
-    _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in shown.items())} → {folder}")
+    texts = {key: f"{count:.3g}" if isinstance(count, float) else count for key, count in counts.items()}
+    _say(f"{record.stage}: done, {', '.join(f'{key} {count}' for key, count in texts.items())} → {folder}")
 
 
 def shard_of(section: Section) -> str | None:
     """Which part of a stage's photos this job does (`3/16`); None for all."""
-    found = section.get("shard") or section.get("data", {}).get("init_args", {}).get("shard")
-    return None if found is None else str(found)
+    shard = section.get("shard") or section.get("data", {}).get("init_args", {}).get("shard")
+    return None if shard is None else str(shard)
 
 
 def is_first_process() -> bool:

@@ -48,9 +48,9 @@ def check_shape(values: dict[str, Any], sections: Iterable[str], where: str) -> 
         if not isinstance(values.get(key), kinds):
             raise UserError(f"{where}: {key}: expected {words}, got {shown(str(values[key]))}")
     for key in ("from", "stages"):
-        found = values.get(key) or ()
-        if not all(isinstance(one, str) for one in (found.values() if isinstance(found, dict) else found)):
-            raise UserError(f"{where}: {key}: expected {TOP[key][1]}, got {shown(str(found))}")
+        names = values.get(key) or ()
+        if not all(isinstance(one, str) for one in (names.values() if isinstance(names, dict) else names)):
+            raise UserError(f"{where}: {key}: expected {TOP[key][1]}, got {shown(str(names))}")
     for place in (values, *(values.get(key) or {} for key in sections)):
         if "seed" in place:
             check_seed(place["seed"], f"{where}: seed")

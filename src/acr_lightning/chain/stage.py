@@ -48,7 +48,7 @@ class Stage:
         allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
         check: what it knows of sizes: the values of `model`, `data` and `trainer`, and the number of devices.
-        splits: of which photos its result depends on, beside the `splits` that its data names.
+        splits: those whose photos its result depends on, beside the `splits` that its data names.
         reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
     """

@@ -33,7 +33,7 @@ SPEED_ONLY = {
     "": {"workers", "shard"},
 }  # fmt: skip
 
-# How many changes are told.
+# How many changes a message lists.
 SHOWN = 3
 # Names of a stage's inputs beside the stages that it reads: its photos, files and runs that its model names, and the
 # code of classes of other packages.
@@ -50,7 +50,7 @@ class Record:
         inputs: digests of what it reads, by name.
         presets: the chosen recipes, by the word that chose them.
         config: its complete section.
-        photos: by what its photos are told apart: arguments of `TaggedDataset.fingerprint`.
+        photos: what of its photos its result depends on: arguments of `TaggedDataset.fingerprint`.
     """
 
     stage: str
@@ -69,18 +69,18 @@ def digest(section: Section, inputs: Mapping[str, str]) -> str:
 
 def that_matters(section: Section) -> Section:
     """A section without what only changes speed."""
-    kept = _without(section, SPEED_ONLY[""])
-    return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in kept.items()}
+    rest = _without(section, SPEED_ONLY[""])
+    return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
 
 
 def _without(node: Any, names: set[str]) -> Any:
     """The node without these keys, looking into `init_args` too."""
     if not isinstance(node, dict):
         return node
-    kept = {key: value for key, value in node.items() if key not in names}
-    if "init_args" in kept:
-        kept["init_args"] = _without(kept["init_args"], names)
-    return kept
+    rest = {key: value for key, value in node.items() if key not in names}
+    if "init_args" in rest:
+        rest["init_args"] = _without(rest["init_args"], names)
+    return rest
 
 
 def difference(before: Mapping[str, Any], record: Record) -> str:
@@ -93,14 +93,14 @@ def difference(before: Mapping[str, Any], record: Record) -> str:
     old, new = before.get("inputs") or {}, record.inputs
     inputs = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     words = {DATASET: "the photos or tags"}
-    changed = [
+    changes = [
         name if name.startswith((CONTENT, CODE)) else words.get(name, f"the result of {name}") for name in inputs
     ]
-    if not changed:
-        recorded, wanted = that_matters(before.get("config") or {}), that_matters(record.config)
-        changed = [*_other_keys(recorded, wanted, record.stage)]
-    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-    return f"{', '.join(changed[:SHOWN])}{more} changed" if changed else ""
+    if not changes:
+        old_config, new_config = that_matters(before.get("config") or {}), that_matters(record.config)
+        changes = [*_other_keys(old_config, new_config, record.stage)]
+    more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+    return f"{', '.join(changes[:SHOWN])}{more} changed" if changes else ""
 
 
 def _other_keys(old: Any, new: Any, key: str) -> Iterator[str]:
@@ -114,10 +114,10 @@ def _other_keys(old: Any, new: Any, key: str) -> Iterator[str]:
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
     """Whether the folder holds the result of this digest; if `done`, finished, as it was then."""
-    made = read(folder)
-    if made is None or made.get("digest") != wanted:
+    manifest = read(folder)
+    if manifest is None or manifest.get("digest") != wanted:
         return False
-    return not done or is_intact(folder, made)
+    return not done or is_intact(folder, manifest)
 
 
 def put_back(folder: Path, wanted: str) -> Path | None:
@@ -129,12 +129,12 @@ def put_back(folder: Path, wanted: str) -> Path | None:
     if holds(folder, wanted, done=False):
         return None
     older = sorted(folder.parent.glob(f"{folder.name}.old-*"))
-    found = next((path for done in (True, False) for path in older if holds(path, wanted, done)), None)
-    if found is not None:
+    result = next((path for done in (True, False) for path in older if holds(path, wanted, done)), None)
+    if result is not None:
         if folder.exists():
             folder.rename(_free_name(folder))
-        found.rename(folder)
-    return found
+        result.rename(folder)
+    return result
 
 
 def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
@@ -148,12 +148,12 @@ def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
     """
     if holds(folder, record.digest, done=False) and not anew:
         return None
-    moved = None
+    old_folder = None
     if read(folder) is not None:
-        moved = _free_name(folder)
-        folder.rename(moved)
+        old_folder = _free_name(folder)
+        folder.rename(old_folder)
     _write(folder, record, status="started", code=code())
-    return moved
+    return old_folder
 
 
 def _free_name(folder: Path) -> Path:
@@ -165,8 +165,8 @@ def _free_name(folder: Path) -> Path:
 def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float) -> None:
     """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
     remove_leftovers(folder)
-    begun = str((read(folder) or {}).get("code") or code())
-    made_by = begun if begun.endswith(code()) else f"{begun}, then {code()}"
+    first_code = str((read(folder) or {}).get("code") or code())
+    made_by = first_code if first_code.endswith(code()) else f"{first_code}, then {code()}"
     _write(
         folder, record, status="done", code=made_by, counts=counts, seconds=seconds,
         checkpoint=stored_digest(folder / CHECKPOINT), results=count_results(folder),
@@ -175,6 +175,6 @@ def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float)
 
 
 def _write(folder: Path, record: Record, **more: Any) -> None:
-    written = datetime.now(UTC).isoformat(timespec="seconds")
-    versions = {"version": __version__, "python": platform.python_version(), "written": written}
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    versions = {"version": __version__, "python": platform.python_version(), "written": moment}
     write_json(folder / NAME, {**vars(record), **versions, **more})

@@ -124,8 +124,8 @@ class TrainerCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         trainer = super()._instantiate_trainer(dict(config), callbacks)
         if trainer.num_devices * trainer.num_nodes > 1:
-            together = for_several_processes(config, trainer.strategy.root_device.type)
-            trainer = super()._instantiate_trainer(together, callbacks)
+            options = for_several_processes(config, trainer.strategy.root_device.type)
+            trainer = super()._instantiate_trainer(options, callbacks)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
             trainer.strategy.checkpoint_io = WholeCheckpointIO()
         for logger in trainer.loggers:
@@ -167,14 +167,14 @@ def count_devices(trainer: Section, name: str) -> int:
     Raises:
         UserError: there are not so many.
     """
-    asked = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes") if key in trainer}
+    options = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes") if key in trainer}
     log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        made = Trainer(**asked, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        bare_trainer = Trainer(**options, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
     finally:
         log.setLevel(level)
-    return made.num_devices * made.num_nodes
+    return bare_trainer.num_devices * bare_trainer.num_nodes

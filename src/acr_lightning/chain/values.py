@@ -40,8 +40,8 @@ def set_value(node: dict[str, Any], keys: list[str], value: Any) -> None:
 def _inside(node: dict[str, Any], key: str) -> dict[str, Any]:
     """The mapping that a key belongs to: of a class, its arguments."""
     if "class_path" in node and key not in CLASS_NODE:
-        found: dict[str, Any] = node.setdefault("init_args", {})
-        return found
+        arguments: dict[str, Any] = node.setdefault("init_args", {})
+        return arguments
     return node
 
 
@@ -84,13 +84,13 @@ def class_paths(value: Any) -> set[str]:
         return set().union(*map(class_paths, value))
     if not isinstance(value, dict):
         return set()
-    named = {full_path(value["class_path"])} if isinstance(value.get("class_path"), str) else set()
-    return named.union(*map(class_paths, value.values()))
+    paths = {full_path(value["class_path"])} if isinstance(value.get("class_path"), str) else set()
+    return paths.union(*map(class_paths, value.values()))
 
 
 def with_full_names(value: Any) -> Any:
     """A copy of a value in which every `class_path` is an import path."""
     if isinstance(value, dict):
-        made = {key: with_full_names(item) for key, item in value.items()}
-        return {**made, "class_path": full_path(made["class_path"])} if "class_path" in made else made
+        node = {key: with_full_names(item) for key, item in value.items()}
+        return {**node, "class_path": full_path(node["class_path"])} if "class_path" in node else node
     return [with_full_names(item) for item in value] if isinstance(value, list | tuple) else value
