@@ -53,8 +53,8 @@ def call(function: Callable[..., int], command: str, words: list[str]) -> int:
     most = sum(kind is inspect.Parameter.POSITIONAL_ONLY for kind in kinds.values())
     if len(places) < least or (len(places) > most and inspect.Parameter.VAR_POSITIONAL not in kinds.values()):
         names = [parameter.name.upper() for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
-        wanted = f"expected {' '.join(names)}" if names else "values are given as --key=value"
-        raise UserError(f"{wanted}, not '{' '.join(places)}'; see acr {command} --help")
+        usage = f"expected {' '.join(names)}" if names else "values are given as --key=value"
+        raise UserError(f"{usage}, not '{' '.join(places)}'; see acr {command} --help")
     return function(*places, **_typed(options, own), **values)
 
 
@@ -76,23 +76,23 @@ def _split(
     """The function's own options as text, the experiment's values, and what is no option."""
     own: dict[str, str] = {}
     values: dict[str, Any] = {}
-    places, left = [], list(words)
-    while left:
-        key, equals, text = left.pop(0).partition("=")
+    places, queue = [], list(words)
+    while queue:
+        key, equals, text = queue.pop(0).partition("=")
         if not key.startswith("-"):
             places.append(f"{key}{equals}{text}")
             continue
         name = {"-h": "help", "-c": "config"}.get(key, key.lstrip("-"))
-        # What is little like an option may be a misspelt key, which the experiment knows better.
+        # A word that is little like an option may be a misspelt key, of which the experiment says more.
         hint = nearest(name, options, likeness=0.7 if takes_values else 0.6)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
         if not equals and name in options and options[name].type in FLAGS:
             text = "true"
         elif not equals:
-            if not left:
+            if not queue:
                 raise UserError(f"{key}: needs a value{'.' if hint else ''}{hint}")
-            text = left.pop(0)
+            text = queue.pop(0)
         if name in options:
             own[name] = _one_more(own.get(name), text) if options[name].type in LISTS else text
         else:
@@ -101,7 +101,7 @@ def _split(
 
 
 def _one_more(before: str | None, text: str) -> str:
-    """A list as JSON with what is said once more: one item, or `[several, items]`."""
+    """A list as JSON, with one more item, or `[several, items]`, at its end."""
     items = yaml.safe_load(text) if text.startswith("[") else [text]
     return json.dumps([*json.loads(before or "[]"), *items])
 
@@ -119,10 +119,10 @@ def _typed(options: dict[str, Option], own: dict[str, str]) -> dict[str, Any]:
         if option.default is REQUIRED and name not in own:
             raise UserError(f"--{name} is missing")
     try:
-        parsed = _parser(options).parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
+        arguments = _parser(options).parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
     except ArgumentError as error:
         raise UserError(f"--{readable(error)}") from None
-    return {name: parsed[name] for name in own}
+    return {name: arguments[name] for name in own}
 
 
 def _parser(options: dict[str, Option], **more: Any) -> ArgumentParser:

@@ -81,7 +81,7 @@ def _checked(
         folder = cell.values["run"]
         # On the disks of other systems A and a are one name.
         first = runs.setdefault(folder if sys.platform == "linux" else folder.casefold(), cell)
-        # As words: true and 1 are equal, and are different values.
+        # As words, since true == 1 in Python, and they are different values.
         if words_of(first.base, first.values) != words_of(cell.base, cell.values):
             raise UserError(
                 f"{path}: {first.place} and {cell.place} would share the folder {folder}; give one of them another name"
@@ -108,15 +108,15 @@ def _refuse_other_code(path: Path, experiments: Iterable[Experiment]) -> None:
     """
     ours = code()
     others = {
-        experiment.run: made.get("code", "unknown code")
+        experiment.run: manifest.get("code", "unknown code")
         for experiment in experiments
-        for made in map(read, map(experiment.folder, experiment.stages))
-        if made and made.get("code") != ours
+        for manifest in map(read, map(experiment.folder, experiment.stages))
+        if manifest and manifest.get("code") != ours
     }
     if others:
-        listed = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])
+        folders = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise UserError(
             f"{path}: a table must not mix what different code made, and this is {ours}, but there is "
-            f"{listed}{more}; remove or move these folders to make them again, or give another --run"
+            f"{folders}{more}; remove or move these folders to make them again, or give another --run"
         )

@@ -77,8 +77,8 @@ def _options(command: str, where: str) -> list[str]:
     # `acr affinity` hands all options to `acr run`.
     module, _, function = ("run.run" if command == "affinity" else where).partition(".")
     parameters = inspect.signature(getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)).parameters
-    found = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
+    names = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
     if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-        found += [*SHARED, *CHAIN.presets]
-        found += [*CHAIN.stages[command].keys] if command in CHAIN.stages else [f"{name}." for name in CHAIN.stages]
-    return [f"--{name}." if name in SECTION_KEYS[1:] else f"--{name}" for name in dict.fromkeys([*found, "help"])]
+        names += [*SHARED, *CHAIN.presets]
+        names += [*CHAIN.stages[command].keys] if command in CHAIN.stages else [f"{name}." for name in CHAIN.stages]
+    return [f"--{name}." if name in SECTION_KEYS[1:] else f"--{name}" for name in dict.fromkeys([*names, "help"])]

@@ -81,8 +81,8 @@ def _setup_faults(experiment: Experiment) -> list[str]:
     """Why the data set cannot be made at all; then no photo can be checked."""
     node = experiment.dataset_node()
     check_node(node, "dataset", TaggedDataset)
-    made, arguments = class_and_arguments(node, "dataset", TaggedDataset)
-    faults: list[str] = made.setup_faults(**arguments)
+    dataset_class, arguments = class_and_arguments(node, "dataset", TaggedDataset)
+    faults: list[str] = dataset_class.setup_faults(**arguments)
     return faults
 
 

@@ -60,13 +60,13 @@ def evaluate(
         return chain_commands.stage("evaluate", config=config, help=True, **values)
     if pack is not None:
         require_own([pack])  # before hours of prediction
-    given = {"gt": gt, "classes": classes, "list": list, "output": output, "pred": pred, "pack": pack, "split": split}
+    options = {"gt": gt, "classes": classes, "list": list, "output": output, "pred": pred, "pack": pack, "split": split}
     if cams is not None:
-        _refuse(given, ("pred", "gt", "classes", "list", "pack"), "does not go with --cams DIR")
+        _refuse(options, ("pred", "gt", "classes", "list", "pack"), "does not go with --cams DIR")
         dataset = _dataset(config, values, "--cams: give the data set whose masks they are scored with, --config FILE")
         score_cams.score(Path(cams), dataset, split or "seed", output)
     elif pred is None:
-        _refuse(given, ("gt", "classes", "list", "output"), "goes with --pred DIR")
+        _refuse(options, ("gt", "classes", "list", "output"), "goes with --pred DIR")
         if split is None and pack is None:
             return chain_commands.stage(
                 "evaluate", config=config, force=force, print_config=print_config, shard=shard, **values
@@ -74,7 +74,7 @@ def evaluate(
         experiment = chain_commands.stage_experiment("evaluate", config, values, shard)
         _other_split(experiment, split, pack, force, print_config)
     elif gt is None:
-        _refuse(given, ("classes", "list"), "goes with --gt DIR; with --config the data set says it")
+        _refuse(options, ("classes", "list"), "goes with --gt DIR; with --config the data set says it")
         dataset = _dataset(config, values, "--pred: give the masks, --gt DIR, or a data set, --config FILE")
         score_predictions.against_dataset(Path(pred), dataset, split or "val", output, pack)
     elif config or values or pack or split:
@@ -84,18 +84,18 @@ def evaluate(
     return 0
 
 
-def _dataset(config: str | None, values: dict[str, Any], missing: str) -> TaggedDataset:
-    """The experiment's data set; `missing` is what to say where there is no experiment."""
+def _dataset(config: str | None, values: dict[str, Any], message: str) -> TaggedDataset:
+    """The experiment's data set; `message` says what to give where there is no experiment."""
     if config is None:
-        raise UserError(missing)
+        raise UserError(message)
     experiment = load(CHAIN, config, values)
     check_node(experiment.dataset_node(), "dataset", TaggedDataset)
     return experiment.dataset()
 
 
-def _refuse(given: dict[str, Any], names: tuple[str, ...], why: str) -> None:
-    """Raise a UserError if one of these options was given."""
-    if unfit := [name for name in names if given[name] is not None]:
+def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    """Raise a UserError if one of the options of these names has a value."""
+    if unfit := [name for name in names if options[name] is not None]:
         raise UserError(f"--{unfit[0]} {why}")
 
 

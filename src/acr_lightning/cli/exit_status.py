@@ -29,8 +29,8 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
     except (SystemExit, KeyboardInterrupt) as stop:
         return _say_stopped(command, stop, forced)
     except Exception as error:
-        if stopped := ended():
-            return _say_stopped(command, stopped, forced)
+        if cause := ended():
+            return _say_stopped(command, cause, forced)
         message = _wrapped(error)
         if message is None:
             raise
@@ -68,7 +68,7 @@ def _stopped(stop: BaseException) -> tuple[int, str]:
 def _wrapped(error: BaseException | None) -> str | None:
     """The one line for a person inside an error (jsonargparse and loader processes wrap what is raised)."""
     marker = "acr_lightning.errors.UserError: "
-    caused = True
+    is_cause = True
     while error is not None:
         # First: a loader process's UserError comes back as one whose text is that process's whole traceback.
         if marker in str(error):
@@ -77,8 +77,8 @@ def _wrapped(error: BaseException | None) -> str | None:
         if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
             return str(error)
         line = system_error(error) if isinstance(error, OSError) else lost_peer(error)
-        if caused and line is not None:
+        if is_cause and line is not None:
             return line
-        caused = error.__cause__ is not None  # a mistake made while a refusal is handled is a mistake
+        is_cause = error.__cause__ is not None  # an error raised while a refusal is handled is a bug
         error = error.__cause__ or error.__context__
     return None

@@ -39,8 +39,10 @@ def export(
     path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
     card = path.parent / NAME
     require_own([path, card])
-    made = write(Path(run), path, format, (height, width), dynamic)
-    write_own(card, model_card(Path(run), path.name, made.labels, (height, width), made.step, made.normalisation))
-    print(f"{path}: probabilities differ from torch's by {made.difference:.1e} at the most")
+    network = write(Path(run), path, format, (height, width), dynamic)
+    write_own(
+        card, model_card(Path(run), path.name, network.labels, (height, width), network.step, network.normalisation)
+    )
+    print(f"{path}: probabilities differ from torch's by {network.difference:.1e} at the most")
     print(f"{card}: what whoever gets the file has to know")
     return 0

@@ -78,7 +78,7 @@ def _experiment(root: Path, path: Path, source: TagSource, small: bool, negative
         },
     }  # fmt: skip
     style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 110}
-    written = yaml.safe_dump(values, allow_unicode=True, **style)
-    if yaml.safe_load(written) != values:  # PyYAML leaves U+0085 as it is, and takes it for the end of a line
-        written = yaml.safe_dump(values, **style)
-    return f"{HEAD}\n{written}\n{TAIL}"
+    text = yaml.safe_dump(values, allow_unicode=True, **style)
+    if yaml.safe_load(text) != values:  # PyYAML leaves U+0085 as it is, and takes it for the end of a line
+        text = yaml.safe_dump(values, **style)
+    return f"{HEAD}\n{text}\n{TAIL}"

@@ -113,12 +113,12 @@ def _dispatch(command: str, rest: list[str]) -> int:
         if below and (not rest or rest[0] in ("--help", "-h")):
             print("\n".join(f"acr {name}: {COMMANDS[name][1]}" for name in below))
             return 0
-        typed = " ".join([command, *rest[:1]]) if below else command
+        phrase = " ".join([command, *rest[:1]]) if below else command
         known = below or [*COMMANDS]
-        hint = nearest(typed, [*known, *ELSEWHERE])
+        hint = nearest(phrase, [*known, *ELSEWHERE])
         for name, ours in ELSEWHERE.items():
             hint = hint.replace(f"'{name}'", f"'{ours}'")
-        raise UserError(f"no such command '{typed}'.{hint} Known: {', '.join(known)}; see acr --help")
+        raise UserError(f"no such command '{phrase}'.{hint} Known: {', '.join(known)}; see acr --help")
     _quieten()
     from acr_lightning.cli.call import call
 

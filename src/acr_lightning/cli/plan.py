@@ -28,7 +28,7 @@ class Cell(NamedTuple):
         seed: of all its stages.
         base: its experiment file.
         values: of the experiment, `run`, `seed` and `stages` among them.
-        before: the runs that its values name, and those that these do.
+        before: the runs that its values name, and the runs that those name.
     """
 
     table: str
@@ -81,31 +81,31 @@ def read_plan(path: Path, values: dict[str, Any]) -> tuple[Path, list[Cell]]:
 def _cells(content: dict[str, Any], table: str, dataset: str, seed: int, path: Path) -> list[Cell]:
     """The runs of a table's variants on a data set with a seed."""
     over_base = dict(content["datasets"][dataset])
-    base, made = over_base.pop(BASE), dict[str, Cell]()
+    base, cells = over_base.pop(BASE), dict[str, Cell]()
     for variant, own in content["tables"][table].items():
-        named = list[Cell]()
-        filled = _filled(own or {}, f"{path}: tables.{table}.{variant}", made, named)
-        values = {**over_base, **content[COMMON], **filled}
+        sources = list[Cell]()
+        own_values = _filled(own or {}, f"{path}: tables.{table}.{variant}", cells, sources)
+        values = {**over_base, **content[COMMON], **own_values}
         run = Path(content["run"], as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
         others = values.get("from")
-        read = others if isinstance(others, dict) else {}
-        stages = [stage for stage in content["stages"] if stage not in read and f"from.{stage}" not in values]
+        other_runs = others if isinstance(others, dict) else {}
+        stages = [stage for stage in content["stages"] if stage not in other_runs and f"from.{stage}" not in values]
         values |= {"run": str(run), "seed": seed, "stages": stages}
-        before = [path for cell in named for path in (*cell.before, Path(cell.values["run"]))]
-        made[f"{{{variant}}}"] = Cell(table, dataset, variant, seed, base, values, before)
-    return [*made.values()]
+        before = [path for cell in sources for path in (*cell.before, Path(cell.values["run"]))]
+        cells[f"{{{variant}}}"] = Cell(table, dataset, variant, seed, base, values, before)
+    return [*cells.values()]
 
 
-def _filled(value: Any, place: str, made: dict[str, Cell], named: list[Cell]) -> Any:
-    """A value with the runs that it names as `{NAME}`, which are added to `named`."""
+def _filled(value: Any, place: str, cells: dict[str, Cell], sources: list[Cell]) -> Any:
+    """A value with the runs that it names as `{NAME}`, which are added to `sources`."""
     if isinstance(value, dict):
-        return {key: _filled(one, f"{place}.{key}", made, named) for key, one in value.items()}
+        return {key: _filled(one, f"{place}.{key}", cells, sources) for key, one in value.items()}
     if not isinstance(value, str) or not re.fullmatch(r"\{.*\}", value, re.DOTALL):
         return value
-    if value not in made:
-        raise UserError(f"{place}: {value}: no such variant before it. Known: {', '.join(made) or 'none'}")
-    named.append(made[value])
-    return made[value].values["run"]
+    if value not in cells:
+        raise UserError(f"{place}: {value}: no such variant before it. Known: {', '.join(cells) or 'none'}")
+    sources.append(cells[value])
+    return cells[value].values["run"]
 
 
 def as_folder(name: str) -> str:
@@ -126,8 +126,8 @@ def _check(content: dict[str, Any], path: str) -> None:
     whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     names = isinstance(stages, list) and all(isinstance(stage, str) for stage in stages)
     _check_text(content["run"], f"{path}: run")
-    different = "a list of different whole numbers, 0 or more, such as [0, 1, 2]"
-    _require(whole and len(set(seeds)) == len(seeds), seeds, f"{path}: seeds", different)
+    condition = "a list of different whole numbers, 0 or more, such as [0, 1, 2]"
+    _require(whole and len(set(seeds)) == len(seeds), seeds, f"{path}: seeds", condition)
     _require(names, stages, f"{path}: stages", "a list of names of stages, such as [fit, cam, evaluate]")
     _check_values(content.get(COMMON), f"{path}: {COMMON}")
     for place, dataset in _by_name(content["datasets"], f"{path}: datasets"):
@@ -138,9 +138,9 @@ def _check(content: dict[str, Any], path: str) -> None:
             _check_values(variant, inner)
 
 
-def _require(fits: bool, value: Any, place: str, expected: str) -> None:
+def _require(fits: bool, value: Any, place: str, condition: str) -> None:
     if not fits:
-        raise UserError(f"{place}: expected {expected}, got {shown(str(value))}")
+        raise UserError(f"{place}: expected {condition}, got {shown(str(value))}")
 
 
 def _check_text(value: Any, place: str) -> None:
@@ -159,8 +159,8 @@ def _check_values(value: Any, place: str) -> None:
 def _by_name(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     """What a mapping of names has, each with its place."""
     _require(isinstance(value, dict) and bool(value), value, place, "a mapping of names")
-    expected = f"names of up to {LONGEST} printable characters with a letter or digit in them"
+    condition = f"names of up to {LONGEST} printable characters with a letter or digit in them"
     for name, one in value.items():
         fits = name.isprintable() and any(map(str.isalnum, name)) and len(name) <= LONGEST
-        _require(fits, name, place, expected)
+        _require(fits, name, place, condition)
         yield f"{place}.{name}", one

@@ -49,7 +49,7 @@ def predict(
     require_network(Path(run))
     pictures = find_pictures([images] if isinstance(images, str) else images)
     refuse_to_replace(
-        pictures, output, [end for end, wanted in zip(RESULTS, (True, overlay, soft), strict=True) if wanted]
+        pictures, output, [end for end, is_written in zip(RESULTS, (True, overlay, soft), strict=True) if is_written]
     )
     import io
 
@@ -65,14 +65,14 @@ def predict(
     from acr_lightning.segment.predictor import Predictor
 
     predictor = Predictor(run, device, scales, flip, long_side, refiner, window)
-    refused = 0
+    refusals = 0
     for name, path in track(pictures.items(), "predict"):
         try:
             mask_path, overlay_path, soft_path = (item_path(output, name, end) for end in RESULTS)
             picture = read_image(path)
         except UserError as error:
             print(f"acr predict: {error}", file=sys.stderr)
-            refused += 1
+            refusals += 1
             continue
         labels, probabilities = predictor.predict(picture)
         write_own(mask_path, png_bytes(labels))
@@ -85,8 +85,8 @@ def predict(
             np.savez_compressed(buffer, probabilities=(probabilities * 255).round().astype(np.uint8))
             write_own(soft_path, buffer.getvalue())
     legend = ", ".join(f"{label} {name}" for label, name in enumerate(predictor.label_names))
-    print(f"{len(pictures) - refused} masks in {output} ({legend})" + (f"; {refused} refused" if refused else ""))
-    return 1 if refused else 0
+    print(f"{len(pictures) - refusals} masks in {output} ({legend})" + (f"; {refusals} refused" if refusals else ""))
+    return 1 if refusals else 0
 
 
 def find_pictures(places: list[str]) -> dict[str, Path]:
@@ -101,7 +101,7 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
 
     if not places:
         raise UserError("--images: is empty; give a picture, a folder or a glob")
-    found: dict[str, Path] = {}
+    pictures: dict[str, Path] = {}
     for place in places:
         root = Path(place)
         if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
@@ -114,10 +114,10 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
             raise UserError(f"--images: {place}: no such picture, or none in it ({', '.join(SUFFIXES)})")
         for path in paths:
             name = path.relative_to(root).with_suffix("").as_posix() if root != Path() else path.stem
-            if name in found and found[name] != path:
-                raise UserError(f"--images: {found[name]} and {path} would both become {name}.png; give them apart")
-            found[name] = path
-    return found
+            if name in pictures and pictures[name] != path:
+                raise UserError(f"--images: {pictures[name]} and {path} would both become {name}.png; give them apart")
+            pictures[name] = path
+    return pictures
 
 
 def refuse_to_replace(pictures: dict[str, Path], output: str, ends: Sequence[str]) -> None:
@@ -131,9 +131,9 @@ def refuse_to_replace(pictures: dict[str, Path], output: str, ends: Sequence[str
     Raises:
         UserError: one would.
     """
-    own = {os.path.realpath(path) for path in pictures.values()}
+    picture_paths = {os.path.realpath(path) for path in pictures.values()}
     results = [Path(output) / f"{name}{end}" for name in pictures for end in ends]
     for path in results:
-        if os.path.realpath(path) in own:
+        if os.path.realpath(path) in picture_paths:
             raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
     require_own(results)

@@ -62,8 +62,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             continue
         if start is None:
             start = way_to_start()
-            everything = partial(run, config=config, check=True, **values)
-            if status := start(["run", *words_of(config, values), "--check"], everything):
+            whole_check = partial(run, config=config, check=True, **values)
+            if status := start(["run", *words_of(config, values), "--check"], whole_check):
                 return status
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value

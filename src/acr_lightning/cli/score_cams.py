@@ -23,5 +23,5 @@ def score(cams: Path, dataset: TaggedDataset, split: Split, output: str | None) 
     curves = cam_curves(cams, dataset, ids)
     exponents = [(f"alpha {row['alpha']}: the background is (1 − max CAM)^alpha", row) for row in curves.exponents]
     rows = [(ORACLE, curves.best), *exponents]
-    records = [{"what": "cam", "split": split, "chosen": chosen, **row} for chosen, row in rows]
+    records = [{"what": "cam", "split": split, "chosen": choice, **row} for choice, row in rows]
     print_and_keep(records, output, {"sweep.json": as_json(curves.brief())})

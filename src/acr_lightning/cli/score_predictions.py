@@ -50,7 +50,7 @@ def _show(predictions: Path, counts: NDArray[np.int64], names: list[str], split:
 
 
 def write_pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str]) -> None:
-    """Write what PASCAL VOC's server takes, and verify what was written."""
+    """Write an archive for PASCAL VOC's server, and verify it."""
     from acr_lightning.data.images import image_size
     from acr_lightning.data.voc import VOC2012
     from acr_lightning.metrics import voc_server

@@ -45,8 +45,10 @@ def add_class(parser: ArgumentParser, node: Section, key: str, first: int = 0) -
     """
     cls, values = import_class(node["class_path"], key, object), node.get("init_args") or {}
     classes = {name: value for name, value in values.items() if isinstance(value, dict) and "class_path" in value}
-    linked = LINKED if key.startswith("model") else set()
-    parser.add_class_arguments(cls, key, skip={*linked, *classes, *([first] if first else [])}, fail_untyped=False)
+    dataset_arguments = LINKED if key.startswith("model") else set()
+    parser.add_class_arguments(
+        cls, key, skip={*dataset_arguments, *classes, *([first] if first else [])}, fail_untyped=False
+    )
     parser.set_defaults({f"{key}.{name}": value for name, value in values.items() if name not in classes})
     for name, value in classes.items():
         add_class(parser, value, f"{key}.{name}", int(_is_called(cls, name)))
@@ -59,5 +61,5 @@ def _for_people(parser: ArgumentParser) -> str:
 
 
 def _is_called(cls: Any, name: str) -> bool:
-    """Whether a class calls what it gets as this argument, with a first argument of its own."""
+    """Whether a class calls this argument, and passes it a first argument."""
     return "Callable[" in str(inspect.signature(cls).parameters[name].annotation)

@@ -19,7 +19,7 @@ def way_to_start() -> Callable[[list[str], Callable[[], int]], int]:
     Where it can be, the libraries are imported once, here, and each command is a copy of this process.
     """
     global _only_imported
-    # Who has worked with torch may have threads that no copy has; on other systems than Linux a copy is not safe.
+    # A process that has used torch may have threads, which a copy lacks; outside Linux a copy is not safe.
     if not _only_imported and ("torch" in sys.modules or sys.platform != "linux"):
         return lambda words, work: run_program([sys.executable, "-P", "-m", "acr_lightning", *words])
     for module in HEAVY:

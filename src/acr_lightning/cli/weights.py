@@ -15,6 +15,6 @@ def check(file: str, /, *, backbone: str) -> int:
     """
     from acr_lightning.nets.weights import unused_tensors
 
-    used, unused = unused_tensors(backbone, file)
-    print(f"of {file}: {used} tensors are used; not used: {', '.join(unused) or 'none'}")
+    count, others = unused_tensors(backbone, file)
+    print(f"of {file}: {count} tensors are used; not used: {', '.join(others) or 'none'}")
     return 0
