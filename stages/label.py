@@ -72,22 +72,22 @@ def label(
     from acr_lightning.labels.refiner import build_refiner
 
     _require_one_way(threshold, alpha, margin, smoothing)
-    built = build_refiner(refiner, "label.refiner")
+    label_refiner = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
         raise UserError(f"{cams}: no CAM; run `acr {Path(cams).parent.name}` first")
-    value, chosen = _threshold(threshold, files, Path(cams), dataset)
-    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": chosen, "alpha": alpha})
+    value, choice = _threshold(threshold, files, Path(cams), dataset)
+    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     paths = {image_id: item_path(Path(output) / LABELS, image_id, ".png") for image_id in ids}
     own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
     work = partial(
         _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
-        walked=threshold == "walked", refiner=built, margin=margin, smoothing=smoothing,
+        walked=threshold == "walked", refiner=label_refiner, margin=margin, smoothing=smoothing,
     )  # fmt: skip
     make_missing(work, own, is_whole, workers, "labels")
-    left = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
-    return {"labels": len(ids), "threshold": value, "chosen": chosen, **left}
+    rest = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
+    return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
 
 
 def _require_one_way(

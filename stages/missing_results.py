@@ -1,4 +1,4 @@
-"""What the stages that work photo by photo on the CPU share: only what is not made yet is made, in many processes."""
+"""What the stages that work photo by photo on the CPU share: missing results are made in many processes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +23,6 @@ def make_missing(
     """
     from acr_lightning.system.pool import map_in_pool
 
-    left = [image_id for image_id, path in results.items() if not (path.exists() and is_whole(path))]
-    for _ in map_in_pool(work, left, title, workers):
+    missing_ids = [image_id for image_id, path in results.items() if not (path.exists() and is_whole(path))]
+    for _ in map_in_pool(work, missing_ids, title, workers):
         pass

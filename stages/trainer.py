@@ -21,7 +21,7 @@ def trainer_defaults(folder: Path) -> dict[str, Any]:
         "accelerator": "auto",
         "devices": "auto",
         "log_every_n_steps": 10,
-        "enable_model_summary": False,  # `train` says the one line of it that counts
+        "enable_model_summary": False,  # `train` logs the one line of it that matters
         "default_root_dir": str(folder),
         "logger": [
             {
@@ -66,9 +66,9 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     ]
     cli = TrainerCLI(job.section, callbacks)
     cli.require_same_batchnorm()
-    learning = [one.numel() for one in cli.model.parameters() if one.requires_grad]
+    sizes = [one.numel() for one in cli.model.parameters() if one.requires_grad]
     total = sum(one.numel() for one in cli.model.parameters())
-    log.info("%s: %.1f million parameters, of which %.1f learn", job.folder.name, total / 1e6, sum(learning) / 1e6)
+    log.info("%s: %.1f million parameters, of which %.1f learn", job.folder.name, total / 1e6, sum(sizes) / 1e6)
     try:
         cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     finally:
