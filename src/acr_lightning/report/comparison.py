@@ -17,7 +17,7 @@ from acr_lightning.report.score_files import first_record
 from acr_lightning.report.templates import render
 
 FILES = MARKDOWN, CSV, PAGE = ("comparison.md", "comparison.csv", "comparison.html")
-# The columns: of a run's first record of a kind, on a split or any, what they show; what is gained; what it cost.
+# The columns: of scores by kind, split (None: any) and key of the record that shows them; of gains; of costs.
 SCORES = {
     "CAM": ("cam", None, "miou"), "precision": ("cam", None, "precision"), "recall": ("cam", None, "recall"),
     "CAM on val": ("cam", "val", "miou"), "walked CAM": ("walked cam", None, "miou"),
@@ -64,15 +64,15 @@ def tabulate(tables: Tables, folder: Path, plan: str) -> str:
     Raises:
         UserError: a file of a run is damaged, no run has a score, or a file is there that this program did not write.
     """
-    read = [_read_table(" on ".join(title), variants) for title, variants in tables.items()]
-    rows = [row for table in read for row in table]
+    groups = [_read_table(" on ".join(title), variants) for title, variants in tables.items()]
+    rows = [row for table in groups for row in table]
     if not any(row.seeds for row in rows):
         raise UserError(f"{folder}: no run has a score; the data set needs masks, and the stage evaluate must be done")
-    pages = [(table[0].title, _cells(table)) for table in read]
+    pages = [(table[0].title, _cells(table)) for table in groups]
     lines = [NOTE, ""]
     for title, (head, *cells) in pages:
-        escaped = [head, ["---"] * len(head), *(map(plain, line) for line in cells)]
-        lines += [f"**{plain(title)}**", "", *(f"| {' | '.join(line)} |" for line in escaped), ""]
+        table_lines = [head, ["---"] * len(head), *(map(plain, line) for line in cells)]
+        lines += [f"**{plain(title)}**", "", *(f"| {' | '.join(line)} |" for line in table_lines), ""]
     page = render("comparison.html", tables=pages, note=f"{NOTE} Each seed's values are in {CSV}.")
     write_all_own(folder, {MARKDOWN: "\n".join(lines), CSV: _csv(rows), PAGE: page})
     return "\n".join([*lines, *_figures(rows, plan)])
@@ -91,10 +91,10 @@ def _read_table(title: str, variants: Mapping[str, Runs]) -> list[Row]:
 
 
 def _read_row(title: str, name: str, runs: Runs) -> Row:
-    scores = {seed: found for seed, (run, *_) in runs.items() if (found := _scores(run))}
-    known = [{**found, **_costs(runs[seed])} for seed, found in scores.items()]
-    columns = [column for column in (*SCORES, *COSTS) if known and all(column in one for one in known)]
-    return Row(title, name, [*scores], {column: [one[column] for one in known] for column in columns})
+    scores = {seed: numbers for seed, (run, *_) in runs.items() if (numbers := _scores(run))}
+    values = [{**numbers, **_costs(runs[seed])} for seed, numbers in scores.items()]
+    columns = [column for column in (*SCORES, *COSTS) if values and all(column in one for one in values)]
+    return Row(title, name, [*scores], {column: [one[column] for one in values] for column in columns})
 
 
 def _scores(run: Path) -> dict[str, float]:
@@ -109,9 +109,9 @@ def _scores(run: Path) -> dict[str, float]:
 def _costs(runs: Sequence[Path]) -> dict[str, float]:
     """What some runs took together, as far as they say: all stages of the first, each stage `fit` of any, once."""
     stages = [(run, name, folder.resolve()) for run in runs for name, folder in manifest.stages_of(run).items()]
-    made = {folder: manifest.read(folder) or {} for run, name, folder in stages if run == runs[0] or name == "fit"}
-    seconds, photos = sum(one.get("seconds", 0) for one in made.values()), 0
-    for fit in (one for folder, one in made.items() if folder.name == "fit"):
+    manifests = {folder: manifest.read(folder) or {} for run, name, folder in stages if run == runs[0] or name == "fit"}
+    seconds, photos = sum(one.get("seconds", 0) for one in manifests.values()), 0
+    for fit in (one for folder, one in manifests.items() if folder.name == "fit"):
         counts, data = manifest.part(fit, "counts"), manifest.part(fit, "config", "data", "init_args")
         batch = data.get("batch_size", 8)
         photos += counts.get("epochs", 0) * (counts.get("photos", 0) // batch) * batch
@@ -154,11 +154,11 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def _figures(rows: Sequence[Row], plan: str) -> list[str]:
     """The means by names that are one word; of those that are the same (ACR and ACR+) the later get a number."""
-    named = dict[str, str]()
+    figures = dict[str, str]()
     for row in rows:
         for column, values in row.values.items():
             name = re.sub(r"\W+", "_", f"{plan} {row.title} {row.name} {column}".lower()).strip("_")
-            while name in named:
+            while name in figures:
                 name += "_2"
-            named[name] = _mean(column, values)
-    return [f"figure {name} {value}" for name, value in named.items()]
+            figures[name] = _mean(column, values)
+    return [f"figure {name} {value}" for name, value in figures.items()]

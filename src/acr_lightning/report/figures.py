@@ -23,21 +23,21 @@ def main() -> None:
     parser.add_argument("--gain", metavar="NAME-NAME", help="also the difference of two of them")
     parser.add_argument("--since", type=float, help="when it all began, seconds since 1970")
     options = parser.parse_args()
-    found = {}
+    scores = {}
     for text in options.scores:
-        name, _, wanted = text.partition("=")
-        run, _, kind = wanted.rpartition(":")
+        name, _, source = text.partition("=")
+        run, _, kind = source.rpartition(":")
         what, _, split = kind.partition("@")
-        found[name] = (first_score(Path(run), what, split or None), seconds(Path(run), what))
+        scores[name] = (first_score(Path(run), what, split or None), seconds(Path(run), what))
     print("\n| | split | mIoU | precision | recall | stages | seconds |\n|---|---|---|---|---|---|---|")
-    for name, (score, took) in found.items():
+    for name, (score, took) in scores.items():
         cells = [f"{score[key]:.1f}" for key in ("miou", "precision", "recall")]
         print(f"| {name} | {score['split']} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
-    for name, (score, _) in found.items():
+    for name, (score, _) in scores.items():
         print(f"figure {options.prefix}.{name} {score['miou']:.1f}")
     if options.gain:
         ours, _, control = options.gain.partition("-")
-        print(f"figure {options.prefix}.gain {found[ours][0]['miou'] - found[control][0]['miou']:.1f}")
+        print(f"figure {options.prefix}.gain {scores[ours][0]['miou'] - scores[control][0]['miou']:.1f}")
     if options.since:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
 
@@ -48,16 +48,16 @@ def first_score(run: Path, what: str, split: str | None = None) -> dict[str, Any
     Raises:
         SystemExit: the run has no such score.
     """
-    if (found := first_record(run, what, split)) is None:
+    if (record := first_record(run, what, split)) is None:
         raise SystemExit(f"{run / SCORES}: no score of '{what}'{f' on {split}' if split else ''}")
-    return found
+    return record
 
 
 def seconds(run: Path, what: str) -> dict[str, float]:
     """How long each stage behind a kind of score took; a stage that was stopped in between counts its last part."""
     folders = manifest.stages_of(run)
-    made = {stage: manifest.read(folders[stage]) for stage in STAGES[what] if stage in folders}
-    return {stage: float(one["seconds"]) for stage, one in made.items() if one and "seconds" in one}
+    manifests = {stage: manifest.read(folders[stage]) for stage in STAGES[what] if stage in folders}
+    return {stage: float(one["seconds"]) for stage, one in manifests.items() if one and "seconds" in one}
 
 
 if __name__ == "__main__":

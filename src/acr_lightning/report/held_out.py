@@ -31,15 +31,15 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
     if not ids or not _has_mask(dataset, ids[0]):
         return [(image_id, "") for image_id in spread(ids, count)]
-    scored = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
+    scores = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
     order = sorted(
-        (image_id for image_id in ids if scored[image_id] is not None), key=lambda image_id: -(scored[image_id] or 0)
+        (image_id for image_id in ids if scores[image_id] is not None), key=lambda image_id: -(scores[image_id] or 0)
     )
     if len(order) > count:
         order = order[: count - count // 2] + order[-(count // 2) :]
     best = len(order) - len(order) // 2
     return [
-        (image_id, f"{'best' if at < best else 'worst'}: mIoU {scored[image_id] or 0:.0f}")
+        (image_id, f"{'best' if at < best else 'worst'}: mIoU {scores[image_id] or 0:.0f}")
         for at, image_id in enumerate(order)
     ]
 

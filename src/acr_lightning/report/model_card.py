@@ -43,9 +43,9 @@ def model_card(
     Raises:
         UserError: a manifest or the scores are damaged.
     """
-    made = manifests_of(run)
+    manifests = manifests_of(run)
     records = read_scores(run)
-    tested = recorded_test(run / "evaluate").settings
+    settings = recorded_test(run / "evaluate").settings
     network = next((record for record in records if record.get("what") == "network"), None)
     return render(
         "model_card.md",
@@ -55,30 +55,30 @@ def model_card(
         size=size if step is None else ("height", "width"),
         step=step,
         normalisation=normalisation,
-        tested=_conditions({key: describe(value) if key == "refiner" else value for key, value in tested.items()}),
+        tested=_conditions({key: describe(value) if key == "refiner" else value for key, value in settings.items()}),
         scores=[{**record, "conditions": _conditions(record)} for record in records],
         measured=network is not None,
         oracle=any(record.get("what") == "label" and record.get("chosen") == ORACLE for record in records),
-        method=_class(made, "fit", "model"),
-        strategy=part(made, "fit", "config", "model", "init_args").get("strategy"),
-        dataset=_class(made, "segment", "data", "init_args", "dataset"),
+        method=_class(manifests, "fit", "model"),
+        strategy=part(manifests, "fit", "config", "model", "init_args").get("strategy"),
+        dataset=_class(manifests, "segment", "data", "init_args", "dataset"),
         network=trained_as(stages_of(run)),
-        supervised=part(made, "segment", "config", "data", "init_args").get("labels") == "masks",
-        stages=[(name, *_stage(one)) for name, one in made.items()],
+        supervised=part(manifests, "segment", "config", "data", "init_args").get("labels") == "masks",
+        stages=[(name, *_stage(one)) for name, one in manifests.items()],
         plain=plain,
     )
 
 
-def _stage(made: dict[str, Any]) -> list[Any]:
+def _stage(manifest: dict[str, Any]) -> list[Any]:
     """Photos, epochs, time, versions and date of a stage; empty what it does not say."""
-    counts, seconds = part(made, "counts"), made.get("seconds")
+    counts, seconds = part(manifest, "counts"), manifest.get("seconds")
     time = "" if seconds is None else duration(seconds)
-    return [counts.get("photos", ""), counts.get("epochs", ""), time, *(made.get(key, "") for key in SAID)]
+    return [counts.get("photos", ""), counts.get("epochs", ""), time, *(manifest.get(key, "") for key in SAID)]
 
 
-def _class(made: dict[str, Any], stage: str, *keys: str) -> str | None:
+def _class(manifests: dict[str, Any], stage: str, *keys: str) -> str | None:
     """The last word of a class that a stage's section names."""
-    path = part(made, stage, "config", *keys).get("class_path")
+    path = part(manifests, stage, "config", *keys).get("class_path")
     return None if path is None else str(path).rpartition(".")[2]
 
 

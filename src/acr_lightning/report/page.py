@@ -55,43 +55,43 @@ def write_report(
         for run in runs:
             require_contained(run)
         dataset = dataset_of(runs[0], allow, notes)
-    shown = spread(dataset.ids("seed"), images) if dataset else []
-    tested = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
+    ids = spread(dataset.ids("seed"), images) if dataset else []
+    tests = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
     page = render(
         "page.html",
         version=__version__,
         title=" · ".join(run.name for run in runs),
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
-        tested=[(words, predicted(image_id, dataset, runs, notes)) for image_id, words in tested] if dataset else [],
+        tested=[(words, predicted(image_id, dataset, runs, notes)) for image_id, words in tests] if dataset else [],
         scores=scores,
         classes=class_table(dataset, [row for rows in scores.values() for row in rows]) if dataset else [],
         curves=[curve for run in runs for curve in _curves(run, notes)],
         legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
-        rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in shown] if dataset else [],
+        rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in ids] if dataset else [],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         settings={run.name: _settings(run) for run in runs},
         notes=notes,
     )
     write_own(output, page)
-    return len(shown)
+    return len(ids)
 
 
 def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
     """Titled SVGs of one run: what its trainings logged, by the first word of the name, and the CAMs' sweeps."""
-    found, stages = [], manifest.stages_of(run)
+    curves, stages = [], manifest.stages_of(run)
     for stage in ("fit", "affinity_train", "segment"):
-        logged = loss_series(stages[stage], notes) if stage in stages else {}
-        for group in dict.fromkeys(name.partition("/")[0] for name in logged):
-            part = {name: xy for name, xy in logged.items() if name.partition("/")[0] == group}
-            found.append((f"{run.name}: {stage}, {group}", plot(part, "batch", "value")))
+        series = loss_series(stages[stage], notes) if stage in stages else {}
+        for group in dict.fromkeys(name.partition("/")[0] for name in series):
+            part = {name: xy for name, xy in series.items() if name.partition("/")[0] == group}
+            curves.append((f"{run.name}: {stage}, {group}", plot(part, "batch", "value")))
     for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
         if sweep := notes.without(partial(sweep_series, run, by), Series()):
-            found.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
-    return found
+            curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
+    return curves
 
 
 def _settings(run: Path) -> dict[str, str]:
     """The configuration of every stage's folder that has a manifest, in the order in which they were done."""
-    made = manifest.manifests_of(run)
-    return {name: yaml.safe_dump(one.get("config"), sort_keys=False) for name, one in made.items()}
+    manifests = manifest.manifests_of(run)
+    return {name: yaml.safe_dump(one.get("config"), sort_keys=False) for name, one in manifests.items()}

@@ -35,12 +35,12 @@ class Picture(NamedTuple):
 
 
 def predictions_of(run: Path) -> Path:
-    """The folder of what the run's network said of photos."""
+    """The folder of the network's predictions."""
     return stages_of(run).get("evaluate", run / "evaluate") / "predictions"
 
 
 def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
-    """A photo, what each run's network says of it, and its mask if it has one."""
+    """A photo, each run's prediction of it, and its mask if it has one."""
     image = notes.without(partial(dataset.image, image_id), None)
     if image is None:
         return []
@@ -62,8 +62,8 @@ def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Not
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
         for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
             if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
-                made = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
-                row += notes.without(made, [])
+                make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
+                row += notes.without(make, [])
         for title, stage, folder in (
             ("pseudo-label", "label", "labels"),
             ("network", "evaluate", "predictions"),
@@ -120,9 +120,9 @@ def class_colours() -> NDArray[np.uint8]:
     """Bright colours for the eye, `[256, 3]`: unlike the palette of label files they never come near grey or black."""
     turns = (np.arange(256) * STEP_OF_HUE) % 1.0
     colours = [colorsys.hsv_to_rgb(hue, 0.95 - 0.35 * (at % 3 == 2), 1.0) for at, hue in enumerate(turns)]
-    made = np.rint(np.array(colours) * 255).astype(np.uint8)
-    made[IGNORE] = 255
-    return made
+    colour_table = np.rint(np.array(colours) * 255).astype(np.uint8)
+    colour_table[IGNORE] = 255
+    return colour_table
 
 
 def colour(label: int) -> str:
@@ -139,7 +139,7 @@ def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
 
 
 def _threshold(stages: Stages) -> float:
-    """What the labels were made with; half where no labels were made."""
+    """The threshold that the labels were made with; 0.5 where there is none."""
     threshold = part(read(stages["label"]) if "label" in stages else None, "counts").get("threshold")
     return float(threshold) if isinstance(threshold, int | float) and is_number(threshold) else 0.5
 

@@ -148,8 +148,8 @@ def _affinity(stages: Stages) -> dict[str, Any]:
 
 
 def _label_conditions(stages: Stages) -> dict[str, Any]:
-    made = _made(stages, "label")
-    counts, config = part(made, "counts"), part(made, "config")
+    manifest = _made(stages, "label")
+    counts, config = part(manifest, "counts"), part(manifest, "config")
     return {
         "what": "label",
         "split": "seed",
@@ -163,11 +163,11 @@ def _label_conditions(stages: Stages) -> dict[str, Any]:
 
 def trained_as(stages: Stages) -> str:
     """Network, initialisation, loss and labels: what its score cannot be compared without (docs/segment.md)."""
-    made, data = (part(_made(stages, "segment"), "config", key, "init_args") for key in ("model", "data"))
+    model, data = (part(_made(stages, "segment"), "config", key, "init_args") for key in ("model", "data"))
     labels = "true masks" if data.get("labels") == "masks" else "pseudo-labels"
     return (
-        f"{made.get('head', 'v2')} on {made.get('backbone', 'resnet101')}, weights {made.get('weights')}, "
-        f"{made.get('loss', 'cross_entropy')}, {labels}"
+        f"{model.get('head', 'v2')} on {model.get('backbone', 'resnet101')}, weights {model.get('weights')}, "
+        f"{model.get('loss', 'cross_entropy')}, {labels}"
     )
 
 
@@ -205,11 +205,11 @@ def table(records: list[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(map(plain, head)) + " |", "|" + "---|" * len(head)]
     for record in records:
         threshold = record.get("threshold")
-        chosen = str(record.get("chosen", "")).partition(":")[0]
+        choice = str(record.get("chosen", "")).partition(":")[0]
         cells = [
             f"{record['what']} ({record['affinity']})" if "affinity" in record else record["what"],
             record["split"],
-            chosen if threshold is None else f"{threshold:.2f} ({chosen})",
+            choice if threshold is None else f"{threshold:.2f} ({choice})",
             record.get("refiner", ""),
             *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),
             *(f"{record['classes'][name]['iou']:.1f}" if name in record["classes"] else "absent" for name in names),

@@ -42,8 +42,8 @@ def read_sweep(path: Path, by: str) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    found = read_json(path, REMEDY)
-    rows = found.get("exponents" if by == "alpha" else "thresholds") if isinstance(found, dict) else None
+    content = read_json(path, REMEDY)
+    rows = content.get("exponents" if by == "alpha" else "thresholds") if isinstance(content, dict) else None
     return _rows(path, rows, (by,))
 
 
@@ -54,7 +54,7 @@ def _rows(path: Path, rows: Any, more: Sequence[str] = ()) -> list[dict[str, Any
 
 
 def _is_row(row: Any, more: Sequence[str]) -> bool:
-    """Whether what is read of a row everywhere is there, and of its kind."""
+    """Whether a row has the values that all readers need, each of its type."""
     if not isinstance(row, dict):
         return False
     numbers = [row.get(key) for key in ("miou", "precision", "recall", *more)]

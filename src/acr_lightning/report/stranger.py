@@ -74,6 +74,6 @@ def _is_of(dataset: TaggedDataset, content: dict[str, object]) -> bool:
     photos = manifest.part(content, "photos")
     try:
         digest = dataset.fingerprint(FileDigests(None).of, **photos)
-    except (TypeError, UserError, KeyError):  # of a manifest that says anything
+    except (TypeError, UserError, KeyError):  # the manifest may say anything
         return False
     return bool(photos) and manifest.part(content, "inputs").get("dataset") == digest

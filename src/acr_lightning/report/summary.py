@@ -26,14 +26,14 @@ class ClassRow(NamedTuple):
 
 def sentence(run: Path, dataset: TaggedDataset | None) -> str:
     """Photos, classes, stages with their durations, and when it ended."""
-    made, text = manifests_of(run), ""
+    manifests, text = manifests_of(run), ""
     if dataset is not None:
         names = list(dataset.class_names)
-        listed = ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:10])} and {len(names) - 10} more"
-        text = f"{len(dataset.ids('train'))} training photos, {len(names)} classes ({listed}). "
-    stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in made.items() if "seconds" in one)
-    ended = max((str(one.get("written", "")) for one in made.values()), default="")[:10]
-    return f"{text}Stages: {stages or 'none is done'}; {ended}."
+        classes = ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:10])} and {len(names) - 10} more"
+        text = f"{len(dataset.ids('train'))} training photos, {len(names)} classes ({classes}). "
+    stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in manifests.items() if "seconds" in one)
+    end = max((str(one.get("written", "")) for one in manifests.values()), default="")[:10]
+    return f"{text}Stages: {stages or 'none is done'}; {end}."
 
 
 def next_step(run: Path) -> str:
@@ -46,9 +46,9 @@ def next_step(run: Path) -> str:
 
 def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[ClassRow]:
     """A row for background and each class; `records` are the run's scores, in the order of the columns."""
-    counted = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
+    counts = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
     photos = {"background": len(dataset.ids("train"))}
-    photos |= {name: counted[index] for index, name in enumerate(dataset.class_names)}
+    photos |= {name: counts[index] for index, name in enumerate(dataset.class_names)}
     return [
         ClassRow(name, count, [part(record, "classes", name).get("iou") for record in records])
         for name, count in photos.items()

@@ -25,15 +25,15 @@ KEPT = ("project", "entity")
 def wandb_options(run: Path) -> dict[str, Any] | None:
     """`project`, `entity` and `group` of the run's W&B logger; None where its training had none."""
     folders = stages_of(run)
-    trained = next((folders[name] for name in TRAINED if name in folders), None)
-    loggers = part(read(trained) if trained else None, "config", "trainer").get("logger")
+    folder = next((folders[name] for name in TRAINED if name in folders), None)
+    loggers = part(read(folder) if folder else None, "config", "trainer").get("logger")
     for logger in loggers if isinstance(loggers, list) else [loggers]:
         if isinstance(logger, dict) and str(logger.get("class_path")).endswith("WandbLogger"):
-            found = part(logger, "init_args")
+            arguments = part(logger, "init_args")
             # A training that was read from another run has that run's group.
-            own = trained is not None and trained.parent.resolve() == run.resolve()
-            texts = {key: value for key, value in found.items() if isinstance(value, str)}
-            group = texts.get("group", run.name) if own else run.name
+            is_own = folder is not None and folder.parent.resolve() == run.resolve()
+            texts = {key: value for key, value in arguments.items() if isinstance(value, str)}
+            group = texts.get("group", run.name) if is_own else run.name
             return {**{key: texts[key] for key in KEPT if key in texts}, "group": group}
     return None
 
@@ -56,7 +56,7 @@ def log_to_wandb(
     import wandb
 
     try:
-        logged = wandb.init(
+        evaluation = wandb.init(
             project=options.get("project"),
             entity=options.get("entity"),
             group=options["group"],
@@ -65,13 +65,13 @@ def log_to_wandb(
             dir=folder,
             # A run may come from a stranger: what its manifest names gets photos only where the user says so.
             mode=None if "WANDB_MODE" in os.environ else "offline",
-            config={name: filterable(part(read(made), "config")) for name, made in stages_of(run).items()},
+            config={name: filterable(part(read(path), "config")) for name, path in stages_of(run).items()},
         )
-    except Exception as error:  # W&B's parts each raise their own of what a manifest may name
+    except Exception as error:  # W&B raises errors of many kinds for what a manifest may name
         reason = str(error).partition("\n")[0]
         raise UserError(f"{run}: W&B does not take what its training was logged with ({reason})") from None
-    with logged:
-        logged.log({**values_of(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
+    with evaluation:
+        evaluation.log({**values_of(records), **_confusions(folder), **_pictures(folder / "predictions", dataset, ids)})
 
 
 def values_of(records: list[dict[str, Any]]) -> dict[str, float]:
@@ -116,8 +116,8 @@ def _pictures(folder: Path, dataset: TaggedDataset, ids: list[str]) -> dict[str,
     for image_id in spread([one for one in ids if item_path(folder, one, ".png").is_file()], PICTURES):
         image, path = dataset.image(image_id), dataset.mask_path(image_id)
         mask = dataset.mask(image_id) if path is not None and path.is_file() else None
-        shown = [image, overlay(image, read_mask(item_path(folder, image_id, ".png")))]
-        shown += [] if mask is None else [overlay(image, mask)]
-        made = [wandb.Image(one, file_type="jpg") for one in shown]  # a PNG would count among the stage's label maps
-        rows.append([image_id, *made, *([None] if mask is None else [])])
+        arrays = [image, overlay(image, read_mask(item_path(folder, image_id, ".png")))]
+        arrays += [] if mask is None else [overlay(image, mask)]
+        images = [wandb.Image(one, file_type="jpg") for one in arrays]  # a PNG would count among the stage's label maps
+        rows.append([image_id, *images, *([None] if mask is None else [])])
     return {"network/pictures": wandb.Table(["photo id", "photo", "prediction", "mask"], rows)} if rows else {}
