@@ -329,7 +329,7 @@ def test_every_bad_line_of_a_tags_file_is_named(tmp_path, capsys):
         (["check", "--config", "CONFIG", "--dataset.rot=x"], "dataset.rot: no such key. Did you mean 'root'?"),
         (["check", "--config", "CONFIG", "--workers", "many"], "--workers: Expected int"),
         (["check", "--config", "CONFIG", "--labels", "/", "--classes", "3"], "leave one of --classes and --config out"),
-        (["check", "--dataset.class_path=TagFolder"], "dataset.root: is missing"),
+        (["check", "--dataset.class_path=TagFolder"], "dataset: root is missing"),
         (["check", "--labels", "/nowhere"], "/nowhere: no such folder of labels"),
     ],
 )

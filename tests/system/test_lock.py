@@ -50,6 +50,12 @@ def test_a_second_command_is_told_who_works_there(tmp_path, held):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_process_left_that_was_killed_before_it_could_say_who_it_is(tmp_path):
+    (tmp_path / ".fit.lock").touch()
+    with folder_lock(tmp_path / "fit"):
+        assert (tmp_path / ".fit.lock").read_text().startswith(f"{os.getpid()}\n")
+
+
 def test_what_a_killed_process_left_is_taken_over(tmp_path, held):
     first = held()
     first.kill()

@@ -49,11 +49,15 @@ def folder_lock(folder: Path, shard: str | None = None) -> Iterator[None]:
 
 def _taken(path: Path, folder: Path) -> SoftFileLock:
     lock = SoftFileLock(path)
-    for patience in (PATIENCE, PATIENCE_WITH_THE_DEAD):
+    for patience in (PATIENCE, PATIENCE_WITH_THE_DEAD, PATIENCE):
         try:
             lock.acquire(timeout=patience)
         except Timeout:
-            if not _is_ending(path):
+            # A process may be killed between creating the file and writing into it; no living one takes so long.
+            empty = path.is_file() and path.stat().st_size == 0
+            if empty and patience == PATIENCE_WITH_THE_DEAD:
+                path.unlink(missing_ok=True)
+            elif not empty and not _is_ending(path):
                 break
         else:
             return lock
