@@ -78,8 +78,8 @@ def read_cam(path: str | Path, num_classes: int | None = None, size: tuple[int, 
     """Read one image's CAM as scores in `[0, 1]` (see `read_levels`)."""
     arrays = _read(path, num_classes, size)
     background = arrays.get("background")
-    walked = None if background is None else _scores(background)
-    return CamFile(arrays["classes"], _scores(arrays["levels"]), walked)
+    scores = None if background is None else _scores(background)
+    return CamFile(arrays["classes"], _scores(arrays["levels"]), scores)
 
 
 def _scores(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -95,8 +95,8 @@ def _read(path: str | Path, num_classes: int | None, size: tuple[int, ...] | Non
     except FileNotFoundError:
         raise UserError(f"{path}: no CAM; run `acr cam` first") from None
     except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
-        if refused := refusal(path, error):
-            raise refused from None
+        if user_error := refusal(path, error):
+            raise user_error from None
         fault = str(error).partition("\n")[0] or type(error).__name__
     if fault:
         raise UserError(f"{path}: damaged CAM file ({fault}); delete it, and the command that made it makes it again")

@@ -54,7 +54,7 @@ def read(path: str | Path, made_by: str = "the same command") -> dict[str, Any]:
     with Path(path).open("rb") as file:
         try:
             length = file.seek(0, os.SEEK_END)
-            if (stored := _seal(file)) and stored != _sha256(file, length - SEAL_LENGTH):
+            if (seal := _seal(file)) and seal != _sha256(file, length - SEAL_LENGTH):
                 raise ValueError("its checksum is wrong")
             file.seek(0)
             checkpoint: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
@@ -74,8 +74,8 @@ def stored_digest(path: Path) -> str | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        stored = _seal(file)
-    return None if stored is None else stored.decode(errors="replace")
+        seal = _seal(file)
+    return None if seal is None else seal.decode(errors="replace")
 
 
 def _seal(file: IO[bytes]) -> bytes | None:

@@ -23,23 +23,23 @@ class FileDigests:
         self.path, self.grown = path, False
         self.known: dict[str, list[object]] = {}
         with suppress(OSError, ValueError):
-            stored = json.loads(path.read_text()) if path else None
-            self.known = stored if isinstance(stored, dict) else {}
+            content = json.loads(path.read_text()) if path else None
+            self.known = content if isinstance(content, dict) else {}
 
     def of(self, path: Path) -> str:
         """The digest of a file's content; `missing` where there is no file."""
         try:
             stat = path.stat()
-            seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
             match self.known.get(str(path)):
-                case [*remembered, str(digest)] if remembered == seen:
+                case [*old_state, str(digest)] if old_state == state:
                     return digest
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return "missing"
         if time.time() - max(stat.st_mtime, stat.st_ctime) > FRESH:
-            self.known[str(path)], self.grown = [*seen, digest], True
+            self.known[str(path)], self.grown = [*state, digest], True
         return digest
 
     def keep(self) -> None:

@@ -92,15 +92,15 @@ def part(manifest: Any, *keys: str) -> dict[str, Any]:
 def stages_of(run: Path) -> dict[str, Path]:
     """The folders of a run's stages that have a manifest, by name; those that `from.json` names lie in other runs."""
     others = _others(run)
-    folders = {made.parent.name: made.parent for made in run.glob(f"*/{NAME}") if ".old-" not in made.parent.name}
+    folders = {path.parent.name: path.parent for path in run.glob(f"*/{NAME}") if ".old-" not in path.parent.name}
     folders |= {stage: Path(os.path.normpath(run / other / stage)) for stage, other in others.items()}
     return {name: folder for name, folder in folders.items() if (folder / NAME).is_file()}
 
 
 def manifests_of(run: Path) -> dict[str, dict[str, Any]]:
     """The manifests of a run's stages by name, in the order in which they were done."""
-    made = {name: one for name, folder in stages_of(run).items() if (one := read(folder))}
-    return dict(sorted(made.items(), key=lambda item: str(item[1].get("written"))))
+    manifests = {name: one for name, folder in stages_of(run).items() if (one := read(folder))}
+    return dict(sorted(manifests.items(), key=lambda item: str(item[1].get("written"))))
 
 
 def require_trained(run: Path) -> None:
@@ -126,9 +126,9 @@ def require_network(run: Path) -> None:
 
 def write_from(run: Path, others: Mapping[str, Path]) -> None:
     """Write `from.json` where it says something else: for each stage the run that it is read from."""
-    wanted = {stage: os.path.relpath(other, run) for stage, other in others.items()}
-    if wanted != _others(run):
-        write_json(run / FROM, wanted)
+    content = {stage: os.path.relpath(other, run) for stage, other in others.items()}
+    if content != _others(run):
+        write_json(run / FROM, content)
 
 
 def _others(run: Path) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _others(run: Path) -> dict[str, str]:
         UserError: the file is damaged.
     """
     path = run / FROM
-    found = read_json(path) if path.is_file() else {}
-    if not isinstance(found, dict) or not all(isinstance(other, str) for other in found.values()):
+    content = read_json(path) if path.is_file() else {}
+    if not isinstance(content, dict) or not all(isinstance(other, str) for other in content.values()):
         raise UserError(f"{path}: no runs by stage; mend it")
-    return found
+    return content

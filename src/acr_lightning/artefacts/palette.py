@@ -58,8 +58,8 @@ class StoredMask(NamedTuple):
         """The labels in use whose colour is not VOC's: then the indices may mean something else than the colours."""
         if self.colours is None:
             return []
-        used, palette = np.unique(self.labels), voc_palette()
-        return [int(i) for i in used if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
+        labels, palette = np.unique(self.labels), voc_palette()
+        return [int(i) for i in labels if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
 
 
 def read_stored_mask(source: str | Path | bytes, name: str | None = None) -> StoredMask:
@@ -89,8 +89,8 @@ def read_stored_mask(source: str | Path | bytes, name: str | None = None) -> Sto
     except UserError:
         raise
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        damaged = UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it")
-        raise refusal(where, error) or damaged from None
+        user_error = UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it")
+        raise refusal(where, error) or user_error from None
 
 
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
@@ -99,10 +99,10 @@ def read_mask(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         UserError: see `read_stored_mask`; or the file is of another format, whose pixels may not be what was stored.
     """
-    stored = read_stored_mask(path)
-    if stored.file_format != "PNG":
-        raise UserError(f"{path}: is a {stored.file_format} file; a mask must be a PNG, make it again as one")
-    return stored.labels
+    mask = read_stored_mask(path)
+    if mask.file_format != "PNG":
+        raise UserError(f"{path}: is a {mask.file_format} file; a mask must be a PNG, make it again as one")
+    return mask.labels
 
 
 def is_whole(path: str | Path) -> bool:

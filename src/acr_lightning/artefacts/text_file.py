@@ -107,9 +107,9 @@ def _size(node: yaml.Node, sizes: dict[yaml.Node, int | None]) -> int:
         _FaultError: see `parse_yaml`.
     """
     if node in sizes:
-        if (known := sizes[node]) is None:
+        if (earlier_size := sizes[node]) is None:
             raise _FaultError(node, "holds itself")
-        return known
+        return earlier_size
     sizes[node] = None
     parts: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):

@@ -70,15 +70,15 @@ def import_class(class_path: str, where: str, base: type) -> Any:
     module, _, name = full_path(class_path).rpartition(".")
     try:
         admit(module)
-        made = getattr(importlib.import_module(module), name)
+        class_object = getattr(importlib.import_module(module), name)
     except (ImportError, ValueError, AttributeError, TypeError):  # TypeError of a relative name
         raise UserError(
             f"{where}: no class {class_path!r}.{nearest(class_path, SHORT)} "
             f"Known short names: {', '.join(SHORT)}; others by import path"
         ) from None
-    if not (isinstance(made, type) and issubclass(made, base)):
+    if not (isinstance(class_object, type) and issubclass(class_object, base)):
         raise UserError(f"{where}: {class_path!r} is no {'class' if base is object else base.__name__}")
-    return made
+    return class_object
 
 
 def class_and_arguments(node: dict[str, Any], where: str, base: type) -> tuple[Any, dict[str, Any]]:
@@ -87,15 +87,15 @@ def class_and_arguments(node: dict[str, Any], where: str, base: type) -> tuple[A
     Raises:
         UserError: see `import_class`; or an argument is missing or unknown.
     """
-    made, arguments = import_class(node["class_path"], where, base), node.get("init_args") or {}
+    class_object, arguments = import_class(node["class_path"], where, base), node.get("init_args") or {}
     try:
-        inspect.signature(made).bind(**arguments)
+        inspect.signature(class_object).bind(**arguments)
     except TypeError as error:
         raise UserError(f"{where}: {node['class_path']}: {error}") from None
-    return made, arguments
+    return class_object, arguments
 
 
 def build(node: dict[str, Any], where: str, base: type) -> Any:
     """Make what a node with `class_path` and `init_args` describes (see `class_and_arguments` for the errors)."""
-    made, arguments = class_and_arguments(node, where, base)
-    return made(**arguments)
+    class_object, arguments = class_and_arguments(node, where, base)
+    return class_object(**arguments)

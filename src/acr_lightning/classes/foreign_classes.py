@@ -25,28 +25,28 @@ def build_foreign(node: Any, where: str, base: type, packages: Collection[str] =
         raise UserError(f"{where}: no class_path with init_args")
     if _names_a_class(node.get("init_args")):
         raise UserError(f"{where}: its init_args name a class, which a file from elsewhere may not")
-    class_path, allowed = node["class_path"], (OWN_PACKAGE, *packages)
+    class_path, all_packages = node["class_path"], (OWN_PACKAGE, *packages)
     refusal = UserError(
         f"{where}: {class_path!r} is not made: a file from elsewhere may name a {base.__name__} of "
-        f"{', '.join(allowed)}; if you trust the code of another package, add --allow PACKAGE"
+        f"{', '.join(all_packages)}; if you trust the code of another package, add --allow PACKAGE"
     )
-    if not _is_of(full_path(class_path), allowed):
+    if not _is_of(full_path(class_path), all_packages):
         raise refusal
-    made, arguments = class_and_arguments(node, where, base)
-    if not _is_of(made.__module__, allowed):  # an allowed module also holds what it imports from others
+    class_object, arguments = class_and_arguments(node, where, base)
+    if not _is_of(class_object.__module__, all_packages):  # an allowed module also holds what it imports from others
         raise refusal
     try:
-        return made(**arguments)
+        return class_object(**arguments)
     except UserError:
         raise
-    except Exception as error:  # whatever comes of arguments that nobody has checked
+    except Exception as error:  # arguments that nobody has checked may raise anything
         raise UserError(f"{where}: {class_path!r} cannot be made ({error})") from None
 
 
 def _is_of(path: str, packages: Collection[str]) -> bool:
     """Whether a dotted name is one of these packages, or lies in one."""
-    named = all(part.isidentifier() for part in path.split("."))
-    return named and any(f"{path}.".startswith(f"{package}.") for package in packages)
+    is_name = all(part.isidentifier() for part in path.split("."))
+    return is_name and any(f"{path}.".startswith(f"{package}.") for package in packages)
 
 
 def _names_a_class(value: Any) -> bool:

@@ -44,15 +44,15 @@ def reached(folder: Path, module: str, within: str = "") -> dict[str, Path]:
         The files by the modules' names.
     """
     files: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
+    queue = [module]
+    while queue:
+        name = queue.pop()
         if name in files or not f"{name}.".startswith(f"{within}." if within else ""):
             continue
         if file := file_below(folder, name):
             files[name] = file
-            waiting += _imports(file, name)
-        waiting += [name.rpartition(".")[0]] if "." in name else []  # a package's __init__ runs, too
+            queue += _imports(file, name)
+        queue += [name.rpartition(".")[0]] if "." in name else []  # a package's __init__ runs, too
     return files
 
 

@@ -1,7 +1,7 @@
 """Modules of the working folder: those of the classes that an experiment names, and what these import there.
 
 No other import looks into the working folder. Libraries try packages that are not installed (torch: `opt_einsum`), and
-were the folder on `sys.path`, whoever's folder one stands in would answer.
+with the folder on `sys.path` they would run whatever has that name in it.
 """
 
 import json
@@ -35,9 +35,9 @@ def admit(module: str) -> None:
         return
     folder = Path.cwd()
     tops = {name.partition(".")[0] for name in reached(folder, module)}
-    admitted = {top: str(folder) for top in tops if search_folder(top) is None}
-    if admitted:
-        os.environ[VARIABLE] = json.dumps(json.loads(os.environ.get(VARIABLE, "{}")) | admitted)
+    folders = {top: str(folder) for top in tops if search_folder(top) is None}
+    if folders:
+        os.environ[VARIABLE] = json.dumps(json.loads(os.environ.get(VARIABLE, "{}")) | folders)
 
 
 def is_own(module: str) -> bool:
@@ -46,5 +46,5 @@ def is_own(module: str) -> bool:
 
 
 def install() -> None:
-    """Have Python ask for admitted modules, here and in every process that takes over this one's environment."""
+    """Let Python find admitted modules, here and in every process that inherits this one's environment."""
     sys.meta_path.append(_OwnModules())

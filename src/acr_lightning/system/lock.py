@@ -27,8 +27,8 @@ def folder_lock(folder: Path, shard: str | None = None) -> Iterator[None]:
 
     Args:
         folder: of a stage's results.
-        shard: which part of them this job makes (`3/16`). The shards of a folder exclude neither each other nor
-            whoever reads, but a job for the whole, which may move what is there.
+        shard: which part of them this job makes (`3/16`). Shards exclude a job for the whole, which may move what is
+            there, but neither each other nor readers.
 
     Raises:
         UserError: another process works there; the message says which.

@@ -49,16 +49,16 @@ def _end(signum: int, frame: FrameType | None) -> None:
         raise _exception_of(signum)
 
 
-def _send_again(lost: "sys.UnraisableHookArgs") -> None:
+def _send_again(failure: "sys.UnraisableHookArgs") -> None:
     """Send a signal again that came in a destructor or a weak reference's callback, where Python drops exceptions."""
-    if _came and isinstance(lost.exc_value, type(_exception_of(_came[-1]))):
+    if _came and isinstance(failure.exc_value, type(_exception_of(_came[-1]))):
         threading.Timer(AGAIN, os.kill, (os.getpid(), _came[-1])).start()
     else:
-        sys.__unraisablehook__(lost)
+        sys.__unraisablehook__(failure)
 
 
 def ended() -> BaseException | None:
-    """What the first signal that came raised: a library may have made another exception of it, compiled code does."""
+    """The exception of the first signal that came; a library (compiled code) may have raised another in its place."""
     return _exception_of(_came[0]) if _came else None
 
 
@@ -67,7 +67,7 @@ def _exception_of(signum: int) -> BaseException:
 
 
 class Child(Protocol):
-    """What of `subprocess.Popen` is used."""
+    """The part of `subprocess.Popen` that is used."""
 
     def wait(self) -> int: ...  # noqa: D102
     def send_signal(self, signum: int) -> None: ...  # noqa: D102
@@ -75,9 +75,9 @@ class Child(Protocol):
 
 
 class Fork:
-    """A copy of this process that works and ends; what this one would tidy up at its own end stays.
+    """A copy of this process that does some work and ends, and leaves this one's tidying up to this one.
 
-    Signals are held back here until `wait_for`, and there until `exit_status`, which has words for them.
+    Signals are held back here until `wait_for`, and in the copy until `exit_status`, which has words for them.
 
     Args:
         work: gives its exit status.
@@ -85,7 +85,7 @@ class Fork:
 
     def __init__(self, work: Callable[[], int]) -> None:
         self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
-        # What came while Python forks would be ignored, and what came before `wait_for` would not reach the copy.
+        # A signal during the fork would be ignored, and one before `wait_for` would not reach the copy.
         hear_no_more()
         try:
             self.process.start()
@@ -135,11 +135,11 @@ def wait_for(child: Child) -> int:
         Terminated: SIGTERM came.
         KeyboardInterrupt: SIGINT came.
     """
-    received: list[int] = []
+    signums: list[int] = []
 
     def pass_on(signum: int, frame: FrameType | None) -> None:
-        received.append(signum)
-        if len(received) > 1:
+        signums.append(signum)
+        if len(signums) > 1:
             child.kill()
         elif signum == signal.SIGTERM or not _has_terminal():
             child.send_signal(signum)
@@ -151,15 +151,15 @@ def wait_for(child: Child) -> int:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-    if received:
-        raise _exception_of(received[0])
+    if signums:
+        raise _exception_of(signums[0])
     return status if status >= 0 else 128 - status
 
 
 def _handle(signals: tuple[int, ...], handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
-    """Handle what is not ignored (by `nohup`, say); the handlers before."""
-    heard = [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
-    return {signum: signal.signal(signum, handler) for signum in heard}
+    """Handle the signals that are not ignored (by `nohup`, say); returns their handlers before."""
+    signums = [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
+    return {signum: signal.signal(signum, handler) for signum in signums}
 
 
 def _has_terminal() -> bool:

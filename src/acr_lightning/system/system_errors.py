@@ -21,8 +21,8 @@ FROM_LOADER = re.compile(r"^\w+: \[Errno (\d+)\] ([^:\n]+)(?:: '([^'\n]*)'.*)?$"
 def system_error(error: OSError) -> str | None:
     """What the operating system refused, and how to go on, as one line; None where it was not the system."""
     number, reason, where = error.errno, error.strerror, error.filename
-    if number is None and (found := FROM_LOADER.findall(str(error))):
-        number, reason, where = int(found[-1][0]), found[-1][1], found[-1][2]
+    if number is None and (matches := FROM_LOADER.findall(str(error))):
+        number, reason, where = int(matches[-1][0]), matches[-1][1], matches[-1][2]
     if number is None:
         return None
     advice = f"{ADVICE[number]}; " if number in ADVICE else ""
@@ -34,7 +34,7 @@ def system_error(error: OSError) -> str | None:
 
 def lost_peer(error: BaseException) -> str | None:
     """One line for a process of a distributed job that another one left alone; None for any other error."""
-    # By name, since most commands have no use for torch: what it says while processes find each other.
+    # What torch raises while processes find each other; by name, since most commands do without torch.
     is_of_start = type(error).__name__ in ("DistNetworkError", "DistStoreError")
     if is_of_start or (isinstance(error, RuntimeError) and re.search("Connection (closed|reset) by peer", str(error))):
         return "another process of this job has ended; its own message says why"
