@@ -280,7 +280,7 @@ def _edit(path: Path, edit: Callable[[Any], Any]) -> None:
 def _begin(folder: Path, *stages: str) -> None:
     """Let stages have something to do; `fit` stays done where a later one is to be."""
     for stage in stages:
-        (folder / "run" / stage / "manifest.json").unlink()
+        _edit(folder / "run" / stage / "manifest.json", lambda manifest: manifest.update(status="started"))
         (folder / "run" / stage / "cams" / "val_00001.npz").unlink(missing_ok=True)
     if "fit" not in stages:
         (folder / "run" / "fit" / "manifest.json").write_text('{"status": "done", "digest": "0", "config": {}}')

@@ -102,6 +102,7 @@ def test_what_a_run_says_of_its_own_test_is_checked_too(trained_run, tmp_path):
         (5, "expected a list of names, got '5'"),
         ([1, 2], "expected a list of names"),
         (None, "expected a list of names"),
+        (["cat"], "1 for a network of 5 labels"),
         (["cat", ""], "class '' is empty"),
         (["\x1b[31m"], "holds a control character"),
     ],

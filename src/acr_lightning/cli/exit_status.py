@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from acr_lightning.errors import UserError
-from acr_lightning.system.processes import Terminated, ended, hear, hear_no_more
+from acr_lightning.system.processes import Terminated, end_at_once_on_signals, ended, hear
 from acr_lightning.system.system_errors import lost_peer, system_error
 
 
@@ -39,7 +39,7 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
 
 
 def _say_stopped(command: str, stop: BaseException, forced: bool) -> int:
-    hear_no_more()  # the line is to be whole; a second signal ends what follows it
+    end_at_once_on_signals()
     status, what = _stopped(stop)
     print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
     return status

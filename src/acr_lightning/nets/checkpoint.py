@@ -81,12 +81,17 @@ def class_names_of(path: str | Path, made_by: str) -> list[str]:
     """The names of the classes that a checkpoint's network knows, without background.
 
     Raises:
-        UserError: the file is missing or damaged, or has no names that classes can have.
+        UserError: the file is missing or damaged, or has no names that classes can have, or not as many as its network.
     """
-    names = read_checkpoint(path, made_by).get("class_names")
+    checkpoint = read_checkpoint(path, made_by)
+    names = checkpoint.get("class_names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: class_names: expected a list of names, got {shown(str(names))}")
     require_class_names(names, f"{path}: class_names")
+    network = checkpoint.get(NETWORK)
+    labels = (network.get("init_args") or {}).get("num_labels") if isinstance(network, dict) else None
+    if isinstance(labels, int) and labels != 1 + len(names):
+        raise UserError(f"{path}: class_names: {len(names)} for a network of {labels} labels with the background")
     return names
 
 

@@ -40,7 +40,6 @@ def end_at_once_on_signals() -> None:
     for signum in HEARD:
         if signal.getsignal(signum) is _end:
             signal.signal(signum, signal.SIG_DFL)
-    hear()
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
@@ -86,7 +85,7 @@ class Fork:
     def __init__(self, work: Callable[[], int]) -> None:
         self.process = multiprocessing.get_context("fork").Process(target=_work_beside, args=(os.getpid(), work))
         # A signal during the fork would be ignored, and one before `wait_for` would not reach the copy.
-        hear_no_more()
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         try:
             self.process.start()
         except BaseException:
@@ -113,11 +112,6 @@ def _work_beside(parent: int, work: Callable[[], int]) -> None:
 def hear() -> None:
     """Let signals come that were held back while this process was copied."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-
-
-def hear_no_more() -> None:
-    """Hold back signals, until `hear` or `end_at_once_on_signals`."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
 
 
 def run_program(words: list[str]) -> int:
