@@ -90,9 +90,9 @@ class COCO(KnownClasses):
         if split not in PARTS:
             return []
         if split not in self._ids:
-            found = self.listed(split)
-            self._check_photos(found, PARTS[split])
-            self._ids[split] = found
+            ids = self.listed(split)
+            self._check_photos(ids, PARTS[split])
+            self._ids[split] = ids
         return list(self._ids[split])
 
     def listed(self, split: Split) -> list[str]:  # noqa: D102
@@ -102,19 +102,19 @@ class COCO(KnownClasses):
         if split == "seed" and name is None and self.lists["train"] is not None:
             name = self.lists["train"]
         if name is None:
-            wanted = [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
-            if split in ("train", "val") and len(wanted) < len(index.rows):
+            ids = [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
+            if split in ("train", "val") and len(ids) < len(index.rows):
                 log.info("%s%d: %d of %d photos have no tag and are left out", split, self.year,
-                         len(index.rows) - len(wanted), len(index.rows))  # fmt: skip
+                         len(index.rows) - len(ids), len(index.rows))  # fmt: skip
         else:
-            wanted = read_ids(list_path(name))
-            for image_id in wanted:
+            ids = read_ids(list_path(name))
+            for image_id in ids:
                 if image_id not in index.rows:
                     raise UserError(
                         f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a "
                         f"file name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
                     )
-        return self.shown(wanted) if split == "train" else wanted
+        return self.shown(ids) if split == "train" else ids
 
     def _check_photos(self, ids: list[str], part: Part) -> None:
         """One look into the folder instead of one for each of 80,000 photos."""
@@ -154,9 +154,9 @@ class COCO(KnownClasses):
             UserError: an annotation cannot be drawn, or the cache cannot be written.
         """
         for part in self._index:
-            wanted = [image_id for image_id in ids if self._find(image_id)[0] == part]
+            part_ids = [image_id for image_id in ids if self._find(image_id)[0] == part]
             try:
-                draw_masks(self._annotations(part), self._masks(part), wanted)
+                draw_masks(self._annotations(part), self._masks(part), part_ids)
             except OSError as error:
                 raise UserError(
                     f"{self._masks(part)}: cannot be written ({error.strerror}); set dataset.cache"

@@ -88,10 +88,10 @@ def _key(path: Path) -> str:
 
 
 def _load(folder: Path) -> CocoIndex:
-    with np.load(folder / NAME, allow_pickle=False) as stored:
-        names = tuple(str(name) for name in stored["class_names"])
-        files = tuple(name.decode() for name in stored["files"].tolist())
-        tagged = np.unpackbits(stored["tagged"], axis=1, count=len(names)).astype(bool)
+    with np.load(folder / NAME, allow_pickle=False) as arrays:
+        names = tuple(str(name) for name in arrays["class_names"])
+        files = tuple(name.decode() for name in arrays["files"].tolist())
+        tagged = np.unpackbits(arrays["tagged"], axis=1, count=len(names)).astype(bool)
     if len(tagged) != len(files):
         raise ValueError("photos and tags differ in number")
     return CocoIndex(folder, names, files, tagged)

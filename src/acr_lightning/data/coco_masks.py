@@ -79,14 +79,14 @@ def _region(instance: Instance, height: int, width: int) -> NDArray[np.bool_]:
             polygons = [_checked(polygon, max(height, width)) for polygon in shape if len(polygon) >= 6]
             if not polygons:
                 return np.zeros((height, width), bool)
-            encoded = coco.merge(coco.frPyObjects(polygons, height, width))
+            encoding = coco.merge(coco.frPyObjects(polygons, height, width))
         else:
             size, counts = list(shape["size"]), shape["counts"]
             # pycocotools trusts both, and would write past the end.
             if not counts or size != [height, width] or (isinstance(counts, list) and sum(counts) != height * width):
                 raise ValueError(f"run lengths of {size}, the photo has [{height}, {width}]")
-            encoded = coco.frPyObjects(shape, height, width) if isinstance(counts, list) else shape
-        return np.asarray(coco.decode(encoded).astype(bool))
+            encoding = coco.frPyObjects(shape, height, width) if isinstance(counts, list) else shape
+        return np.asarray(coco.decode(encoding).astype(bool))
     except Exception as error:  # pycocotools raises no other
         raise UserError(f"annotation {instance.annotation}: its segmentation cannot be drawn ({error})") from None
 
@@ -109,16 +109,16 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str]) -> None:
     Raises:
         UserError: a segmentation cannot be drawn.
     """
-    left = {image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()}
-    if not left:
+    missing_ids = {image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()}
+    if not missing_ids:
         return
-    log.info("drawing %d masks of %s into %s", len(left), annotations, folder)
-    pictures = _pictures(annotations, folder, left)
+    log.info("drawing %d masks of %s into %s", len(missing_ids), annotations, folder)
+    pictures = _pictures(annotations, folder, missing_ids)
     for _ in map_in_pool(_draw, pictures, "masks", few=FEW):
         pass
 
 
-def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture]:
+def _pictures(annotations: Path, folder: Path, ids: set[str]) -> list[Picture]:
     content = read_annotations(annotations)
     labels = {category["id"]: label for label, category in enumerate(content["categories"], start=1)}
     instances = defaultdict(list)
@@ -129,7 +129,7 @@ def _pictures(annotations: Path, folder: Path, wanted: set[str]) -> list[Picture
     return [
         Picture(item_path(folder, stems[image["id"]], ".png"), image["height"], image["width"], instances[image["id"]])
         for image in content["images"]
-        if stems[image["id"]] in wanted
+        if stems[image["id"]] in ids
     ]
 
 

@@ -31,6 +31,6 @@ class EpochSampler(DistributedSampler[int]):
         self.set_epoch(done[0])
 
     def __iter__(self) -> Iterator[tuple[int, int]]:  # type: ignore[override]
-        epoch, used = self.done
-        for index in islice(super().__iter__(), used if epoch == self.epoch else 0, None):
+        epoch, count = self.done
+        for index in islice(super().__iter__(), count if epoch == self.epoch else 0, None):
             yield self.epoch, index

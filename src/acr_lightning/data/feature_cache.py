@@ -101,21 +101,21 @@ def make_cache(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         images = np.lib.format.open_memmap(temporary / "images.npy", "w+", np.uint8, (len(ids), size, size, 3))
-        kept: list[Any] = []
+        stores: list[Any] = []
         squares: list[Tensor] = []
         for start in range(0, len(ids), BATCH):
-            chosen = slice(start, min(start + BATCH, len(ids)))
-            images[chosen] = np.stack([squashed(dataset.image(image_id), size) for image_id in ids[chosen]])
-            photos = torch.from_numpy(images[chosen].copy()).permute(0, 3, 1, 2).to(device) / 255
-            for mirrored in (0, 1):
-                maps = source.maps(source.normalise(photos.flip(-1) if mirrored else photos))
-                if not kept:
-                    kept = [_memory_map(temporary / f"map_{at}.npy", len(ids), one) for at, one in enumerate(maps)]
+            rows = slice(start, min(start + BATCH, len(ids)))
+            images[rows] = np.stack([squashed(dataset.image(image_id), size) for image_id in ids[rows]])
+            photos = torch.from_numpy(images[rows].copy()).permute(0, 3, 1, 2).to(device) / 255
+            for mirror in (0, 1):
+                maps = source.maps(source.normalise(photos.flip(-1) if mirror else photos))
+                if not stores:
+                    stores = [_memory_map(temporary / f"map_{at}.npy", len(ids), one) for at, one in enumerate(maps)]
                     squares = [torch.zeros(one.shape[1], dtype=torch.float64) for one in maps]
-                for store, square, one in zip(kept, squares, maps, strict=True):
-                    store[chosen, mirrored] = one.half().cpu().numpy()
+                for store, square, one in zip(stores, squares, maps, strict=True):
+                    store[rows, mirror] = one.half().cpu().numpy()
                     square += one.double().square().mean(dim=(2, 3)).sum(dim=0).cpu()
-        for store in (images, *kept):
+        for store in (images, *stores):
             store.flush()
         deviations = [(square / (2 * len(ids))).sqrt().tolist() for square in squares]
         write_json(temporary / INDEX, {"ids": list(ids), "size": size, "deviations": deviations})

@@ -95,11 +95,11 @@ class FrozenSamples(Dataset[dict[str, Any]]):
     def __getitem__(self, at: tuple[int, int]) -> dict[str, Any]:
         """`image [3, size, size]` in `[0, 1]`, `tags [K]`, `id`, and `maps`, a list of `[C, h, w]`."""
         epoch, index = at
-        mirrored = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0] % 2)
+        mirror = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0] % 2)
         image = self.kept.images[index]
         return {
             "id": self.ids[index],
-            "image": to_tensor(image[:, ::-1] if mirrored else image),
+            "image": to_tensor(image[:, ::-1] if mirror else image),
             "tags": self.tags[index],
-            "maps": [torch.from_numpy(one[index, mirrored].astype(np.float32)) for one in self.kept.maps],
+            "maps": [torch.from_numpy(one[index, mirror].astype(np.float32)) for one in self.kept.maps],
         }

@@ -20,11 +20,11 @@ SIDEWAYS = (5, 6, 7, 8)
 def photos_below(root: Path) -> Iterator[Path]:
     """Every photo below a folder, in the order of their paths.
 
-    What is hidden is none: a folder of thumbnails, or the file `._1.jpg` that macOS puts beside `1.jpg`.
+    Hidden ones are left out: a folder of thumbnails, or the file `._1.jpg` that macOS puts beside `1.jpg`.
     """
     for path in sorted(root.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden:
+        is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path.suffix.lower() in SUFFIXES and not is_hidden:
             yield path
 
 
@@ -53,8 +53,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """
     with _opened(path) as image:
         width, height = image.size
-        turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
-        return (width, height) if turned else (height, width)
+        is_sideways = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+        return (width, height) if is_sideways else (height, width)
 
 
 @contextmanager
@@ -70,5 +70,5 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        damaged = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
-        raise refusal(path, error) or damaged from None
+        user_error = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
+        raise refusal(path, error) or user_error from None

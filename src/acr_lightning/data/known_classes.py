@@ -45,10 +45,10 @@ class KnownClasses(TaggedDataset, ABC):
 
     def shown(self, ids: list[str]) -> list[str]:
         """Of training photos those that show a kept class; how many do not is logged."""
-        kept = [image_id for image_id in ids if len(self.tags(image_id))]
-        if left := len(ids) - len(kept):
-            log.info("%d of %d training photos show none of the classes and are left out", left, len(ids))
-        return kept
+        remaining_ids = [image_id for image_id in ids if len(self.tags(image_id))]
+        if count := len(ids) - len(remaining_ids):
+            log.info("%d of %d training photos show none of the classes and are left out", count, len(ids))
+        return remaining_ids
 
     def stored_labels(self) -> NDArray[np.uint8]:
         """What the mask files hold for each label 0..K, `[K + 1]`."""

@@ -65,18 +65,18 @@ def draw_scene(rng: np.random.Generator, size: int, classes: int = len(CLASS_NAM
     side = size * _SUPERSAMPLING
     canvas, behind = _fields(rng, side)
     objects = 1 + int(rng.random() < 0.4)
-    wanted: list[int | None] = [int(k) for k in rng.permutation(classes)[: min(objects, classes)]]
-    wanted += [None] * int(rng.choice(3, p=(0.3, 0.5, 0.2)))
-    occupied = np.zeros((side, side), np.uint8)
+    labels: list[int | None] = [int(k) for k in rng.permutation(classes)[: min(objects, classes)]]
+    labels += [None] * int(rng.choice(3, p=(0.3, 0.5, 0.2)))
+    bodies = np.zeros((side, side), np.uint8)
     mask = np.zeros((size, size), np.uint8)
     tags = []
-    for label in wanted:
-        placed = _place_body(rng, side, occupied)
-        if placed is None:  # no room left; the first body always fits
+    for label in labels:
+        place = _place_body(rng, side, bodies)
+        if place is None:  # no room left; the first body always fits
             continue
-        body, inside = placed
+        body, inside = place
         canvas[inside > 0] = _body_color(rng, behind)
-        occupied |= inside
+        bodies |= inside
         if label is None:
             continue
         _draw_pattern(rng, canvas, body, inside, label)
@@ -121,16 +121,16 @@ def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
     return line[None, :], line[:, None]
 
 
-def _place_body(rng: np.random.Generator, side: int, occupied: np.ndarray) -> tuple[_Body, np.ndarray] | None:
+def _place_body(rng: np.random.Generator, side: int, bodies: np.ndarray) -> tuple[_Body, np.ndarray] | None:
     """Look for a free place for a new body; returns it with its filled outline (0 or 255)."""
-    grown = cv2.dilate(occupied, np.ones((5, 5), np.uint8))
+    surroundings = cv2.dilate(bodies, np.ones((5, 5), np.uint8))
     for _ in range(40):
         body = _random_body(rng, side)
         if body.outline.min() < 1 or body.outline.max() > side - 2:
             continue
-        inside = np.zeros_like(occupied)
+        inside = np.zeros_like(bodies)
         cv2.fillPoly(inside, [np.rint(body.outline).astype(np.int32)], 255)
-        if not (inside & grown).any():
+        if not (inside & surroundings).any():
             return body, inside
     return None
 
@@ -159,13 +159,13 @@ def _draw_pattern(rng: np.random.Generator, canvas: np.ndarray, body: _Body, ins
     angle, period = rng.uniform(0, np.pi), 0.15
     along = np.sin(2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle)))
     across = np.sin(2 * np.pi / period * (y * np.cos(angle) - x * np.sin(angle)))
-    is_drawn = (along if "stripes" in CLASS_NAMES[label] else along * across) > 0
+    pattern = (along if "stripes" in CLASS_NAMES[label] else along * across) > 0
     # 0 at the tail, 1 in the half of the body that is the head's.
     axis = (body.head - body.middle) / side
     reach = float(np.hypot(*axis))
     middle = body.middle / side - 0.5
     towards_head = ((x - middle[0]) * axis[0] + (y - middle[1]) * axis[1]) / reach**2
     strength = (_FAINTEST + (1 - _FAINTEST) * (0.4 + 1.6 * towards_head)).clip(_FAINTEST, 1)
-    opacity = (strength * is_drawn * (inside > 0))[..., None]
+    opacity = (strength * pattern * (inside > 0))[..., None]
     color = np.array(_PATTERN_COLORS[label], np.float32) / 255
     canvas[:] = canvas * (1 - opacity) + color * opacity

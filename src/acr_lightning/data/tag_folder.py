@@ -70,10 +70,10 @@ class TagFolder(TaggedDataset):
         Raises:
             UserError: the root, the tags file or the folder of masks is missing or cannot be read.
         """
-        made = cls.__new__(cls)
-        bound = inspect.signature(cls).bind(**arguments)
-        bound.apply_defaults()
-        return made, list(made._faults(made._read(**bound.arguments)))
+        folder = cls.__new__(cls)
+        call = inspect.signature(cls).bind(**arguments)
+        call.apply_defaults()
+        return folder, list(folder._faults(folder._read(**call.arguments)))
 
     @classmethod
     def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
@@ -85,7 +85,7 @@ class TagFolder(TaggedDataset):
     def _read(
         self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
     ) -> list[TaggedPhoto]:
-        """What is in the folder and in the file, whether it fits or not; gives the lines of the file."""
+        """Read the folder and the file, whether they fit or not; returns the file's lines."""
         self.root = Path(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
@@ -113,7 +113,7 @@ class TagFolder(TaggedDataset):
         return str(PurePosixPath(photo)) if photo else photo
 
     def _photos(self) -> list[str]:
-        """Every photo in the folder, by its path from the root; hidden ones, and masks that lie there, are none."""
+        """Every photo in the folder, by its path from the root, without hidden ones and masks."""
         return [
             path.relative_to(self.root).as_posix()
             for path in photos_below(self.root)

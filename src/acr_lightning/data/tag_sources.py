@@ -37,22 +37,22 @@ def find_tags(root: Path) -> TagSource:
         raise UserError(f"{root}: no such folder of photos")
     files = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     of_files = [_read(root, name) for name in files]
-    found = [source for source in (*of_files, _read(root, None)) if isinstance(source, TagSource)]
-    if not found and (faults := [fault for fault in of_files if fault]):
+    sources = [source for source in (*of_files, _read(root, None)) if isinstance(source, TagSource)]
+    if not sources and (faults := [fault for fault in of_files if fault]):
         raise UserError(f"{root}: no tag of a photo found; {faults[0]}")
-    if not found:
+    if not sources:
         raise UserError(
             f"{root}: no tags found; put a file tags.csv there, whose header is `image,tags` and whose lines look like "
             "`beach/1.jpg,dog;person`, or sort the photos into subfolders, one a class"
         )
     # A file that names one photo is worth more than subfolders, which may mean anything.
-    best = max(found, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+    best = max(sources, key=lambda source: (source.tags is not None, sum(source.photos.values())))
     require_class_names(sorted(best.photos), str(root / (best.tags or "")))
     return best
 
 
 def _read(root: Path, tags: str | None) -> TagSource | str:
-    """What a source says, or why it names no photo of the folder; that may be empty."""
+    """A source's tags, or why it names no photo of the folder, which may be empty."""
     try:
         folder, faults = TagFolder.with_faults(root=str(root), tags=tags)
     except UserError as error:

@@ -39,15 +39,15 @@ def read_tags(path: Path) -> list[TaggedPhoto]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such tags file; set dataset.tags (CSV or JSON, see `TagFolder`)")
-    found = list(_from_json(path) if path.suffix.lower() == ".json" else _from_csv(path))
-    if not found:
+    lines = list(_from_json(path) if path.suffix.lower() == ".json" else _from_csv(path))
+    if not lines:
         raise UserError(f"{path}: names no photo")
-    named: set[str] = set()
-    for one in found:
-        if one.photo in named:
+    names: set[str] = set()
+    for one in lines:
+        if one.photo in names:
             raise UserError(f"{one.where} names photo {shown(one.photo)} again")
-        named.add(one.photo)
-    return found
+        names.add(one.photo)
+    return lines
 
 
 def _from_json(path: Path) -> Iterator[TaggedPhoto]:

@@ -27,12 +27,12 @@ def check_dataset(dataset: TaggedDataset, workers: int | None = None) -> Report:
     """
     report = Report()
     splits = _listed(dataset, report)
-    wanted = _wanted(dataset, splits, report)
+    requirements = _wanted(dataset, splits, report)
     work = partial(check_photo, dataset=dataset)
-    results = {found.image_id: found for found in map_in_pool(work, wanted, "photos", workers, FEW)}
-    for found in results.values():
-        report.problems += found.problems
-        report.notes += found.notes
+    results = {result.image_id: result for result in map_in_pool(work, requirements, "photos", workers, FEW)}
+    for result in results.values():
+        report.problems += result.problems
+        report.notes += result.notes
     _compare_splits(splits, report)
     report.tables["splits"] = (
         ("split", "photos", "with a mask", "photos with problems"),
@@ -57,7 +57,7 @@ def _listed(dataset: TaggedDataset, report: Report) -> dict[Split, list[str]]:
         try:
             ids = dataset.listed(split)
         except UserError as error:
-            # Only who sends results to a server has a list of test photos.
+            # Only those who send results to a server have a list of test photos.
             if split != "test":
                 report.problems.append(from_error("list", "", error))
             continue
@@ -71,8 +71,8 @@ def _listed(dataset: TaggedDataset, report: Report) -> dict[Split, list[str]]:
 
 def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Report) -> list[Wanted]:
     """What each photo must have; an id in two splits is checked once."""
-    tagged = {image_id for split in TAGGED for image_id in splits.get(split, [])}
-    scored: set[str] = set()
+    ids_with_tags = {image_id for split in TAGGED for image_id in splits.get(split, [])}
+    ids_with_masks: set[str] = set()
     for split in SCORED:
         ids = splits.get(split, [])
         try:
@@ -81,20 +81,20 @@ def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Repo
             report.problems.append(from_error("list", "", error))
         paths = [dataset.mask_path(image_id) for image_id in ids]
         if any(path is not None and path.is_file() for path in paths):
-            scored |= set(ids)
+            ids_with_masks |= set(ids)
         elif ids:
             what = "has no masks, so nothing is scored on it"
             report.notes.append(Finding("masks", "", split, what, "add masks if there are any"))
     every = dict.fromkeys(image_id for ids in splits.values() for image_id in ids)
-    return [Wanted(image_id, image_id in tagged, image_id in scored) for image_id in every]
+    return [Wanted(image_id, image_id in ids_with_tags, image_id in ids_with_masks) for image_id in every]
 
 
 def _compare_splits(splits: dict[Split, list[str]], report: Report) -> None:
     """Notes on photos that the network is trained and scored on."""
     train = set(splits.get("train", []))
     for split in ("val", "test"):
-        if shared := [image_id for image_id in splits.get(split, []) if image_id in train]:
-            what = f"{len(shared)} of its photos are also trained on, the first is {shared[0]}"
+        if overlap := [image_id for image_id in splits.get(split, []) if image_id in train]:
+            what = f"{len(overlap)} of its photos are also trained on, the first is {overlap[0]}"
             report.notes.append(Finding("overlap", "", split, what, "take them off one of the lists"))
 
 
@@ -102,18 +102,18 @@ def _class_table(
     dataset: TaggedDataset, splits: dict[Split, list[str]], results: dict[str, PhotoResult], report: Report
 ) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
     """Photos by class: tagged in train, with pixels in each scored split, and the share of pixels."""
-    tagged = Counter(tag for image_id in splits.get("train", []) for tag in results[image_id].tags)
+    tag_counts = Counter(tag for image_id in splits.get("train", []) for tag in results[image_id].tags)
     masks = {
         split: Counter(label for image_id in splits.get(split, []) for label in results[image_id].pixels)
         for split in SCORED
     }
     pixels: Counter[int] = Counter()
-    for found in results.values():
-        pixels.update(found.pixels)
+    for result in results.values():
+        pixels.update(result.pixels)
     total = max(1, pixels.total())
     rows: list[Sequence[Cell]] = []
     for label, name in [*enumerate(["background", *dataset.class_names]), (IGNORE, "not scored")]:
-        in_train: str | int = tagged[label - 1] if 0 < label < IGNORE else ""
+        in_train: str | int = tag_counts[label - 1] if 0 < label < IGNORE else ""
         rows.append((name, in_train, *(masks[split][label] for split in SCORED), round(100 * pixels[label] / total, 2)))
         if in_train == 0:
             what = f"no training photo is tagged {name}, so it cannot be learned"

@@ -69,9 +69,9 @@ def check_labels(
     names = dataset.class_names if dataset else tuple(f"class {label}" for label in range(1, num_labels))
     work = partial(check_label_map, num_labels=num_labels, class_names=names)
     results = list(map_in_pool(work, maps, "labels", workers, FEW))
-    for found in results:
-        report.problems += found.problems
-        report.notes += found.notes
+    for result in results:
+        report.problems += result.problems
+        report.notes += result.notes
     report.tables["labels"] = _label_table(names, tags, results)
     return report
 
@@ -86,23 +86,23 @@ def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...
             size = image_size(item.photo)
         except UserError as error:
             problems.append(from_error("photo", item.image_id, error))
-    stored, found = check_mask(item.image_id, item.path, size, num_labels)
-    problems += found
-    if stored is None:
+    mask, faults = check_mask(item.image_id, item.path, size, num_labels)
+    problems += faults
+    if mask is None:
         return LabelResult(problems, notes, {})
-    values, counts = np.unique(stored.labels, return_counts=True)
+    values, counts = np.unique(mask.labels, return_counts=True)
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
     file = str(item.path)
-    if stored.colours is None:
+    if mask.colours is None:
         notes.append(Finding("palette", item.image_id, file, "is grey, without a palette", "fine to train on"))
-    shown = [label for label in pixels if 0 < label < num_labels]
+    labels = [label for label in pixels if 0 < label < num_labels]
     if pixels.keys() == {IGNORE}:
         problems.append(
             Finding("empty", item.image_id, file, "is 255 throughout, nothing is learned from it", "make it again")
         )
-    elif not shown:
+    elif not labels:
         notes.append(Finding("empty", item.image_id, file, "shows background alone", "lower the threshold if many do"))
-    if item.tags is not None and (strange := [label for label in shown if label - 1 not in item.tags]):
+    if item.tags is not None and (strange := [label for label in labels if label - 1 not in item.tags]):
         what = f"shows what is not tagged: {', '.join(class_names[label - 1] for label in strange)}"
         problems.append(Finding("tags", item.image_id, file, what, "keep the tagged classes only"))
     return LabelResult(problems, notes, pixels)
@@ -131,15 +131,15 @@ def _label_table(
     names: tuple[str, ...], tags: dict[str, tuple[int, ...]], results: list[LabelResult]
 ) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
     """By label: photos tagged, label maps that show it, share of all pixels."""
-    tagged = Counter(tag + 1 for found in tags.values() for tag in found)
-    shown = Counter(label for found in results for label in found.pixels)
+    photo_counts = Counter(tag + 1 for photo_tags in tags.values() for tag in photo_tags)
+    map_counts = Counter(label for result in results for label in result.pixels)
     pixels: Counter[int] = Counter()
-    for found in results:
-        pixels.update(found.pixels)
+    for result in results:
+        pixels.update(result.pixels)
     total = max(1, pixels.total())
     rows: list[Sequence[Cell]] = []
     for label, name in [*enumerate(["background", *names]), (IGNORE, "unknown (255)")]:
-        if tagged[label] or shown[label] or label in (0, IGNORE):
-            count: str | int = tagged[label] if tags and 0 < label < IGNORE else ""
-            rows.append((name, count, shown[label], round(100 * pixels[label] / total, 2)))
+        if photo_counts[label] or map_counts[label] or label in (0, IGNORE):
+            count: str | int = photo_counts[label] if tags and 0 < label < IGNORE else ""
+            rows.append((name, count, map_counts[label], round(100 * pixels[label] / total, 2)))
     return ("label", "photos tagged", "label maps", "% of all pixels"), rows

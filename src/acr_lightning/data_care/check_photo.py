@@ -60,15 +60,15 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
         except UserError as error:
             problems.append(from_error("tags", image_id, error))
     path = dataset.mask_path(image_id)
-    stored = None
+    mask = None
     if path is not None and path.is_file():
-        stored, found = check_mask(image_id, path, size, dataset.num_stored_labels)
-        problems += found
+        mask, faults = check_mask(image_id, path, size, dataset.num_stored_labels)
+        problems += faults
     elif path is not None and wanted.mask:
         problems.append(Finding("missing", image_id, str(path), "no such mask", "add it, or take the id off the list"))
-    if stored is None:
+    if mask is None:
         return PhotoResult(image_id, problems, [], tags, {})
-    labels, counts = np.unique(dataset.relabel(stored.labels), return_counts=True)
+    labels, counts = np.unique(dataset.relabel(mask.labels), return_counts=True)
     pixels = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if wanted.tags else []
     return PhotoResult(image_id, problems, notes, tags, pixels)
@@ -89,37 +89,37 @@ def check_mask(
         The label map, None if it cannot be read, and the problems.
     """
     try:
-        stored = read_stored_mask(path)
+        mask = read_stored_mask(path)
     except UserError as error:
         return None, [from_error("colour" if "8-bit grey" in str(error) else "damaged", image_id, error)]
-    found = []
-    if wrong := stored.wrong_colours():
+    findings = []
+    if wrong := mask.wrong_colours():
         what = f"the palette's colour of {_some(wrong)} is not VOC's, so the indices may not be labels"
-        found.append(Finding("palette", image_id, str(path), what, "write the labels themselves as indices"))
-    if size is not None and stored.labels.shape != tuple(size):
-        height, width = stored.labels.shape
+        findings.append(Finding("palette", image_id, str(path), what, "write the labels themselves as indices"))
+    if size is not None and mask.labels.shape != tuple(size):
+        height, width = mask.labels.shape
         what = f"is {width}×{height}, its photo {size[1]}×{size[0]}"
-        found.append(Finding("size", image_id, str(path), what, "make it again at the photo's size"))
-    unknown = [value for value in np.unique(stored.labels).tolist() if num_labels <= value < IGNORE]
+        findings.append(Finding("size", image_id, str(path), what, "make it again at the photo's size"))
+    unknown = [value for value in np.unique(mask.labels).tolist() if num_labels <= value < IGNORE]
     if unknown:
         what = f"holds {_some(unknown)}, but labels are 0 to {num_labels - 1}, and 255"
-        found.append(Finding("value", image_id, str(path), what, "write the labels themselves as indices"))
-    return stored, found
+        findings.append(Finding("value", image_id, str(path), what, "write the labels themselves as indices"))
+    return mask, findings
 
 
 def compare_tags(
     image_id: str, path: Path, tags: tuple[int, ...], pixels: dict[int, int], class_names: tuple[str, ...]
 ) -> list[Finding]:
     """Notes on classes that are tagged and have no pixel, or the other way round (VOC itself has such photos)."""
-    shown = {label - 1 for label in pixels if 0 < label <= len(class_names)}
-    found = []
-    if untagged := sorted(shown - set(tags)):
-        what = f"shows what is not tagged: {', '.join(class_names[k] for k in untagged)}"
-        found.append(Finding("tags", image_id, str(path), what, "add the tag, unless it was left out on purpose"))
-    if unseen := sorted(set(tags) - shown):
-        what = f"does not show what is tagged: {', '.join(class_names[k] for k in unseen)}"
-        found.append(Finding("tags", image_id, str(path), what, "take the tag away, unless its pixels are 255"))
-    return found
+    classes = {label - 1 for label in pixels if 0 < label <= len(class_names)}
+    findings = []
+    if surplus := sorted(classes - set(tags)):
+        what = f"shows what is not tagged: {', '.join(class_names[k] for k in surplus)}"
+        findings.append(Finding("tags", image_id, str(path), what, "add the tag, unless it was left out on purpose"))
+    if absent := sorted(set(tags) - classes):
+        what = f"does not show what is tagged: {', '.join(class_names[k] for k in absent)}"
+        findings.append(Finding("tags", image_id, str(path), what, "take the tag away, unless its pixels are 255"))
+    return findings
 
 
 def _some(values: list[int]) -> str:

@@ -29,16 +29,16 @@ def download(name: str, folder: Path, mirror: str | None = None) -> list[str]:
     """
     if name not in SOURCES:
         raise UserError(f"no data set '{name}'.{nearest(name, SOURCES)} Known: {', '.join(SOURCES)}")
-    said = []
+    lines = []
     for archive in SOURCES[name]:
         places = [folder / place for place in archive.places.values()]
         if all(map(os.path.isdir, places)):
-            said.append(f"{archive.name}: unpacked before, in {', '.join(map(str, places))}")
+            lines.append(f"{archive.name}: unpacked before, in {', '.join(map(str, places))}")
             continue
         path = _fetch(archive if mirror is None else _at(archive, mirror), folder / "archives")
         unpack(path, folder, archive.places)
-        said.append(f"{archive.name}: verified, unpacked into {', '.join(map(str, places))}; {path} may be removed")
-    return said + _train_aug(folder)
+        lines.append(f"{archive.name}: verified, unpacked into {', '.join(map(str, places))}; {path} may be removed")
+    return lines + _train_aug(folder)
 
 
 def _fetch(archive: Archive, folder: Path) -> Path:

@@ -61,8 +61,8 @@ def _fetch(archive: Archive, folder: Path, tell: Tell) -> Path:
         except NotThisOne as error:
             reasons.append(f"{url}: {error}")
     else:
-        kept = f"; {_size(part)} of {archive.size} bytes are kept, the same command continues" if _size(part) else ""
-        raise UserError(f"{'; '.join(reasons)}{kept}")
+        note = f"; {_size(part)} of {archive.size} bytes are kept, the same command continues" if _size(part) else ""
+        raise UserError(f"{'; '.join(reasons)}{note}")
     if reason := mismatch(part, archive):
         part.unlink()
         raise UserError(f"{archive.name}: {reason}; what was downloaded is removed, run the command again")
@@ -83,7 +83,7 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
     """Fill the part from one address, connection by connection."""
     if not url.lower().startswith(("http://", "https://")):
         raise NotThisOne("no HTTP address")
-    left = TRIES
+    tries = TRIES
     while _size(part) != size:
         before = _size(part)
         try:
@@ -94,7 +94,7 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
                 raise NotThisOne(f"HTTP {error.code} {' '.join(error.reason.split())}") from None
             reason = f"HTTP {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            # Also of what a server says, which may have several lines.
+            # A server's own reason may have several lines.
             reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
         except ValueError as error:
             raise NotThisOne(f"no valid address, or no valid answer ({error})") from None
@@ -104,8 +104,8 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
             raise UserError(
                 f"{part}: no space left on the disk; {_size(part)} of {size} bytes are kept, the same command continues"
             ) from None
-        left = TRIES if _size(part) > before else left - 1
-        if not left:
+        tries = TRIES if _size(part) > before else tries - 1
+        if not tries:
             raise NotThisOne(reason)
 
 
@@ -119,14 +119,14 @@ def _one_connection(url: str, part: Path, size: int, tell: Tell) -> None:
     if start:
         headers["Range"] = f"bytes={start}-"
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as response:
-        appended = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        if appended:
+        continues = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        if continues:
             _check_range(response.headers.get("Content-Range", ""), start, size)
         elif (length := response.headers.get("Content-Length", str(size))) != str(size):
             raise NotThisOne(f"the file there has {length} bytes, expected {size}")
         # A server that does not know ranges sends the whole again.
-        with part.open("ab" if appended else "wb") as file:
-            _copy(response, file, start if appended else 0, size, tell)
+        with part.open("ab" if continues else "wb") as file:
+            _copy(response, file, start if continues else 0, size, tell)
 
 
 def _copy(response: Any, file: IO[bytes], done: int, size: int, tell: Tell) -> None:
@@ -139,11 +139,11 @@ def _copy(response: Any, file: IO[bytes], done: int, size: int, tell: Tell) -> N
 
 def _check_range(text: str, start: int, size: int) -> None:
     """Check that a partial answer begins where ours ends, and is of the same file."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
-    if not found or int(found[1]) != start:
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+    if not match or int(match[1]) != start:
         raise NotThisOne(f"asked for bytes from {start}, got '{text}'")
-    if found[2] not in ("*", str(size)):
-        raise NotThisOne(f"the file there has {found[2]} bytes, expected {size}")
+    if match[2] not in ("*", str(size)):
+        raise NotThisOne(f"the file there has {match[2]} bytes, expected {size}")
 
 
 def _size(path: Path) -> int:

@@ -24,7 +24,7 @@ class Archive(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the file."""
+        """The file's name."""
         return self.urls[0].rpartition("/")[2]
 
 

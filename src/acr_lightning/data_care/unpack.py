@@ -57,7 +57,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as file:
         for member in file.infolist():
             name = PurePosixPath(member.filename.replace("\\", "/"))
-            linked = stat.S_ISLNK(member.external_attr >> 16)
-            if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or linked:
+            is_link = stat.S_ISLNK(member.external_attr >> 16)
+            if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or is_link:
                 raise UserError(f"{archive}: not unpacked, its member {shown(member.filename)} is not safe")
         file.extractall(folder)
