@@ -99,7 +99,7 @@ class Backbone(Described):
         mean, std = (config.mean, config.std) if config else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.train()  # a new module is in train mode without having been asked: frozen BatchNorm must not be
+        self.train()  # a new module is in train mode, in which frozen BatchNorm must not be
 
     def train(self, mode: bool = True) -> "Backbone":
         """As usual, but frozen BatchNorm stays in eval mode."""
@@ -121,8 +121,8 @@ class Backbone(Described):
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to all feature maps `[B, map_channels[i], h_i, w_i]`, finest first."""
         if self.multiple > 1:
-            own = (int(image.shape[-2]), int(image.shape[-1]))  # while it is traced, sides are tensors
-            if (size := scaled_size(own, 1, self.multiple)) != own:
+            old_size = (int(image.shape[-2]), int(image.shape[-1]))  # while it is traced, sides are tensors
+            if (size := scaled_size(old_size, 1, self.multiple)) != old_size:
                 image = F.interpolate(image, size, mode="bilinear", align_corners=False)
         *maps, last = self.net(image)
         return [*maps, last if self.conv_head is None else self.conv_head(last)]

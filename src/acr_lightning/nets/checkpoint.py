@@ -43,7 +43,7 @@ def load_network(
         kind: what the network must be.
         made_by: the command that makes such checkpoints, for messages.
         packages: of which networks may be made, beside this package.
-        overrides: arguments of the network that are to be others than in its training.
+        overrides: arguments of the network that differ from those of its training.
 
     Raises:
         UserError: the file is missing or damaged, or holds no such network, or one without such arguments.
@@ -103,7 +103,7 @@ def fit_checkpoint(source: str | Path) -> Path:
 def _load(network: torch.nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
     try:
         load_part(network, checkpoint, checkpoint[PART])
-    except Exception as error:  # torch says RuntimeError of tensors that lack or do not fit, and more of other types
+    except Exception as error:  # RuntimeError of tensors that are missing or do not fit, others of other types
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: its weights do not fit its network ({reason})") from None
 
@@ -122,7 +122,7 @@ def _short(node: dict[str, Any]) -> str:
 
 
 def _made(node: Any, where: str, packages: Collection[str]) -> Any:
-    """What `Described.description` describes, the modules among its arguments first."""
+    """Make what `Described.description` describes, the modules among its arguments first."""
     if not isinstance(node, dict) or not isinstance(node.get("init_args"), dict):
         raise UserError(f"{where}: no class_path with init_args")
     arguments = {

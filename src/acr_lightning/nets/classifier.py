@@ -58,7 +58,7 @@ class Classifier(Described, ABC):
         return F.binary_cross_entropy_with_logits(output.class_logits, tags)
 
     def features(self, image: Any) -> Sequence[Tensor]:
-        """The features alone of what `forward` takes, for a network that saves something by it."""
+        """The features alone, which some networks compute faster than `forward`."""
         return self(image).features
 
     def cam(self, image: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class Classifier(Described, ABC):
 
 
 class ConvolutionalClassifier(Classifier):
-    """A 1×1 convolution without bias of what is known of each cell makes the CAM logits; their mean = class logits.
+    """A 1×1 convolution of each cell's features, without bias, makes the CAM logits; their mean = class logits.
 
     Attributes:
         classify: that convolution.
@@ -77,7 +77,7 @@ class ConvolutionalClassifier(Classifier):
 
     @abstractmethod
     def embed(self, image: Any) -> tuple[Tensor, Sequence[Tensor]]:
-        """What `forward` takes, to what `classify` takes, `[B, D, h, w]`, and to the features."""
+        """From what `forward` takes to what `classify` takes, `[B, D, h, w]`, and to the features."""
 
     def forward(self, image: Any) -> ClassifierOutput:  # noqa: D102
         return self.classified(*self.embed(image))

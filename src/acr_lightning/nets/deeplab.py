@@ -39,18 +39,18 @@ class DeepLab(Described):
         self.backbone = backbone
         if rates and head not in RATES:
             raise UserError(f"rates: the head {head} has no dilations; set rates to null")
-        channels, chosen = backbone.channels[-1], tuple(rates or RATES.get(head, ()))
+        channels, dilations = backbone.channels[-1], tuple(rates or RATES.get(head, ()))
         self.head: nn.Module
         if head == "linear":
             self.head = linear_head(channels, num_labels)
         elif head == "upsample":
             self.head = upsampling_head(channels, num_labels)
         elif head == "v1_large_fov":
-            self.head = large_fov(channels, num_labels, chosen[0])
+            self.head = large_fov(channels, num_labels, dilations[0])
         elif head == "v2":
-            self.head = SummedASPP(channels, num_labels, chosen)
+            self.head = SummedASPP(channels, num_labels, dilations)
         else:
-            self.head = V3PlusDecoder(backbone, num_labels, chosen)
+            self.head = V3PlusDecoder(backbone, num_labels, dilations)
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]`."""
@@ -87,12 +87,12 @@ def upsampling_head(channels: int, num_labels: int) -> nn.Sequential:
     """
     stages = [
         nn.Sequential(
-            nn.Conv2d(entering, 256, 3, padding=1, bias=False),
+            nn.Conv2d(width, 256, 3, padding=1, bias=False),
             nn.BatchNorm2d(256),
             nn.ReLU(),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
         )
-        for entering in (channels, 256)
+        for width in (channels, 256)
     ]
     return nn.Sequential(*stages, nn.Conv2d(256, num_labels, 1))
 

@@ -21,18 +21,18 @@ class Described(nn.Module):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: D102
         self = super().__new__(cls)
-        bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
-        bound.apply_defaults()
-        _, *rest = bound.arguments.items()
+        call = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
+        call.apply_defaults()
+        _, *rest = call.arguments.items()
         self.__dict__["arguments"] = dict(rest)  # nn.Module is not ready for attributes yet
         return self
 
     def again(self) -> Self:
         """A new module made in the same way, from the same source of weights."""
-        made = {
+        arguments = {
             name: value.again() if isinstance(value, Described) else value for name, value in self.arguments.items()
         }
-        return type(self)(**made)
+        return type(self)(**arguments)
 
     def description(self) -> dict[str, Any]:
         """`class_path` and `init_args` that make this module, without weights."""

@@ -63,9 +63,9 @@ class FrozenClassifier(ConvolutionalClassifier):
 
     def again(self) -> Self:
         """A new one with the same frozen backbone."""
-        backbone, made = self.backbone, super().again()
-        made.backbone = backbone
-        return made
+        backbone, copy = self.backbone, super().again()
+        copy.backbone = backbone
+        return copy
 
     def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
         return self.backbone.normalise(image)
@@ -99,14 +99,14 @@ class FrozenClassifier(ConvolutionalClassifier):
 
     def embed(self, image: Tensor | list[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
         """Normalised images `[B, 3, H, W]`, or their maps, to what `classify` takes, and to scaled maps."""
-        scaled = self.features(image)
-        size = scaled[self.grid].shape[-2:]
+        features = self.features(image)
+        size = features[self.grid].shape[-2:]
         sides: dict[torch.Size, Tensor] = {}
-        for side, one in zip(self.sides, scaled, strict=True):
-            made = side(self.dropout(_no_larger(one, size)))
-            sides[made.shape[-2:]] = sides[made.shape[-2:]] + made if made.shape[-2:] in sides else made
-        enlarged = [F.interpolate(made, size, mode="bilinear", align_corners=False) for made in sides.values()]
-        return F.relu(self.mix(self.dropout(F.relu(sum(enlarged[1:], start=enlarged[0]))))), scaled
+        for side, one in zip(self.sides, features, strict=True):
+            summand = side(self.dropout(_no_larger(one, size)))
+            sides[summand.shape[-2:]] = sides[summand.shape[-2:]] + summand if summand.shape[-2:] in sides else summand
+        maps = [F.interpolate(total, size, mode="bilinear", align_corners=False) for total in sides.values()]
+        return F.relu(self.mix(self.dropout(F.relu(sum(maps[1:], start=maps[0]))))), features
 
 
 def _no_larger(maps: Tensor, size: torch.Size) -> Tensor:

@@ -7,11 +7,11 @@ from torch import nn
 
 
 def pretrained_parameters(*networks: nn.Module) -> Iterator[nn.Parameter]:
-    """Those of every part, however deep, that has a `pretrained_parameters` to say so: backbones and classifiers have.
+    """Those of every part, however deep, that has a method `pretrained_parameters`, as backbones and classifiers have.
 
     Args:
         networks: such parts, or anything that they lie in.
     """
     for network in networks:
-        own: Any = getattr(network, "pretrained_parameters", None)
-        yield from own() if own is not None else pretrained_parameters(*network.children())
+        answer: Any = getattr(network, "pretrained_parameters", None)
+        yield from answer() if answer is not None else pretrained_parameters(*network.children())

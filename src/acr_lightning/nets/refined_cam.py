@@ -51,12 +51,12 @@ class RefinedCam(WrappedClassifier):
     def both_cams(self, image: Tensor, output: ClassifierOutput) -> tuple[Tensor, Tensor]:
         """The CAM logits and the spread CAM, as large as the image: `[B, K, H, W]` and `[B, K + 1, H, W]`."""
         size = image.shape[-2:]
-        made = output.cam_logits, self.refined(image, output)
-        cam, refined = (F.interpolate(maps.float(), size, mode="bilinear", align_corners=True) for maps in made)
+        cams = output.cam_logits, self.refined(image, output)
+        cam, refined = (F.interpolate(maps.float(), size, mode="bilinear", align_corners=True) for maps in cams)
         return cam, refined
 
     def known(self, image: Tensor, output: ClassifierOutput) -> Tensor:
-        """What is known of each cell: colour, and what is made of two maps, `[B, 3 + Σ widths, h, w]`."""
+        """The features of each cell: colour, and what is made of two maps, `[B, 3 + Σ widths, h, w]`."""
         size = output.cam_logits.shape[-2:]
         early, middle = (_resized(one.detach(), size) for one in output.features[-3:-1])
         colour = F.interpolate(image, size, mode="bilinear", align_corners=True)
@@ -73,9 +73,9 @@ def exclusive_cam(cam_logits: Tensor) -> Tensor:
         `[B, K + 1, h, w]` in `[0, 1]`.
     """
     positive = F.relu(cam_logits.detach().float())
-    stretched = F.relu(positive - EPSILON) / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
-    largest = stretched.amax(dim=1, keepdim=True)
-    return torch.cat([1 - largest, stretched * (stretched == largest)], dim=1)
+    scores = F.relu(positive - EPSILON) / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    largest = scores.amax(dim=1, keepdim=True)
+    return torch.cat([1 - largest, scores * (scores == largest)], dim=1)
 
 
 def spread(cam: Tensor, mixed: Tensor) -> Tensor:

@@ -31,6 +31,6 @@ def require_whole(path: str | Path) -> None:
         UserError: they differ.
     """
     with safe_open(path, "numpy") as file:
-        wanted = (file.metadata() or {}).get(KEY)
-    if wanted is not None and tensors_sha256(load_file(path)) != wanted:
+        digest = (file.metadata() or {}).get(KEY)
+    if digest is not None and tensors_sha256(load_file(path)) != digest:
         raise UserError(f"weights: {path} is damaged (its checksum is wrong); convert or copy it again")

@@ -9,7 +9,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import PART, fit_checkpoint, read_checkpoint
 from acr_lightning.nets.weights import misfit
 
-# What a network beside the classifier does without.
+# Tensors that only a classifier needs.
 OPTIONAL = ("conv_head.",)
 
 
@@ -33,17 +33,17 @@ def load_trained(backbone: nn.Module, weights: str) -> None:
     state = _backbone_of(checkpoint["state_dict"], checkpoint[PART])
     if not state:
         raise UserError(f"weights: {path}: its network has no backbone of this package")
-    wanted = backbone.state_dict()
-    if fault := misfit(wanted, state):
+    places = backbone.state_dict()
+    if fault := misfit(places, state):
         raise UserError(f"weights: {path} holds another backbone: {fault}")
-    foreign = [name for name in state if name not in wanted and not name.startswith(OPTIONAL)]
+    foreign = [name for name in state if name not in places and not name.startswith(OPTIONAL)]
     if foreign:
         raise UserError(f"weights: {path} holds another backbone: it has {foreign[0]} besides")
-    backbone.load_state_dict({name: state[name] for name in wanted})
+    backbone.load_state_dict({name: state[name] for name in places})
 
 
 def _backbone_of(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
     """The tensors of the backbone of the network `part`, or of the one that it wraps, by their names in it."""
     inside = re.compile(rf"{re.escape(part)}\.(?:.+?\.)??backbone\.")
-    prefix = next((found[0] for found in map(inside.match, state) if found), None)
+    prefix = next((match[0] for match in map(inside.match, state) if match), None)
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)} if prefix else {}

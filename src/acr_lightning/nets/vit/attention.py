@@ -87,12 +87,12 @@ def run_block(block: Block, tokens: Tensor, rows: slice = slice(None)) -> tuple[
     query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
     query, key = attention.q_norm(query), attention.k_norm(key)
     if torch.is_grad_enabled():
-        mixed, read = checkpoint(attend, query, key, value, rows, use_reentrant=False, preserve_rng_state=False)
+        values, means = checkpoint(attend, query, key, value, rows, use_reentrant=False, preserve_rng_state=False)
     else:
-        mixed, read = attend(query, key, value, rows)
-    mixed = attention.norm(mixed.transpose(1, 2).flatten(2))
-    tokens = tokens + block.drop_path1(block.ls1(attention.proj_drop(attention.proj(mixed))))
-    return tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens)))), read
+        values, means = attend(query, key, value, rows)
+    values = attention.norm(values.transpose(1, 2).flatten(2))
+    tokens = tokens + block.drop_path1(block.ls1(attention.proj_drop(attention.proj(values))))
+    return tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens)))), means
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, rows: slice) -> tuple[Tensor, Tensor]:

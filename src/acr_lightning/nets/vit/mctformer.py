@@ -116,17 +116,17 @@ class MCTFormer(Classifier):
         The CAM has no negative values; it and the features have a cell a patch, or a pixel where images are padded.
         """
         K, size = self.num_classes, (image.shape[-2], image.shape[-1])
-        read, maps = self._run(image)
+        reading, maps = self._run(image)
         grid = (maps.shape[-2], maps.shape[-1])
-        own = TwoAnswers(
-            tokens=read.tokens[-1][:, :K].mean(dim=-1),
+        answers = TwoAnswers(
+            tokens=reading.tokens[-1][:, :K].mean(dim=-1),
             patches=rank_pooled(maps) if self.pooling == "rank" else maps.mean(dim=(2, 3)),
-            similarities=token_similarities([one[:, :K] for one in read.tokens]) if self.contrast else None,
+            similarities=token_similarities([one[:, :K] for one in reading.tokens]) if self.contrast else None,
         )
-        cam = cropped(self._cam(read, maps), size, self.patch)
-        chosen = [self.vit.norm(read.tokens[block - 1][:, K:]) for block in self.blocks]
-        features = [cropped(_as_maps(one, grid), size, self.patch) for one in chosen]
-        return ClassifierOutput(cam, (own.tokens + own.patches) / 2, features, own)
+        cam = cropped(self._cam(reading, maps), size, self.patch)
+        tokens = [self.vit.norm(reading.tokens[block - 1][:, K:]) for block in self.blocks]
+        features = [cropped(_as_maps(one, grid), size, self.patch) for one in tokens]
+        return ClassifierOutput(cam, (answers.tokens + answers.patches) / 2, features, answers)
 
     def cam(self, image: Tensor) -> Tensor:
         """As `forward` has it, without the features, which are large where images are padded."""
@@ -141,16 +141,16 @@ class MCTFormer(Classifier):
         classes = (self.class_tokens + self.class_positions).expand(len(patches), -1, -1)
         tokens = vit.norm_pre(vit.pos_drop(torch.cat([classes, patches.flatten(1, 2) + positions], dim=1)))
         blocks = cast(list[Block], list(vit.blocks))
-        read = read_blocks(blocks, tokens, self.num_classes, self.layers, self.refine, self.recompute)
-        return read, self.classify(_as_maps(read.tokens[-1][:, self.num_classes :], grid))
+        reading = read_blocks(blocks, tokens, self.num_classes, self.layers, self.refine, self.recompute)
+        return reading, self.classify(_as_maps(reading.tokens[-1][:, self.num_classes :], grid))
 
-    def _cam(self, read: Reading, maps: Tensor) -> Tensor:
-        """`[B, K, h, w]`; sums become means, even attention 1, so that values do not hang on the size of the image."""
+    def _cam(self, reading: Reading, maps: Tensor) -> Tensor:
+        """`[B, K, h, w]`; sums become means, even attention 1, so that values do not depend on the image's size."""
         with torch.autocast(maps.device.type, enabled=False):
-            attention = read.classes * (read.classes.shape[-1] / self.layers)
+            attention = reading.classes * (reading.classes.shape[-1] / self.layers)
             cam = fused(attention, F.relu(maps.float()).flatten(2), self.fusion)
-            if read.patches is not None:
-                cam = refined(cam, read.patches / len(read.tokens))
+            if reading.patches is not None:
+                cam = refined(cam, reading.patches / len(reading.tokens))
             return cam.view_as(maps)
 
     def _take_tokens(self) -> None:
@@ -159,9 +159,9 @@ class MCTFormer(Classifier):
         assert vit.cls_token is not None
         assert vit.pos_embed is not None
         token, positions = vit.cls_token.data, vit.pos_embed.data
-        own = torch.zeros_like(token) if vit.no_embed_class else positions[:, :1]
+        class_position = torch.zeros_like(token) if vit.no_embed_class else positions[:, :1]
         self.class_tokens = nn.Parameter(token.repeat(1, self.num_classes, 1))
-        self.class_positions = nn.Parameter(own.repeat(1, self.num_classes, 1))
+        self.class_positions = nn.Parameter(class_position.repeat(1, self.num_classes, 1))
         self.patch_positions = nn.Parameter(positions[:, 0 if vit.no_embed_class else 1 :].clone())
         vit.cls_token = vit.pos_embed = None
 

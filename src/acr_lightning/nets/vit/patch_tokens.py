@@ -48,5 +48,5 @@ def patch_tokens(name: str, source: dict[str, Any], blocks: Sequence[int] | None
         UserError: there are no such blocks.
     """
     model: Any = timm.create_model(name, num_classes=0, dynamic_img_size=True, **source)
-    chosen = chosen_blocks(name, blocks, len(model.blocks))
-    return FeatureGetterNet(model, tuple(block - 1 for block in chosen), norm=True)
+    numbers = chosen_blocks(name, blocks, len(model.blocks))
+    return FeatureGetterNet(model, tuple(block - 1 for block in numbers), norm=True)

@@ -20,9 +20,9 @@ def rank_pooled(maps: Tensor, decay: float = DECAY) -> Tensor:
     Returns:
         `[B, K]`.
     """
-    ranked = maps.flatten(2).sort(dim=-1, descending=True).values
-    weights = decay ** torch.arange(ranked.shape[-1], device=maps.device).float()
-    return (ranked * weights).sum(dim=-1) / weights.sum()
+    values = maps.flatten(2).sort(dim=-1, descending=True).values
+    weights = decay ** torch.arange(values.shape[-1], device=maps.device).float()
+    return (values * weights).sum(dim=-1) / weights.sum()
 
 
 def token_similarities(tokens: Sequence[Tensor]) -> Tensor:
@@ -40,5 +40,5 @@ def class_contrast(similarities: Tensor, tags: Tensor) -> Tensor:
         similarities: `s`, `[B, blocks, K, K]`.
         tags: `[B, K]` of 0 and 1.
     """
-    own = similarities.log_softmax(dim=-2).diagonal(dim1=-2, dim2=-1).mean(dim=1)
-    return -((own * tags).sum(dim=1) / tags.sum(dim=1).clamp(min=1)).mean()
+    log_shares = similarities.log_softmax(dim=-2).diagonal(dim1=-2, dim2=-1).mean(dim=1)
+    return -((log_shares * tags).sum(dim=1) / tags.sum(dim=1).clamp(min=1)).mean()
