@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from acr_lightning.artefacts.text_file import read_json, read_yaml
+from acr_lightning.artefacts.text_file import parse_yaml, read_json, read_yaml
 from acr_lightning.cli.main import main
 from acr_lightning.errors import UserError
 
@@ -57,6 +57,13 @@ def test_yaml_that_cannot_be_meant_is_refused_with_its_line(tmp_path, what):
 def test_other_yaml_is_read_as_by_any_reader(tmp_path, what):
     (tmp_path / "a.yaml").write_text(ALLOWED[what])
     assert read_yaml(tmp_path / "a.yaml") == yaml.safe_load(ALLOWED[what])
+
+
+def test_changing_what_an_alias_stands_for_changes_no_other():
+    values = parse_yaml("a: &net {width: [1]}\nb: *net\nc: {<<: *net, depth: 2}")
+    values["a"]["width"].append(2)
+    assert values["b"] == {"width": [1]}
+    assert values["c"] == {"width": [1], "depth": 2}
 
 
 @pytest.mark.parametrize("what", ["a key twice", "a number", "a mapping of itself", "an anchor bomb"])

@@ -71,7 +71,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """What a YAML text says.
+    """What a YAML text says; each alias is a value of its own, so that changing one changes no other.
 
     Raises:
         ValueError: it is no YAML, has a key that is no text or stands twice in its mapping, or an alias that stands for
@@ -82,11 +82,17 @@ def parse_yaml(text: str) -> Any:
         if (node := loader.get_single_node()) is None:
             return None
         _size(node, {})
-        return loader.construct_document(node)
+        return _written_out(loader.construct_document(node))
     except _FaultError:
         raise
     except Exception as error:  # PyYAML lets out what its parts raise: ValueError, KeyError, RecursionError …
         raise ValueError(f"not YAML ({' '.join(str(error).split())})") from None
+
+
+def _written_out(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _written_out(one) for key, one in value.items()}
+    return [_written_out(one) for one in value] if isinstance(value, list) else value
 
 
 class _FaultError(ValueError):

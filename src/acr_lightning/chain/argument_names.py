@@ -101,12 +101,23 @@ def _hands_on(init: ast.FunctionDef) -> bool:
 
 
 @lru_cache
-def _tree(module: str) -> ast.Module:
-    """The parsed source of a module, found without importing it."""
+def _definitions(module: str) -> dict[str, ast.ClassDef | tuple[str, str]]:
+    """The classes of a module, and where it imports other names from: module and name. It is not imported.
+
+    Raises:
+        _UnknownError: its source is not found.
+    """
     admit(module)
     if (path := module_file(module)) is None:
         raise _UnknownError
-    return ast.parse(path.read_bytes())
+    definitions: dict[str, ast.ClassDef | tuple[str, str]] = {}
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ClassDef):
+            definitions.setdefault(node.name, node)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                definitions.setdefault(alias.asname or alias.name, (node.module, alias.name))
+    return definitions
 
 
 def _definition(module: str, name: str) -> tuple[str, ast.ClassDef]:
@@ -115,11 +126,7 @@ def _definition(module: str, name: str) -> tuple[str, ast.ClassDef]:
     Raises:
         _UnknownError: it is not found.
     """
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return module, node
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _definition(node.module, alias.name)
-    raise _UnknownError
+    definition = _definitions(module).get(name)
+    if definition is None:
+        raise _UnknownError
+    return (module, definition) if isinstance(definition, ast.ClassDef) else _definition(*definition)
