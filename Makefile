@@ -9,9 +9,9 @@ VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
-# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, demo_seeds.
+# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, benchmark_vit, demo_seeds.
 PLAN     ?= ablation
-DATASET  = $(if $(filter demo%,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
+DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
 ARGS   ?=
 
