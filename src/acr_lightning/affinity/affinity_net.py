@@ -64,10 +64,10 @@ class AffinityNet(AffinityNetwork):
         """Normalised images `[B, 3, H, W]` to features `[B, 448, h, w]` at the first tap's stride."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
             taps = self.backbone(image)
-        reduced = [F.elu(reduce(tap)) for reduce, tap in zip(self.reduce, taps, strict=True)]
-        size = reduced[0].shape[-2:]
-        resized = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in reduced]
-        return F.elu(self.mix(torch.cat(resized, dim=1)))
+        maps = [F.elu(reduce(tap)) for reduce, tap in zip(self.reduce, taps, strict=True)]
+        size = maps[0].shape[-2:]
+        features = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in maps]
+        return F.elu(self.mix(torch.cat(features, dim=1)))
 
     def affinity(self, output: Tensor, radius: int) -> Tensor:  # noqa: D102
         return feature_affinity(output, radius)

@@ -37,12 +37,12 @@ class BoundaryNet(AffinityNetwork):
         size = (-(-image.shape[-2] // STRIDE), -(-image.shape[-1] // STRIDE))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
             maps = self.backbone.maps(image)
-        found = []
+        edges = []
         for branch, features in zip(self.branches, maps, strict=True):
             if features.shape[-2] > size[0] and features.shape[-1] > size[1]:
                 features = F.adaptive_max_pool2d(features, size)
-            found.append(F.relu(F.interpolate(branch(features), size, mode="bilinear", align_corners=False)))
-        logits: Tensor = self.mix(torch.cat(found, dim=1))
+            edges.append(F.relu(F.interpolate(branch(features), size, mode="bilinear", align_corners=False)))
+        logits: Tensor = self.mix(torch.cat(edges, dim=1))
         return logits
 
     def affinity(self, output: Tensor, radius: int) -> Tensor:  # noqa: D102

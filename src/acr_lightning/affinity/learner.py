@@ -50,9 +50,9 @@ class AffinityLearner(AlternatingModule):
     ) -> None:
         super().__init__(optimizer)
         self.radius = radius
-        frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
+        is_frozen = kind == "boundary" if freeze_backbone is None else freeze_backbone
         whole = Backbone(backbone, weights, output_stride, freeze_batchnorm)
-        self.network: AffinityNetwork = NETWORKS[kind](whole, frozen)
+        self.network: AffinityNetwork = NETWORKS[kind](whole, is_frozen)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch."""

@@ -25,17 +25,17 @@ def feature_affinity(features: Tensor, radius: int) -> Tensor:
         `[B, D, h, w]` in `[0, 1]`.
     """
     height, width = features.shape[-2:]
-    found = []
+    affinities = []
     for dy, dx in half_disc(radius):
         if dy >= height or abs(dx) >= width:
-            found.append(features.new_zeros(len(features), height, width))
+            affinities.append(features.new_zeros(len(features), height, width))
             continue
         left, right = max(0, -dx), max(0, dx)
         here = features[..., : height - dy, left : width - right]
         there = features[..., dy:, right : width - left]
         affinity = (-(here - there).abs().mean(dim=1)).exp()
-        found.append(F.pad(affinity, (left, right, 0, dy)))
-    return torch.stack(found, dim=1)
+        affinities.append(F.pad(affinity, (left, right, 0, dy)))
+    return torch.stack(affinities, dim=1)
 
 
 def boundary_affinity(boundary: Tensor, radius: int) -> Tensor:

@@ -41,9 +41,9 @@ def pair_kinds(labels: Tensor, radius: int) -> Tensor:
     """
     here = labels.unsqueeze(1)
     there = neighbours(labels, radius, fill=IGNORE)
-    known = (here != IGNORE) & (there != IGNORE)
-    same = known & (here == there)
-    return torch.stack([same & (here == 0), same & (here != 0), known & ~same])
+    is_sure = (here != IGNORE) & (there != IGNORE)
+    same = is_sure & (here == there)
+    return torch.stack([same & (here == 0), same & (here != 0), is_sure & ~same])
 
 
 def pair_loss(affinity: Tensor, kinds: Tensor, counts: Tensor) -> PairLoss:

@@ -42,10 +42,10 @@ class Transition:
             raise ValueError(f"affinity is {list(affinity.shape)}, at radius {radius} it has {len(offsets)} offsets")
         height, width = affinity.shape[-2:]
         # In a grid narrower than the disc some offsets lead nowhere, and their shift could be 0 or negative.
-        used = [number for number, (dy, dx) in enumerate(offsets) if dy < height and abs(dx) < width]
-        self.shifts = [offsets[number][0] * width + offsets[number][1] for number in used]
+        numbers = [number for number, (dy, dx) in enumerate(offsets) if dy < height and abs(dx) < width]
+        self.shifts = [offsets[number][0] * width + offsets[number][1] for number in numbers]
         # [offset, B, 1, N]: a step reads one offset's weights after the other.
-        powers = affinity[:, used].to(_precision(affinity)) ** beta
+        powers = affinity[:, numbers].to(_precision(affinity)) ** beta
         self.weights = powers.flatten(2).transpose(0, 1).unsqueeze(2).contiguous()
         # W is symmetric, so its column sums are what it makes of ones.
         self.sums = self._sum_of_neighbours(powers.new_ones(len(affinity), 1, height * width))
@@ -107,8 +107,8 @@ def chebyshev_shares(power: int) -> tuple[float, ...]:
     for distance in range(power % 2, power + 1, 2):
         both_sides = 2 if distance else 1
         shares[distance] = both_sides * math.comb(power, (power - distance) // 2) / 2**power
-    kept, left = 2, 1 - sum(shares[:2])
-    while left > TOLERANCE:
-        left -= shares[kept]
-        kept += 1
-    return tuple(shares[:kept])
+    count, rest = 2, 1 - sum(shares[:2])
+    while rest > TOLERANCE:
+        rest -= shares[count]
+        count += 1
+    return tuple(shares[:count])

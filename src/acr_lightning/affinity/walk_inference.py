@@ -81,9 +81,9 @@ class AffinityWalk(LightningModule):
         classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
         if not len(classes):
             return WalkedCam(sample["id"], classes, scores, None)
-        walked = self.walk(scores, self.output(sample["image"]))
-        background = None if self.background_alpha is None else walked[-1]
-        return WalkedCam(sample["id"], classes, walked[: len(classes)], background)
+        result = self.walk(scores, self.output(sample["image"]))
+        background = None if self.background_alpha is None else result[-1]
+        return WalkedCam(sample["id"], classes, result[: len(classes)], background)
 
     def output(self, image: Tensor) -> Tensor:
         """The network's features or boundary logits, `[1, C, h, w]`, of a photo `[3, H, W]` in `[0, 1]`."""
@@ -94,8 +94,8 @@ class AffinityWalk(LightningModule):
             views = F.interpolate(views, size, mode="bilinear", align_corners=False, antialias=True)
         if not self.flip:
             return self.network(views)
-        straight, mirrored = self.network(torch.cat([views, views.flip(-1)])).float()
-        return ((straight + mirrored.flip(-1)) / 2)[None]
+        straight, mirror = self.network(torch.cat([views, views.flip(-1)])).float()
+        return ((straight + mirror.flip(-1)) / 2)[None]
 
     def walk(self, scores: Tensor, output: Tensor) -> Tensor:
         """Scores `[P, H, W]` along a network's output `[1, C, h, w]`.
@@ -112,5 +112,5 @@ class AffinityWalk(LightningModule):
             state = state * (1 - output.float().sigmoid())
         affinity = self.network.affinity(output, self.radius)
         state = random_walk(state, affinity, self.radius, self.beta, self.exponent)
-        walked = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]
-        return walked / walked[: len(scores)].amax().clamp(min=1e-5) if self.normalise else walked
+        result = F.interpolate(state, scores.shape[-2:], mode="bilinear", align_corners=False)[0]
+        return result / result[: len(scores)].amax().clamp(min=1e-5) if self.normalise else result

@@ -45,9 +45,9 @@ def agreement(cams: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor], tags: 
 
 def _exclusive(cam: Tensor) -> Tensor:
     """Each pixel's likeliest class keeps its value, and the background is what it leaves: `[B, K + 1, h, w]`."""
-    fixed = cam.detach()
-    most = fixed.amax(dim=1, keepdim=True)
-    return torch.cat([1 - most, fixed * (fixed == most)], dim=1)
+    values = cam.detach()
+    most = values.amax(dim=1, keepdim=True)
+    return torch.cat([1 - most, values * (values == most)], dim=1)
 
 
 def _shrunk(maps: Tensor, size: torch.Size) -> Tensor:

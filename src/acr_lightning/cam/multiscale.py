@@ -28,8 +28,8 @@ def scaled_views(
     base = 1.0 if long_side is None else long_side / max(height, width)
     for scale in scales:
         size = scaled_size((height, width), base * scale, multiple)
-        resized = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
-        yield torch.cat([resized, resized.flip(-1)]) if flip else resized
+        view = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        yield torch.cat([view, view.flip(-1)]) if flip else view
 
 
 def multiscale_sum(
@@ -52,7 +52,7 @@ def multiscale_sum(
         long_side: the base size's long side; None is the images' own.
         after: what is done to the maps once they have that size, before they are summed.
         size: height and width of the sum; None is the images' own.
-        multiple: what the network's images have sides that are multiples of.
+        multiple: the sides of the network's images are multiples of it.
 
     Returns:
         `[B, C, H, W]`.
@@ -61,9 +61,9 @@ def multiscale_sum(
     total: Tensor | None = None
     for views in scaled_views(images, scales, flip, long_side, multiple):
         maps = turned_maps(net, views, len(images))
-        resized = F.interpolate(maps, size, mode="bilinear", align_corners=False)
-        summed = (resized if after is None else after(resized)).unflatten(0, (-1, len(images))).sum(dim=0)
-        total = summed if total is None else total + summed
+        large = F.interpolate(maps, size, mode="bilinear", align_corners=False)
+        summand = (large if after is None else after(large)).unflatten(0, (-1, len(images))).sum(dim=0)
+        total = summand if total is None else total + summand
     if total is None:
         raise ValueError("at least one scale is needed")
     return total
@@ -113,14 +113,14 @@ def multiscale_cam(
         `[P, H, W]` in `[0, 1]` for each image.
     """
     # Only what one of them is tagged with is enlarged: K may be 80.
-    tagged = torch.cat(list(classes)).unique()
-    if not len(tagged):
+    all_classes = torch.cat(list(classes)).unique()
+    if not len(all_classes):
         return [images.new_zeros(0, *images.shape[-2:]) for _ in images]
     total = multiscale_sum(
-        lambda views: cam_logits(views)[:, tagged], images, scales, flip, long_side, F.relu, multiple=multiple
+        lambda views: cam_logits(views)[:, all_classes], images, scales, flip, long_side, F.relu, multiple=multiple
     )
-    own = [maps[torch.searchsorted(tagged, present)] for maps, present in zip(total, classes, strict=True)]
-    return [_stretched(maps) for maps in own]
+    cams = [maps[torch.searchsorted(all_classes, present)] for maps, present in zip(total, classes, strict=True)]
+    return [_stretched(maps) for maps in cams]
 
 
 def _stretched(maps: Tensor) -> Tensor:

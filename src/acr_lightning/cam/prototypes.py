@@ -23,8 +23,8 @@ def with_background(cam_logits: Tensor, mask: Tensor) -> Tensor:
         `N`, `[B, K + 1, h, w]` in `[0, 1]`.
     """
     positive = F.relu(cam_logits.float())
-    stretched = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
-    return torch.cat([1 - stretched.amax(dim=1, keepdim=True), stretched], dim=1) * mask
+    scores = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    return torch.cat([1 - scores.amax(dim=1, keepdim=True), scores], dim=1) * mask
 
 
 @torch.no_grad()
@@ -43,13 +43,13 @@ def seeds(maps: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
     overlaps = []
     for block in unit.split(COLUMNS, dim=2):
         alike = F.relu(unit.transpose(1, 2) @ block)
-        shared = flat @ alike
-        either = alike.sum(dim=1, keepdim=True) + flat.sum(dim=2, keepdim=True) - shared
-        overlaps.append(shared / either.clamp(min=EPSILON))
+        common = flat @ alike
+        either = alike.sum(dim=1, keepdim=True) + flat.sum(dim=2, keepdim=True) - common
+        overlaps.append(common / either.clamp(min=EPSILON))
     overlap = torch.cat(overlaps, dim=2).view_as(maps)
     overlap[:, 0] *= BACKGROUND
-    chosen = F.one_hot(overlap.argmax(dim=1), maps.shape[1]).movedim(-1, 1)
-    return chosen.to(maps.dtype) * mask
+    cells = F.one_hot(overlap.argmax(dim=1), maps.shape[1]).movedim(-1, 1)
+    return cells.to(maps.dtype) * mask
 
 
 def unit_vectors(features: Sequence[Tensor], size: Sequence[int]) -> Tensor:

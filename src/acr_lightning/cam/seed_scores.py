@@ -34,12 +34,12 @@ class SeedScores(Callback):
             return
         dataset = trainer.datamodule.dataset  # type: ignore[attr-defined]
         ids = dataset.ids("seed")
-        chosen = [ids[index] for index in np.linspace(0, len(ids) - 1, min(self.photos, len(ids))).round().astype(int)]
+        picks = [ids[index] for index in np.linspace(0, len(ids) - 1, min(self.photos, len(ids))).round().astype(int)]
         classifier = cast(Classifier, pl_module.classifier)
         was_training = classifier.training
         classifier.eval()
         sweep = ThresholdSweep(dataset.num_classes + 1)
-        photos = PhotoSamples(dataset, chosen)
+        photos = PhotoSamples(dataset, picks)
         for sample in (photos[index] for index in range(len(photos))):
             mask = dataset.mask(sample["id"])
             if mask is None:

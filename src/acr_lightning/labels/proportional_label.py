@@ -24,8 +24,8 @@ def smoothed(score: NDArray[np.float32], smoothing: float) -> NDArray[np.float32
     Returns:
         `[H, W]` in `[0, 1]`.
     """
-    shown = score[score > LEAST]
-    variation = float(shown.std() / shown.mean()) if len(shown) else 0.0
+    values = score[score > LEAST]
+    variation = float(values.std() / values.mean()) if len(values) else 0.0
     return np.where(score < LEAST, 0, score ** (1 - smoothing * variation)).astype(np.float32)
 
 
@@ -54,13 +54,13 @@ def proportional_label(
     Returns:
         `[H, W]`, 0 background, `k + 1` for class `k`.
     """
-    claimed = np.zeros(scores.shape, bool)
-    for own, score in zip(claimed, scores, strict=True):
+    claims = np.zeros(scores.shape, bool)
+    for claim, score in zip(claims, scores, strict=True):
         probabilities = with_background(smoothed(score, smoothing)[None], threshold, alpha)
         if refiner is not None:
             probabilities = refine(refiner, image, probabilities)
-        own[:] = probabilities[1] > probabilities[0]
-    shares = scores * claimed
+        claim[:] = probabilities[1] > probabilities[0]
+    shares = scores * claims
     shares /= 1 + shares.sum(axis=(1, 2), keepdims=True)
-    ranked = np.concatenate([~claimed.any(axis=0, keepdims=True), shares])
-    return np.concatenate([[0], classes + 1]).astype(np.uint8)[ranked.argmax(axis=0)]
+    candidates = np.concatenate([~claims.any(axis=0, keepdims=True), shares])
+    return np.concatenate([[0], classes + 1]).astype(np.uint8)[candidates.argmax(axis=0)]

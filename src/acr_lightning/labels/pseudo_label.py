@@ -26,15 +26,15 @@ def with_background(
     Raises:
         ValueError: not exactly one of `threshold`, `alpha` and `background` is given.
     """
-    if sum(given is not None for given in (threshold, alpha, background)) != 1:
+    if sum(one is not None for one in (threshold, alpha, background)) != 1:
         raise ValueError("give one of threshold, alpha and background")
     if threshold is not None:
         background = np.full(scores.shape[1:], threshold, np.float32)
     elif alpha is not None:
         background = (1 - scores.max(axis=0, initial=0)) ** np.float32(alpha)
     assert background is not None
-    stacked = np.concatenate([background[None], scores]).astype(np.float32)
-    return stacked / np.maximum(stacked.sum(axis=0), 1e-5)
+    all_scores = np.concatenate([background[None], scores]).astype(np.float32)
+    return all_scores / np.maximum(all_scores.sum(axis=0), 1e-5)
 
 
 def pseudo_label(

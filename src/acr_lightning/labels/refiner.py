@@ -83,17 +83,17 @@ def build_refiner(node: RefinerNode, where: str) -> Refiner | None:
         raise UserError(
             f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
         )
-    made, arguments = class_and_arguments(node, where, object)
+    refiner_class, arguments = class_and_arguments(node, where, object)
     try:
-        if not issubclass(made, Refiner):
+        if not issubclass(refiner_class, Refiner):
             raise TypeError
-        inspect.signature(made.__call__).bind("refiner", "image", "probabilities")
+        inspect.signature(refiner_class.__call__).bind("refiner", "image", "probabilities")
     except (TypeError, ValueError):  # ValueError of a class that tells no signature
         raise UserError(
             f"{where}: {node['class_path']} is no refiner: its objects must be called as refiner(image, "
             "probabilities); see docs/extend.md"
         ) from None
-    refiner: Refiner = made(**arguments)
+    refiner: Refiner = refiner_class(**arguments)
     return refiner
 
 
@@ -108,23 +108,23 @@ def refine(refiner: Refiner, image: NDArray[np.uint8], probabilities: NDArray[np
     Raises:
         UserError: the result is not of the shape of the probabilities.
     """
-    refined = refiner(image, probabilities)
-    if np.shape(refined) != probabilities.shape:
+    result = refiner(image, probabilities)
+    if np.shape(result) != probabilities.shape:
         raise UserError(
-            f"refiner {type(refiner).__name__}: gave {list(np.shape(refined))} for probabilities "
+            f"refiner {type(refiner).__name__}: gave {list(np.shape(result))} for probabilities "
             f"{list(probabilities.shape)}; it must keep their shape"
         )
-    return refined
+    return result
 
 
 def describe(node: RefinerNode) -> str:
     """One word or one call for the record of a score: `hard_label`, `DenseCrf(preset=hard_label, scale=0.5)`.
 
-    What a run says of itself may be anything; that is given as it is.
+    What a run says of itself may be anything; what is no refiner is given as it is.
     """
-    given = (node.get("init_args") or {}) if isinstance(node, dict) and "class_path" in node else None
-    if not isinstance(node, dict) or not isinstance(given, dict):
+    init_args = (node.get("init_args") or {}) if isinstance(node, dict) and "class_path" in node else None
+    if not isinstance(node, dict) or not isinstance(init_args, dict):
         return str(node)
-    arguments = ", ".join(f"{key}={value}" for key, value in given.items())
+    arguments = ", ".join(f"{key}={value}" for key, value in init_args.items())
     name = str(node["class_path"]).rpartition(".")[2]
     return f"{name}({arguments})" if arguments else name

@@ -48,8 +48,8 @@ def score_folders(
 
     counts = count_folder(predictions, ids, mask_of, num_labels)
     if num_classes is None:
-        occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-        num_labels = int(occurring.max(initial=0)) + 1
+        labels = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+        num_labels = int(labels.max(initial=0)) + 1
     return counts[:num_labels, :num_labels]
 
 
@@ -112,5 +112,5 @@ def require_files(folder: Path, ids: list[str]) -> None:
     """
     missing = [image_id for image_id in ids if not item_path(folder, image_id, ".png").is_file()]
     if missing:
-        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        raise UserError(f"{folder}: {len(missing)} of {len(ids)} label maps are missing: {named}")
+        names = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+        raise UserError(f"{folder}: {len(missing)} of {len(ids)} label maps are missing: {names}")

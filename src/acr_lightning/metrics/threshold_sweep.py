@@ -32,12 +32,12 @@ class ThresholdSweep:
             classes: tagged classes, `[P]`, counted from 0; P may be 0.
             levels: stored CAM, `[P, H, W]`.
         """
-        scored = mask != IGNORE
-        truth = mask[scored].astype(np.int64)
+        is_scored = mask != IGNORE
+        truth = mask[is_scored].astype(np.int64)
         if len(classes):
             winner = levels.argmax(axis=0)
-            label = (classes + 1)[winner][scored]
-            level = np.take_along_axis(levels, winner[None], axis=0)[0][scored].astype(np.int64)
+            label = (classes + 1)[winner][is_scored]
+            level = np.take_along_axis(levels, winner[None], axis=0)[0][is_scored].astype(np.int64)
         else:
             label = level = np.zeros_like(truth)
         flat = (truth * self.num_labels + label) * (LEVELS + 1) + level

@@ -44,8 +44,8 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
     require_files(predictions, ids)
     content = io.BytesIO()
     with (
-        gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+        gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for image_id in ids:
             source = item_path(predictions, image_id, ".png")
@@ -87,15 +87,15 @@ def pack_faults(path: Path, sizes: dict[str, tuple[int, int]]) -> list[str]:
     if not path.is_file():
         raise UserError(f"{path}: no such pack")
     faults: list[str] = []
-    seen: set[str] = set()
+    names: set[str] = set()
     try:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
-                faults += _member_faults(archive, member, sizes, seen)
+                faults += _member_faults(archive, member, sizes, names)
         _check_end(path)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         return [*faults, f"is no whole tar archive ({str(error).splitlines()[0].rstrip(':')})"]
-    missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in seen]
+    missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in names]
     return faults + [f"{FOLDER / image_id}.png is missing" for image_id in missing]
 
 
@@ -108,8 +108,8 @@ def _check_end(path: Path) -> None:
     """
     size, tail = 0, b""
     with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if zipped else path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if is_gzip else path.open("rb") as file:
         while block := file.read(1 << 20):
             size, tail = size + len(block), (tail + block)[-2 * tarfile.BLOCKSIZE :]
     if size % tarfile.BLOCKSIZE or tail != bytes(2 * tarfile.BLOCKSIZE):
@@ -117,9 +117,9 @@ def _check_end(path: Path) -> None:
 
 
 def _member_faults(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, sizes: dict[str, tuple[int, int]], seen: set[str]
+    archive: tarfile.TarFile, member: tarfile.TarInfo, sizes: dict[str, tuple[int, int]], names: set[str]
 ) -> Iterable[str]:
-    """The faults of one member; its name is added to `seen`."""
+    """The faults of one member; its name is added to `names`."""
     name = member.name
     if name.startswith("/"):
         return [f"{name} has an absolute path"]
@@ -129,9 +129,9 @@ def _member_faults(
         return []
     if not member.isfile():
         return [f"{name} is no plain file"]
-    if name in seen:
+    if name in names:
         return [f"{name} is there twice"]
-    seen.add(name)
+    names.add(name)
     if PurePosixPath(name).parent != FOLDER:
         return [f"{name} does not lie in {FOLDER}"]
     size = sizes.get(PurePosixPath(name).stem)
@@ -153,19 +153,19 @@ def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[s
         size: height and width that it must have.
     """
     try:
-        stored = read_stored_mask(content, name)
+        mask = read_stored_mask(content, name)
     except UserError as error:
         return [str(error).partition("; ")[0]]
-    found = []
-    if stored.file_format != "PNG":
-        found.append(f"{name} is a {stored.file_format} file, not a PNG")
-    if stored.colours is None:
-        found.append(f"{name} is grey, it must have VOC's palette")
-    if wrong := stored.wrong_colours():
-        found.append(f"{name}: the palette's colour of label {wrong[0]} is not VOC's")
-    if stored.labels.shape != size:
-        height, width = stored.labels.shape
-        found.append(f"{name} is {width}×{height}, its photo {size[1]}×{size[0]}")
-    if stored.labels.max(initial=0) >= NUM_LABELS:
-        found.append(f"{name} holds the value {stored.labels.max()}, labels are 0 to {NUM_LABELS - 1}")
-    return found
+    faults = []
+    if mask.file_format != "PNG":
+        faults.append(f"{name} is a {mask.file_format} file, not a PNG")
+    if mask.colours is None:
+        faults.append(f"{name} is grey, it must have VOC's palette")
+    if wrong := mask.wrong_colours():
+        faults.append(f"{name}: the palette's colour of label {wrong[0]} is not VOC's")
+    if mask.labels.shape != size:
+        height, width = mask.labels.shape
+        faults.append(f"{name} is {width}×{height}, its photo {size[1]}×{size[0]}")
+    if mask.labels.max(initial=0) >= NUM_LABELS:
+        faults.append(f"{name} holds the value {mask.labels.max()}, labels are 0 to {NUM_LABELS - 1}")
+    return faults

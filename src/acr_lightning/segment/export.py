@@ -91,9 +91,9 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
     }
     random = torch.Generator().manual_seed(0)
     example = torch.rand(2, 3, *size, generator=random)
-    compared = [example, example[:1]]
+    examples = [example, example[:1]]
     if step is not None:
-        compared.append(torch.rand(1, 3, size[0] + step, size[1] + 2 * step, generator=random))
+        examples.append(torch.rand(1, 3, size[0] + step, size[1] + 2 * step, generator=random))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"
         if format == "onnx":
@@ -102,7 +102,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
             _to_torchscript(model, example, path, metadata)
         run_file = _onnx_runner(path) if format == "onnx" else torch.jit.load(path)
         with torch.inference_mode():
-            differences = [float((run_file(images) - model(images)).abs().max()) for images in compared]
+            differences = [float((run_file(images) - model(images)).abs().max()) for images in examples]
         if max(differences) > TOLERANCE:
             raise UserError(
                 f"export: the {format} file differs from torch by {max(differences):.2g}; nothing was written"

@@ -87,12 +87,10 @@ class NetworkInference(LightningModule):
         `h × w` is the photo's size, or that of a smaller one (`LARGEST`).
         """
         size = self._size(*images.shape[-2:])
-        normalised = self.network.backbone.normalise(images)
+        pixels = self.network.backbone.normalise(images)
         long_side = self.long_side or max(size)
         multiple = self.network.backbone.multiple
-        total = multiscale_sum(
-            self._one_view, normalised, self.scales, self.flip, long_side, size=size, multiple=multiple
-        )
+        total = multiscale_sum(self._one_view, pixels, self.scales, self.flip, long_side, size=size, multiple=multiple)
         return total / total.sum(dim=1, keepdim=True)
 
     def labels(self, image: Tensor, probabilities: Tensor) -> NDArray[np.uint8]:
@@ -101,14 +99,14 @@ class NetworkInference(LightningModule):
         if self.refiner is None:
             return enlarged_labels(probabilities, (height, width)).cpu().numpy()
         # Labels that no pixel finds likely only make a refiner slow; where many are equally unlikely, the first stays.
-        found = (probabilities > 0.05) | (probabilities == probabilities.amax(dim=0))
-        likely = found.flatten(1).any(dim=1).nonzero().flatten()
-        chosen = F.interpolate(
+        is_likely = (probabilities > 0.05) | (probabilities == probabilities.amax(dim=0))
+        likely = is_likely.flatten(1).any(dim=1).nonzero().flatten()
+        scores = F.interpolate(
             probabilities[likely][None].float(), (height, width), mode="bilinear", align_corners=False
         )[0]
         photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        refined = refine(self.refiner, photo, (chosen / chosen.sum(dim=0)).cpu().numpy())
-        return likely.byte().cpu().numpy()[refined.argmax(axis=0)]
+        result = refine(self.refiner, photo, (scores / scores.sum(dim=0)).cpu().numpy())
+        return likely.byte().cpu().numpy()[result.argmax(axis=0)]
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         """The size at which a photo's scores are kept."""
@@ -151,11 +149,11 @@ def enlarged_labels(probabilities: Tensor, size: tuple[int, int]) -> Tensor:
     best: Tensor | None = None
     labels = torch.zeros(size, dtype=torch.uint8, device=probabilities.device)
     for label, values in enumerate(probabilities):
-        enlarged = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        large = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
         if best is None:
-            best = enlarged
+            best = large
             continue
-        wins = enlarged > best
+        wins = large > best
         labels[wins] = label
-        best = torch.where(wins, enlarged, best)
+        best = torch.where(wins, large, best)
     return labels

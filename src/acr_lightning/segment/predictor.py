@@ -74,8 +74,8 @@ class Predictor:
         checkpoint = checkpoint_of(Path(run))
         names = class_names_of(checkpoint, "acr segment")
         self.label_names: tuple[str, ...] = ("background", *names)
-        asked = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
-        self.settings = settings_of(Path(run), asked)
+        wishes = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
+        self.settings = settings_of(Path(run), wishes)
         self.mixed = MIXED.get(recorded_test(Path(run) / "evaluate").precision)
         self.inference = NetworkInference(str(checkpoint), **self.settings).to(usable).eval()
 

@@ -32,9 +32,9 @@ def recorded_test(folder: Path) -> RecordedTest:
     """
     config = part(read(folder), "config")
     model = part(config, "model")
-    given = {key: value for key, value in part(model, "init_args").items() if key != "checkpoint"}
+    init_args = {key: value for key, value in part(model, "init_args").items() if key != "checkpoint"}
     class_path = full_path(str(model.get("class_path", OWN)))
-    settings = {**_defaults(), **given} if class_path == OWN else given
+    settings = {**_defaults(), **init_args} if class_path == OWN else init_args
     return RecordedTest(class_path, settings, str(part(config, "trainer").get("precision") or "32-true"))
 
 

@@ -94,19 +94,19 @@ class AlternatingModule(LightningModule, ABC):
         """
         optimizer = self._optimizer(player)
         self._begin_anew(self.players()[player], optimizer)
-        logged: dict[str, Tensor] = {}
+        means: dict[str, Tensor] = {}
         with self.toggled_optimizer(optimizer):
             optimizer.zero_grad()
             for part in parts:
                 loss, terms = update(part)
                 self.manual_backward(loss / len(parts))
                 for key, value in {name: loss, **{f"{name}/{term}": value for term, value in terms.items()}}.items():
-                    logged[key] = logged.get(key, torch.zeros_like(loss)) + value.detach() / len(parts)
-            finite = self.trainer.strategy.reduce(torch.isfinite(logged[name]).float(), reduce_op="mean") == 1
+                    means[key] = means.get(key, torch.zeros_like(loss)) + value.detach() / len(parts)
+            finite = self.trainer.strategy.reduce(torch.isfinite(means[name]).float(), reduce_op="mean") == 1
             self.nonfinite.leave_out(name, finite, self.players()[player].network.parameters())
             optimizer.step()
-        self.log(name, logged.pop(name), prog_bar=True)
-        self.log_dict({**logged, f"{name}/skipped": self.nonfinite.skipped[name].float()})
+        self.log(name, means.pop(name), prog_bar=True)
+        self.log_dict({**means, f"{name}/skipped": self.nonfinite.skipped[name].float()})
 
     def step_schedules(self) -> None:
         """To be called once a batch."""

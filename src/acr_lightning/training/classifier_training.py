@@ -51,8 +51,8 @@ class ClassifierTraining(AlternatingModule):
         """One batch."""
         image, tags = batch["image"], batch["tags"]
         draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
-        drawn = draws.uniform(len(image)).to(image.device)
-        photos = Photos(image, tags, batch.get("maps"), drawn=drawn, valid=batch.get("valid"))
+        numbers = draws.uniform(len(image)).to(image.device)
+        photos = Photos(image, tags, batch.get("maps"), drawn=numbers, valid=batch.get("valid"))
         self.trained().train()
         self.update("classifier", "loss", photos.split(self.split_evenly(len(image))), self.losses)
         self.step_schedules()

@@ -13,5 +13,5 @@ def draw_target(tags: Tensor, uniform: Tensor) -> Tensor:
     Returns:
         `t`, `[B]`.
     """
-    wanted = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
-    return ((tags.cumsum(dim=1) == wanted[:, None]) & (tags > 0)).int().argmax(dim=1)
+    rank = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
+    return ((tags.cumsum(dim=1) == rank[:, None]) & (tags > 0)).int().argmax(dim=1)

@@ -18,7 +18,7 @@ def attach_features(trainer: Trainer, classifier: Classifier, other: Classifier 
         other: that is to be fed by the same maps.
 
     Raises:
-        UserError: the data keeps maps, but the classifier's backbone is not frozen, or the other one's is not its.
+        UserError: the data keeps maps, but the classifier's backbone is not frozen, or the other has another one.
     """
     data = getattr(trainer, "datamodule", None)
     if not isinstance(data, FrozenFeatures):
@@ -33,10 +33,10 @@ def attach_features(trainer: Trainer, classifier: Classifier, other: Classifier 
         raise UserError("data: FrozenFeatures keeps the maps of model.classifier's backbone; set model.encoder to null")
     device = trainer.strategy.root_device
     classifier.backbone.to(device).eval()
-    kept = data.prepare(classifier, device, make=trainer.local_rank == 0)
+    cache = data.prepare(classifier, device, make=trainer.local_rank == 0)
     trainer.strategy.barrier("features are kept")
-    if kept is None:
-        kept = data.prepare(classifier, device, make=False)
-    if kept is None:
+    if cache is None:
+        cache = data.prepare(classifier, device, make=False)
+    if cache is None:
         raise UserError(f"data.cache: {data.cache} was filled by the first process, but this one does not see it")
-    classifier.set_scales(kept.deviations)
+    classifier.set_scales(cache.deviations)

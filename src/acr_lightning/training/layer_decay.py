@@ -8,7 +8,7 @@ IN_BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)(?:\.|$)")
 
 
 def layer_factors(module: nn.Module, decay: float) -> dict[int, float]:
-    """Times what the learning rate of each parameter is: `decay` for every block between it and the network's end.
+    """What multiplies each parameter's learning rate: `decay` for every block between it and the network's end.
 
     What comes before the blocks counts as one more of them, what comes after the last one has 1.
 
@@ -19,10 +19,10 @@ def layer_factors(module: nn.Module, decay: float) -> dict[int, float]:
     Returns:
         By the `id` of the parameter.
     """
-    found = [(name, part, IN_BLOCK.search(name)) for name, part in module.named_modules()]
-    depth = max((int(match[1]) + 1 for _, _, match in found if match), default=0)
+    parts = [(name, part, IN_BLOCK.search(name)) for name, part in module.named_modules()]
+    depth = max((int(match[1]) + 1 for _, _, match in parts if match), default=0)
     factors, below = {}, depth
-    for _, part, match in found:
+    for _, part, match in parts:
         if match:
             below = depth - 1 - int(match[1])
         elif below < depth:

@@ -106,13 +106,13 @@ class OptimizerSettings:
         rise = self.warmup_epochs * per_epoch
 
         def factor(step: int) -> float:
-            risen = step - spans[0].start * per_epoch + 1
-            if rise and risen <= rise:
-                return spans[0].factor * max(0, risen) / rise
-            begun = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
-            start = begun[-1].start * per_epoch
-            length = max(1, total_steps - start if begun[-1].epochs is None else begun[-1].epochs * per_epoch)
-            return begun[-1].factor * SCHEDULES[self.schedule](min(max(step - start, 0), length - 1) / length)
+            step_of_rise = step - spans[0].start * per_epoch + 1
+            if rise and step_of_rise <= rise:
+                return spans[0].factor * max(0, step_of_rise) / rise
+            past_spans = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
+            start = past_spans[-1].start * per_epoch
+            length = max(1, total_steps - start if past_spans[-1].epochs is None else past_spans[-1].epochs * per_epoch)
+            return past_spans[-1].factor * SCHEDULES[self.schedule](min(max(step - start, 0), length - 1) / length)
 
         return LambdaLR(optimizer, factor)
 

@@ -25,9 +25,9 @@ class TimeLeft(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: D102
         # An epoch that is resumed in its middle does not start again: between two starts lies a whole one.
-        now, left = time.monotonic(), (trainer.max_epochs or 0) - trainer.current_epoch
+        now, epochs = time.monotonic(), (trainer.max_epochs or 0) - trainer.current_epoch
         epoch = 0.0 if self.began is None else now - self.began
         self.began = now
-        if trainer.is_global_zero and left > 0 and epoch > LONGER * self.told:
+        if trainer.is_global_zero and epochs > 0 and epoch > LONGER * self.told:
             self.told = epoch
-            log.info("%s: about %s are left, at %s an epoch", self.name, duration(left * epoch), duration(epoch))
+            log.info("%s: about %s are left, at %s an epoch", self.name, duration(epochs * epoch), duration(epoch))

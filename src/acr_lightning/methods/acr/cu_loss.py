@@ -85,8 +85,8 @@ def _mean_over_image(weight: Tensor, error: Tensor) -> Tensor:
 
 
 def _mean_over_region(weight: Tensor, error: Tensor) -> Tensor:
-    scored = weight.expand_as(error).sum(dim=(1, 2, 3))
-    return ((weight * error).sum(dim=(1, 2, 3)) / scored.clamp(min=1)).mean()
+    areas = weight.expand_as(error).sum(dim=(1, 2, 3))
+    return ((weight * error).sum(dim=(1, 2, 3)) / areas.clamp(min=1)).mean()
 
 
 _MEANS = {"image": _mean_over_image, "region": _mean_over_region}

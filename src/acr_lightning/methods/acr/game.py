@@ -42,10 +42,10 @@ def forces(terms: CULoss, weights: CUWeights, cam_logits: Tensor) -> dict[str, T
     Returns:
         By the term's name; without the classification where the class logits are not made from `A`.
     """
-    found = {}
+    pulls = {}
     for name, weight in (("classification", 1.0), ("target", weights.target), ("non_target", weights.non_target)):
         term = weight * getattr(terms, name)
         (gradient,) = torch.autograd.grad(term, cam_logits, retain_graph=True, allow_unused=True)
         if gradient is not None:
-            found[name] = gradient.abs().sum()
-    return found
+            pulls[name] = gradient.abs().sum()
+    return pulls

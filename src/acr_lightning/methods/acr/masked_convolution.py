@@ -27,22 +27,22 @@ def masked_convolution(weight: Tensor, maps: Sequence[Tensor], keep: Tensor) -> 
     height, width = keep.shape[-2:]
     kernels = weight.split([part.shape[1] for part in maps], dim=1)
     small: list[Tensor] = []
-    convolved: list[Tensor] = []
+    summands: list[Tensor] = []
     for kernel, part in zip(kernels, maps, strict=True):
         if 2 * part.shape[-2] * part.shape[-1] < height * width:
             small.append(_taps(kernel, part, height, width))
         else:
-            convolved.append(_as_written(kernel, part, keep))
+            summands.append(_as_written(kernel, part, keep))
     if small:
-        convolved.append(_sum_under_masks(sum(small[1:], start=small[0]), keep))
-    return sum(convolved[1:], start=convolved[0])
+        summands.append(_sum_under_masks(sum(small[1:], start=small[0]), keep))
+    return sum(summands[1:], start=summands[0])
 
 
 def _as_written(kernel: Tensor, part: Tensor, keep: Tensor) -> Tensor:
     """One map resized, masked and convolved: `[N, B, O, H/2, W/2]`."""
-    resized = F.interpolate(part, keep.shape[-2:], mode="bilinear", align_corners=False)
-    masked = (resized * keep).flatten(0, 1)
-    return F.conv2d(masked, kernel, stride=2, padding=1).unflatten(0, keep.shape[:2])
+    large = F.interpolate(part, keep.shape[-2:], mode="bilinear", align_corners=False)
+    inputs = (large * keep).flatten(0, 1)
+    return F.conv2d(inputs, kernel, stride=2, padding=1).unflatten(0, keep.shape[:2])
 
 
 def _sum_under_masks(taps: Tensor, keep: Tensor) -> Tensor:

@@ -140,9 +140,9 @@ class ACR(AlternatingModule):
     @torch.no_grad()
     def segment_of_frozen_classifier(self, step: StepInput) -> Tensor:
         """`S` at the working size, `[B, 1, h, w]`, of the classifier in eval mode."""
-        classified = self.classifier.eval()(step.seen_by(self.classifier))
+        output = self.classifier.eval()(step.seen_by(self.classifier))
         size = self.reconstruct_with(training=True).working_size(step.image)
-        return target_segment(classified.cam_logits, step.tags, step.target, size)
+        return target_segment(output.cam_logits, step.tags, step.target, size)
 
     def reconstruct_with(self, training: bool) -> Reconstructor:
         """The reconstructor in train or eval mode."""
@@ -172,9 +172,9 @@ class ACR(AlternatingModule):
         rise = min(1.0, (self.current_epoch - sum(self.warm_up) + 1) / ramp) if ramp else 1.0
         force = equal_force(self.classifier.num_classes) * rise
         if self.trainer.fit_loop.epoch_loop.batch_idx % MEASURE_EVERY == 0:
-            measured = forces(terms, self.cu, cam_logits)
-            measured = {name: value * (1.0 if name == "classification" else force) for name, value in measured.items()}
-            self.log_dict({f"force/{name}": value for name, value in measured.items()})
+            pulls = forces(terms, self.cu, cam_logits)
+            pulls = {name: value * (1.0 if name == "classification" else force) for name, value in pulls.items()}
+            self.log_dict({f"force/{name}": value for name, value in pulls.items()})
         return Update(terms.total(self.cu, force), terms._asdict())
 
     def _classification(self, step: StepInput) -> Update:

@@ -55,10 +55,12 @@ class ReconstructionMonitor(Callback):
         values, picture = watch(pl_module, self._watched(trainer, pl_module))
         for network, mode in zip(networks, modes, strict=True):
             network.train(mode)
-        logged = {f"monitor/{name}": value for name, value in values.items()}
-        pl_module.log_dict(logged, rank_zero_only=True)
-        if said := collapse({**{name: float(value) for name, value in trainer.callback_metrics.items()}, **logged}):
-            log.warning("fit: epoch %d: %s", trainer.current_epoch, said)
+        log_values = {f"monitor/{name}": value for name, value in values.items()}
+        pl_module.log_dict(log_values, rank_zero_only=True)
+        if warning := collapse(
+            {**{name: float(value) for name, value in trainer.callback_metrics.items()}, **log_values}
+        ):
+            log.warning("fit: epoch %d: %s", trainer.current_epoch, warning)
         with atomic_write(item_path(self.folder, f"epoch_{trainer.current_epoch:03d}", ".jpg")) as file:
             Image.fromarray(picture).save(file, "JPEG", quality=85)
         for logger in trainer.loggers:
@@ -66,10 +68,10 @@ class ReconstructionMonitor(Callback):
                 logger.log_image("monitor/reconstructions", [picture], caption=[" | ".join(COLUMNS)])
 
     def _watched(self, trainer: Trainer, acr: ACR) -> StepInput:
-        """Always the same images and draws."""
+        """The watched images and draws, always the same."""
         samples = trainer.datamodule.samples()  # type: ignore[attr-defined]
-        chosen = np.linspace(0, len(samples) - 1, min(self.photos, len(samples))).round().astype(int)
-        batch = [samples[0, int(index)] for index in chosen]
+        indices = np.linspace(0, len(samples) - 1, min(self.photos, len(samples))).round().astype(int)
+        batch = [samples[0, int(index)] for index in indices]
         image = torch.stack([sample["image"] for sample in batch]).to(acr.device)
         tags = torch.stack([sample["tags"] for sample in batch]).to(acr.device)
         generator = torch.Generator().manual_seed(0)
@@ -98,15 +100,15 @@ def watch(acr: ACR, step: StepInput) -> tuple[dict[str, float], NDArray[np.uint8
     if R is not None:
         srf = acr.srf or SRF(grid=1, start=1.0)
         cells = torch.rand(len(photo), 1, srf.grid, srf.grid, generator=torch.Generator().manual_seed(0))
-        left = 1 - segment * removal_mask(cells.to(photo.device), srf.start, size)
+        remainder = 1 - segment * removal_mask(cells.to(photo.device), srf.start, size)
         features, _ = R.encode(R.encoder.normalise(step.image))
-        fed = [torch.ones_like(segment), left, segment, 1 - segment]
-        whole, remnants, target, outside = R.decode((features, fed))
+        masks = [torch.ones_like(segment), remainder, segment, 1 - segment]
+        whole, remnants, target, outside = R.decode((features, masks))
         x = R.pixels(step.image)
         values["error_whole"] = float((whole - x).abs().mean())
         values["inferability"] = _mean_error(outside - x, segment)
         values["error_outside"] = _mean_error(target - x, 1 - segment)
-        columns += [photo * left, *(R.photo(painted) for painted in (remnants, target, outside))]
+        columns += [photo * remainder, *(R.photo(image) for image in (remnants, target, outside))]
     rows = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
     return values, (rows.clamp(0, 1) * 255).round().byte().cpu().numpy()
 

@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         features: `f`.
-        classified: what R's own head makes of them; None if it is not asked.
+        classified: what R's own head makes of them; None where R has none.
     """
 
     features: Features
@@ -85,8 +85,8 @@ class Reconstructor(nn.Module):
     def pixels(self, image: Tensor) -> Tensor:
         """`x`: what the decoder regresses of images `[B, 3, H, W]` in `[0, 1]`, at its working size."""
         size = self.working_size(image)
-        resized = image if image.shape[-2:] == size else F.interpolate(image, size, mode="area")
-        return (resized - self.mean) / self.std
+        small = image if image.shape[-2:] == size else F.interpolate(image, size, mode="area")
+        return (small - self.mean) / self.std
 
     def photo(self, pixels: Tensor) -> Tensor:
         """What `pixels` undoes: painted `[B, 3, h, w]` back to `[0, 1]`, for the eye."""
@@ -171,8 +171,8 @@ class UNetDecoder(nn.Module):
                 "change crop, reconstructor.stride or reconstructor.depth"
             )
         weight = cast(nn.Conv2d, cast(nn.Sequential, self.down[0])[0]).weight
-        convolved = [masked_convolution(weight, maps, keep).flatten(0, 1) for maps, keep in fed]
-        return self.after_first_convolution(torch.cat(convolved))
+        outputs = [masked_convolution(weight, maps, keep).flatten(0, 1) for maps, keep in fed]
+        return self.after_first_convolution(torch.cat(outputs))
 
     def after_first_convolution(self, features: Tensor) -> Tensor:
         """`[B, width, h/2, w/2]` to images `[B, 3, h, w]`."""

@@ -42,8 +42,10 @@ class RULoss(NamedTuple):
 
     def total(self, weights: RUWeights, force: float = 1.0) -> Tensor:
         """The weighted sum; `force` multiplies all but the classification."""
-        painted = weights.whole * self.whole + weights.target * self.target + weights.non_target * self.non_target
-        return self.classification + force * painted
+        reconstruction = (
+            weights.whole * self.whole + weights.target * self.target + weights.non_target * self.non_target
+        )
+        return self.classification + force * reconstruction
 
 
 def removed_parts(segment: Tensor, removal: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -83,10 +85,10 @@ def ru_loss(
             adds nothing to the target term.
         removed_non_target: `r_nt`, `[B, 1, H, W]`.
     """
-    fed = ((1 - removed_target).mean(dim=(1, 2, 3), keepdim=True) > LEAST_FED).to(image.dtype)
+    is_fed = ((1 - removed_target).mean(dim=(1, 2, 3), keepdim=True) > LEAST_FED).to(image.dtype)
     return RULoss(
         classification=classification,
         whole=F.l1_loss(whole, image),
-        target=(fed * removed_target * (without_target - image)).abs().mean(),
+        target=(is_fed * removed_target * (without_target - image)).abs().mean(),
         non_target=(removed_non_target * (without_non_target - image)).abs().mean(),
     )

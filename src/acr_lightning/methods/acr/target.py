@@ -19,14 +19,14 @@ def target_segment(cam_logits: Tensor, tags: Tensor, target: Tensor, size: tuple
     Returns:
         `[B, 1, H, W]` in `[0, 1)`.
     """
-    chosen = _select(normalise_cam(cam_logits, tags), target)
-    return F.interpolate(chosen, size, mode="bilinear", align_corners=False)
+    cam = _select(normalise_cam(cam_logits, tags), target)
+    return F.interpolate(cam, size, mode="bilinear", align_corners=False)
 
 
 def target_wins(cam_logits: Tensor, target: Tensor, size: tuple[int, int]) -> Tensor:
     """`1[argmax_k A = t]` at the working size: `[B, 1, H, W]` of 0 and 1, without gradient."""
-    resized = F.interpolate(cam_logits.detach(), size, mode="bilinear", align_corners=False)
-    return (resized.argmax(dim=1) == target[:, None, None]).unsqueeze(1).float()
+    large = F.interpolate(cam_logits.detach(), size, mode="bilinear", align_corners=False)
+    return (large.argmax(dim=1) == target[:, None, None]).unsqueeze(1).float()
 
 
 def _select(maps: Tensor, target: Tensor) -> Tensor:

@@ -61,21 +61,21 @@ def climbing_cam(
     return total
 
 
-def _regions(own: Tensor) -> Tensor:
+def _regions(cams: Tensor) -> Tensor:
     """`R`: the class's CAM of all views, `[P, V, h, w]` to `[P, h, w]`, the mirrored one turned back."""
-    cells = (own > 0).sum(dim=(2, 3), keepdim=True)
-    weighted = own * (cells / cells.sum(dim=1, keepdim=True).clamp(min=1))
-    return weighted[:, 0] + weighted[:, 1].flip(-1) if own.shape[1] > 1 else weighted[:, 0]
+    cells = (cams > 0).sum(dim=(2, 3), keepdim=True)
+    views = cams * (cells / cells.sum(dim=1, keepdim=True).clamp(min=1))
+    return views[:, 0] + views[:, 1].flip(-1) if cams.shape[1] > 1 else views[:, 0]
 
 
 def _height(maps: Tensor, regions: Tensor, first: Tensor, classes: Tensor, x: Tensor, climb: Climb) -> Tensor:
     """What is climbed, summed over the classes, which do not meet: the class's score less those of the others."""
     scores = maps.mean(dim=(3, 4)).sum(dim=1)
     margin = 2 * scores.gather(1, classes[:, None])[:, 0] - scores.sum(dim=1)
-    shown = (regions / regions.amax(dim=(1, 2), keepdim=True) > climb.shown).detach()
-    changed = ((regions - first).abs() * shown).sum(dim=(1, 2))
+    shows_class = (regions / regions.amax(dim=(1, 2), keepdim=True) > climb.shown).detach()
+    changes = ((regions - first).abs() * shows_class).sum(dim=(1, 2))
     cells = x.shape[-2:].numel() / CELL / regions[0].numel()
-    return (margin - climb.restraint * cells / POSITIVE_WEIGHTS * changed).sum()
+    return (margin - climb.restraint * cells / POSITIVE_WEIGHTS * changes).sum()
 
 
 def _stepped(x: Tensor, gradient: Tensor, step: float) -> Tensor:

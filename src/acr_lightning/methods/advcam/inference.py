@@ -41,7 +41,7 @@ class AdvCAM(CamInference):
 
     def read(self, images: Tensor, classes: Sequence[Tensor]) -> Sequence[Tensor]:
         """See `CamInference.read`."""
-        # Of half precision the gradient of a pixel would be 0.
+        # In half precision the gradient of a pixel would be 0.
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(self.device.type, enabled=False):
             photos = zip(images.clone().split(1), classes, strict=True)
             return [self._scores(photo, present.clone()) for photo, present in photos]

@@ -39,14 +39,14 @@ class GatedPooling(nn.Module):
     def forward(self, cam_logits: Tensor) -> Tensor:
         """`A`, `[B, K, h, w]`, to `Q` of the same shape: the pooled CAMs, fused from the coarsest on."""
         size = cam_logits.shape[-2:]
-        pooled = [
+        levels = [
             F.interpolate(F.adaptive_avg_pool2d(cam_logits, grid), size, mode="bilinear", align_corners=False)
             for grid in GRIDS
         ]
-        fused = pooled[0]
-        for gate, one in zip(self.gates, pooled[1:], strict=True):
-            fused = gate(fused, one)
-        return fused
+        total = levels[0]
+        for gate, one in zip(self.gates, levels[1:], strict=True):
+            total = gate(total, one)
+        return total
 
 
 def class_logits(cam_logits: Tensor, pooled: Tensor) -> Tensor:

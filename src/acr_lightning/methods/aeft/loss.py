@@ -66,8 +66,8 @@ def others(tags: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         Indices of the photos that have such a partner, and of their partners, `[P]` each.
     """
     foreign = tags @ tags.T == 0
-    wanted = (drawn * foreign.sum(dim=1)).floor() + 1
-    partner = ((foreign.cumsum(dim=1) == wanted[:, None]) & foreign).int().argmax(dim=1)
+    rank = (drawn * foreign.sum(dim=1)).floor() + 1
+    partner = ((foreign.cumsum(dim=1) == rank[:, None]) & foreign).int().argmax(dim=1)
     has_one = foreign.any(dim=1).nonzero().flatten()
     return has_one, partner[has_one]
 
@@ -84,10 +84,10 @@ def repulsion(cam_logits: Tensor, pooled: Tensor, tags: Tensor, drawn: Tensor, m
         drawn: random numbers in `[0, 1)` that choose the other photos, `[B]`.
         margin: see `Triplet`.
     """
-    scaled = pooled.float() / (pooled.float().abs().amax(dim=(2, 3), keepdim=True) + EPSILON)
+    scores = pooled.float() / (pooled.float().abs().amax(dim=(2, 3), keepdim=True) + EPSILON)
     absent = (normalise_cam(cam_logits, tags) < ABSENT).float()
-    around = (absent * scaled).sum(dim=(2, 3)) / (absent.sum(dim=(2, 3)) + EPSILON) * tags
-    whole = scaled.mean(dim=(2, 3)) * tags
+    around = (absent * scores).sum(dim=(2, 3)) / (absent.sum(dim=(2, 3)) + EPSILON) * tags
+    whole = scores.mean(dim=(2, 3)) * tags
     around, whole, tags, drawn = (of_whole_batch(rows) for rows in (around, whole, tags, drawn))
     ones, partners = others(tags, drawn)
     short = margin - (around[ones] - whole[partners]).square().sum(dim=1)

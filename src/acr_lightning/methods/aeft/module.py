@@ -44,8 +44,8 @@ class AEFT(ClassifierTraining):
             return Update(classification, terms)
         size = (photos.image.shape[-2], photos.image.shape[-1])
         mask = kept(cam_logits, photos.tags, size, self.triplet.erase)
-        of_kept = self.pooling(self.classifier(self.classifier.normalise(photos.image) * mask).cam_logits)
-        attracted = attraction(pooled, of_kept, photos.tags)
-        repelled = repulsion(cam_logits, pooled, photos.tags, photos.drawn, self.triplet.margin)
-        loss = classification + self.triplet.attraction * attracted + self.triplet.repulsion * repelled
-        return Update(loss, {**terms, "attraction": attracted, "repulsion": repelled})
+        remainder = self.pooling(self.classifier(self.classifier.normalise(photos.image) * mask).cam_logits)
+        pull = attraction(pooled, remainder, photos.tags)
+        push = repulsion(cam_logits, pooled, photos.tags, photos.drawn, self.triplet.margin)
+        loss = classification + self.triplet.attraction * pull + self.triplet.repulsion * push
+        return Update(loss, {**terms, "attraction": pull, "repulsion": push})

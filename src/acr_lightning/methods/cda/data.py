@@ -66,20 +66,20 @@ class PastedSamples(TrainingSamples):
     def photo(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Tensor]:
         """A photo and its tags, both with what is pasted."""
         image, tags = super().photo(epoch, index)
-        if index < self.photos or not len(missing := (tags == 0).nonzero().flatten()):
+        if index < self.photos or not len(absent := (tags == 0).nonzero().flatten()):
             return image, tags
         generator = np.random.default_rng([self.seed, epoch, index])
-        pasted = int(generator.choice(missing.numpy()))
-        cutout = self._object(pasted, generator)
+        new_class = int(generator.choice(absent.numpy()))
+        cutout = self._object(new_class, generator)
         if cutout is None:
             return image, tags
-        tags[pasted] = 1
+        tags[new_class] = 1
         return paste(image, cutout, generator), tags
 
     def _object(self, of_class: int, generator: np.random.Generator) -> Cutout | None:
         """An object from one of the photos that are tagged with a class and labelled with nothing else."""
         for at in generator.permutation(self.classes[:, of_class].nonzero().flatten().numpy())[:TRIES]:
             label = read_mask(item_path(self.objects, self.ids[at], ".png"))
-            if (label == of_class + 1).any() and (found := cut_out(self.dataset.image(self.ids[at]), label)):
-                return found
+            if (label == of_class + 1).any() and (cutout := cut_out(self.dataset.image(self.ids[at]), label)):
+                return cutout
         return None

@@ -31,11 +31,11 @@ def cut_out(image: NDArray[np.uint8], label: NDArray[np.uint8]) -> Cutout | None
         image: RGB, `[H, W, 3]`.
         label: `[H, W]`, 0 background, 255 unknown.
     """
-    shown = (label != 0) & (label != IGNORE)
-    if len(np.unique(label[shown])) != 1 or not SMALLEST <= shown.mean() <= LARGEST:
+    mask = (label != 0) & (label != IGNORE)
+    if len(np.unique(label[mask])) != 1 or not SMALLEST <= mask.mean() <= LARGEST:
         return None
-    box = tuple(slice(along.argmax(), len(along) - along[::-1].argmax()) for along in (shown.any(1), shown.any(0)))
-    return Cutout(image[box], shown[box].astype(np.uint8))
+    box = tuple(slice(along.argmax(), len(along) - along[::-1].argmax()) for along in (mask.any(1), mask.any(0)))
+    return Cutout(image[box], mask[box].astype(np.uint8))
 
 
 def paste(image: NDArray[np.uint8], cutout: Cutout, generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -49,25 +49,25 @@ def paste(image: NDArray[np.uint8], cutout: Cutout, generator: np.random.Generat
     Returns:
         `[H, W, 3]`, a new one.
     """
-    turned = _turned(cutout, float(generator.uniform(-90, 90)))
-    (height, width), (h, w) = image.shape[:2], turned.shown.shape
+    piece = _turned(cutout, float(generator.uniform(-90, 90)))
+    (height, width), (h, w) = image.shape[:2], piece.shown.shape
     factor = min(1.0, SIDE * height / h, SIDE * width / w)
     size = max(1, int(w * factor)), max(1, int(h * factor))
-    small = cv2.resize(turned.image, size, interpolation=cv2.INTER_AREA)
-    shown = cv2.resize(turned.shown, size, interpolation=cv2.INTER_NEAREST) > 0
+    small = cv2.resize(piece.image, size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(piece.shown, size, interpolation=cv2.INTER_NEAREST) > 0
     top, left = (int(generator.integers(most + 1)) for most in (height - size[1], width - size[0]))
-    made = image.copy()
-    made[top : top + size[1], left : left + size[0]][shown] = small[shown]
-    return made
+    copy = image.copy()
+    copy[top : top + size[1], left : left + size[0]][mask] = small[mask]
+    return copy
 
 
 def _turned(cutout: Cutout, degrees: float) -> Cutout:
-    """The object in a box that is as large as it must be."""
+    """The object turned, in a box that is as large as it must be."""
     height, width = cutout.shown.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
     size = int(np.ceil(width * cosine + height * sine)), int(np.ceil(width * sine + height * cosine))
     matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
     image = cv2.warpAffine(cutout.image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    shown = cv2.warpAffine(cutout.shown, matrix, size, flags=cv2.INTER_NEAREST)
-    return Cutout(np.asarray(image, np.uint8), np.asarray(shown, np.uint8))
+    mask = cv2.warpAffine(cutout.shown, matrix, size, flags=cv2.INTER_NEAREST)
+    return Cutout(np.asarray(image, np.uint8), np.asarray(mask, np.uint8))

@@ -71,14 +71,14 @@ class Judge:
         self.size = torch.Size(both.visual.image_size)
 
     def to(self, device: torch.device) -> "Judge":
-        """Itself, there."""
+        """Move it to a device; returns itself."""
         self.images.to(device)
         self.classes, self.background = self.classes.to(device), self.background.to(device)
         return self
 
     def __call__(self, image: Tensor) -> Tensor:
         """Unit vectors `[B, D]` of images `[B, 3, *size]`."""
-        if not len(image):  # open_clip cannot
+        if not len(image):  # open_clip takes no empty batch
             return image.new_zeros(0, self.classes.shape[1])
         return F.normalize(self.images(image).float(), dim=1)
 

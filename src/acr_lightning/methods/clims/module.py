@@ -51,9 +51,9 @@ class CLIMS(ClassifierTraining):
         cam = self.classifier(photos.seen_by(self.classifier)).cam_logits.float().sigmoid()
         photo, tag = photos.tags.nonzero(as_tuple=True)
         # Normalised as the classifier's, not as CLIP's own; what is hidden is the mean colour. Both are the release's.
-        seen = _resized(self.classifier.normalise(photos.image), judge.size)[photo]
-        shown = _resized(cam[photo, tag][:, None], judge.size)
-        inside, outside = judge(torch.cat([seen * shown, seen * (1 - shown)])).chunk(2)
+        pixels = _resized(self.classifier.normalise(photos.image), judge.size)[photo]
+        mask = _resized(cam[photo, tag][:, None], judge.size)
+        inside, outside = judge(torch.cat([pixels * mask, pixels * (1 - mask)])).chunk(2)
         text = judge.classes[tag]
         costs = {
             "shown": like((inside * text).sum(dim=1)),

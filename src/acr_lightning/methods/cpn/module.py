@@ -38,12 +38,12 @@ class CPN(ClassifierTraining):
         mask = shown_patches(photos.drawn, (image.shape[-2], image.shape[-1]), self.patches)
         # Where a patch is hidden the network sees 0, its mean colour.
         views = image, image * mask, image * (1 - mask)
-        seen = photos.seen_by(self.classifier), *views[1:]
-        outputs = [self.classifier(one) for one in seen]
+        inputs = photos.seen_by(self.classifier), *views[1:]
+        outputs = [self.classifier(one) for one in inputs]
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = torch.stack(losses).mean()
-        made = [self.classifier.both_cams(view, output) for view, output in zip(views, outputs, strict=True)]
-        (cam, spread), (cam_one, spread_one), (cam_two, spread_two) = made
+        cams = [self.classifier.both_cams(view, output) for view, output in zip(views, outputs, strict=True)]
+        (cam, spread), (cam_one, spread_one), (cam_two, spread_two) = cams
         terms = complement(
             (cam, cam_one, cam_two), (spread[:, 1:], spread_one[:, 1:], spread_two[:, 1:]), photos.tags,
             mask.mean(dim=(1, 2, 3)),

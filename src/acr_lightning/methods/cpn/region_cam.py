@@ -26,16 +26,16 @@ class RegionCam(RefinedCam):
 
     def refined(self, image: Tensor, output: ClassifierOutput) -> Tensor:
         """As in `RefinedCam`, plus each map times how much its cells are like its region."""
-        cam, known = exclusive_cam(output.cam_logits), self.known(image, output)
-        mixed = self.mix(known)
-        return spread(cam, mixed) + cam * self.attention(cam, known, mixed)
+        cam, cells = exclusive_cam(output.cam_logits), self.known(image, output)
+        vectors = self.mix(cells)
+        return spread(cam, vectors) + cam * self.attention(cam, cells, vectors)
 
     def attention(self, cam: Tensor, known: Tensor, mixed: Tensor) -> Tensor:
         """How much each cell is like each map's region, `[B, C, h, w]`, of sum 1 over the cells.
 
         Args:
             cam: whose regions they are, `[B, C, h, w]`.
-            known: what is known of each cell, `[B, D, h, w]`.
+            known: the features of each cell, `[B, D, h, w]`.
             mixed: the cells' vectors, `[B, mixed, h, w]`.
         """
         # Products of vectors of any length leave the range of half precision.

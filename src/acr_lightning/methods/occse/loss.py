@@ -44,8 +44,8 @@ def erasing_mask(
     Returns:
         `[B, 1, H, W]` in `[0, 1)`.
     """
-    chosen = cam_logits[torch.arange(len(target), device=target.device), target].unsqueeze(1).float()
-    positive = F.relu(F.interpolate(chosen, size, mode="bilinear", align_corners=False))
+    cam = cam_logits[torch.arange(len(target), device=target.device), target].unsqueeze(1).float()
+    positive = F.relu(F.interpolate(cam, size, mode="bilinear", align_corners=False))
     largest = positive.amax(dim=(1, 2, 3), keepdim=True) if largest_of == "photo" else positive.amax()
     return positive / (largest + EPSILON)
 

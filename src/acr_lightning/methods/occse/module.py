@@ -39,8 +39,8 @@ class OCCSE(ClassifierTraining):
         size = (photos.image.shape[-2], photos.image.shape[-1])
         mask = erasing_mask(output.cam_logits, target, size, self.erasing.largest_of)
         # Where all is erased the network sees 0, its mean colour.
-        left = self.ordinary.eval()(self.ordinary.normalise(photos.image) * (1 - mask))
+        rest = self.ordinary.eval()(self.ordinary.normalise(photos.image) * (1 - mask))
         whole = self.classifier.classification_loss(output, photos.tags)
-        erased = self.ordinary.classification_loss(left, tags_without(photos.tags, target))
-        terms = {"whole": whole, "erased": erased}
-        return Update(whole + self.erasing.weight(self.current_epoch) * erased, terms)
+        remainder_loss = self.ordinary.classification_loss(rest, tags_without(photos.tags, target))
+        terms = {"whole": whole, "erased": remainder_loss}
+        return Update(whole + self.erasing.weight(self.current_epoch) * remainder_loss, terms)

@@ -79,12 +79,12 @@ def loss(
         among: which prototypes each cell is compared with beside its own, `[N, K + 1]`; None takes all.
     """
     alike = vectors @ prototypes.vectors.T / temperature
-    own = alike.gather(1, labels[:, None])[:, 0]
-    compared = prototypes.present if among is None else among & prototypes.present
-    compared = compared.expand_as(alike).scatter(1, labels[:, None], True)
-    each = alike.masked_fill(~compared, -torch.inf).logsumexp(dim=1) - own
-    known = prototypes.present[labels]
-    return (each * known).sum() / known.sum().clamp(min=1)
+    own_score = alike.gather(1, labels[:, None])[:, 0]
+    mask = prototypes.present if among is None else among & prototypes.present
+    mask = mask.expand_as(alike).scatter(1, labels[:, None], True)
+    each = alike.masked_fill(~mask, -torch.inf).logsumexp(dim=1) - own_score
+    is_present = prototypes.present[labels]
+    return (each * is_present).sum() / is_present.sum().clamp(min=1)
 
 
 def semi_hard(vectors: Tensor, labels: Tensor, prototypes: Prototypes) -> Tensor:
@@ -104,17 +104,17 @@ def sampled(alike: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         labels: `[N]`.
         noise: `[N]`.
     """
-    chosen = []
+    indices = []
     for label in labels.unique():
         at = (labels == label).nonzero()[:, 0]
         count = ceil(len(at) / 4)
-        chosen += [at[alike[at].topk(count, largest=False).indices], at[noise[at].topk(count).indices]]
-    return torch.cat(chosen)
+        indices += [at[alike[at].topk(count, largest=False).indices], at[noise[at].topk(count).indices]]
+    return torch.cat(indices)
 
 
 def _intra(cells: Cells, prototypes: Prototypes, noise: Tensor, temperature: float) -> Tensor:
-    fixed = cells.vectors.detach()
-    alike = (fixed * prototypes.vectors[cells.labels]).sum(dim=1)
+    vectors = cells.vectors.detach()
+    alike = (vectors * prototypes.vectors[cells.labels]).sum(dim=1)
     at = sampled(alike, cells.labels, noise)
-    among = semi_hard(fixed[at], cells.labels[at], prototypes)
+    among = semi_hard(vectors[at], cells.labels[at], prototypes)
     return loss(cells.vectors[at], cells.labels[at], prototypes, temperature, among)

@@ -56,16 +56,16 @@ class PPC(ClassifierTraining):
         size = [round(side * self.smaller) for side in image.shape[-2:]]
         small = F.interpolate(image, size, mode="bilinear", align_corners=True)
         classifications, cams, spreads, cells = [], [], [], []
-        for view, seen in ((image, photos.seen_by(self.classifier)), (small, small)):
-            embedded, features = inner.embed(seen)
-            output = inner.classified(embedded, features)
+        for view, pixels in ((image, photos.seen_by(self.classifier)), (small, small)):
+            maps, features = inner.embed(pixels)
+            output = inner.classified(maps, features)
             classifications.append(inner.classification_loss(output, tags))
             cam, spread = self.classifier.both_cams(view, output)
             cams.append(cam)
             spreads.append(spread)
-            projected = F.relu(self.projection(embedded))
-            own = cells_of(projected, spread[:, 1:], tags, settings.grid, settings.background)
-            cells.append(Cells(*(of_whole_batch(rows) for rows in own)))
+            vectors = F.relu(self.projection(maps))
+            device_cells = cells_of(vectors, spread[:, 1:], tags, settings.grid, settings.background)
+            cells.append(Cells(*(of_whole_batch(rows) for rows in device_cells)))
         classification = torch.stack(classifications).mean()
         terms = agreement((cams[0], cams[1]), (spreads[0], spreads[1]), tags)
         noise = [torch.rand(settings.grid**2, generator=one) for one in photo_generators(photos.drawn)]

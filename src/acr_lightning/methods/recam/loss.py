@@ -18,8 +18,8 @@ def class_features(cam_logits: Tensor, cells: Tensor) -> Tensor:
         `[B, K, D]`. There is never a map for each class and channel, which would have gigabytes.
     """
     positive = F.relu(cam_logits.float())
-    stretched = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
-    return torch.einsum("bkp,bdp->bkd", stretched.flatten(2), cells.float().flatten(2)) / positive[0, 0].numel()
+    scores = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    return torch.einsum("bkp,bdp->bkd", scores.flatten(2), cells.float().flatten(2)) / positive[0, 0].numel()
 
 
 def reactivation_loss(class_logits: Tensor, tags: Tensor) -> Tensor:
@@ -29,5 +29,5 @@ def reactivation_loss(class_logits: Tensor, tags: Tensor) -> Tensor:
         class_logits: of each class's features, `[B, K, K]`; row `k` should say class `k`.
         tags: `y`, `[B, K]` of 0 and 1; a photo without tags counts 0.
     """
-    own = -F.log_softmax(class_logits, dim=2).diagonal(dim1=1, dim2=2)
-    return ((own * tags).sum(dim=1) / tags.sum(dim=1).clamp(min=1)).mean()
+    losses = -F.log_softmax(class_logits, dim=2).diagonal(dim1=1, dim2=2)
+    return ((losses * tags).sum(dim=1) / tags.sum(dim=1).clamp(min=1)).mean()

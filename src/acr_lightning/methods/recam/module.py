@@ -39,7 +39,7 @@ class ReCAM(ClassifierTraining):
         cells, features = inner.embed(photos.seen_by(inner))
         output = inner.classified(cells, features)
         classification = inner.classification_loss(output, photos.tags)
-        recognised = self.classifier.recognise(class_features(output.cam_logits, cells))
-        reactivation = reactivation_loss(recognised.float(), photos.tags)
+        class_logits = self.classifier.recognise(class_features(output.cam_logits, cells))
+        reactivation = reactivation_loss(class_logits.float(), photos.tags)
         terms = {"classification": classification, "reactivation": reactivation}
         return Update(classification + self.weight * reactivation, terms)

@@ -58,8 +58,8 @@ def unshown_scores(cam_logits: Tensor, tags: Tensor, shown: float) -> Tensor:
     Returns:
         `[B]`.
     """
-    left = cam_logits * (cam_logits < shown * cam_logits.amax(dim=(2, 3), keepdim=True))
-    return (left.mean(dim=(2, 3)) * tags).sum(dim=1)
+    remainder = cam_logits * (cam_logits < shown * cam_logits.amax(dim=(2, 3), keepdim=True))
+    return (remainder.mean(dim=(2, 3)) * tags).sum(dim=1)
 
 
 def covered(cam_logits: Tensor, tags: Tensor, covers: float) -> Tensor:

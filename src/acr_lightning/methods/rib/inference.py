@@ -37,24 +37,24 @@ class RIB(CamInference):
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
         """Photos of one size: of each its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
-        made = []
+        results = []
         for sample in samples:
             classes = sample["tags"].nonzero().flatten()
             with torch.inference_mode(False), torch.enable_grad(), torch.autocast(self.device.type, enabled=False):
                 image, tags = sample["image"].clone(), sample["tags"].clone()
                 scores = self._scores(sample["id"], image, tags) if len(classes) else image[:0]
-            made.append((sample["id"], classes, scores**self.power))
-        return made
+            results.append((sample["id"], classes, scores**self.power))
+        return results
 
     def _scores(self, image_id: str, image: Tensor, tags: Tensor) -> Tensor:
         """`[P, H, W]` of a photo `[3, H, W]` in `[0, 1]`; the classifier is as before afterwards."""
-        trained = [one for one in self.classifier.parameters() if one.requires_grad]
-        before = [one.detach().clone() for one in trained]
+        parameters = [one for one in self.classifier.parameters() if one.requires_grad]
+        before = [one.detach().clone() for one in parameters]
         try:
             total = self._finetuned_cam(self.classifier.normalise(image[None]), tags, self._others(image_id, tags))
         finally:
             with torch.no_grad():
-                for one, value in zip(trained, before, strict=True):
+                for one, value in zip(parameters, before, strict=True):
                     one.copy_(value)
             self.classifier.zero_grad()
         return total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5)

@@ -43,6 +43,6 @@ class OtherPhotos:
         apart = (self.tags @ tags == 0) & (self.tags.sum(dim=1) > 0)
         indices = apart.nonzero().flatten().numpy()
         while True:
-            chosen = generator.choice(indices, min(count, len(indices)), replace=False)
+            numbers = generator.choice(indices, min(count, len(indices)), replace=False)
             # The number in the place of the epoch makes each crop another one.
-            yield [self.samples[int(generator.integers(2**31)), int(index)] for index in chosen]
+            yield [self.samples[int(generator.integers(2**31)), int(index)] for index in numbers]
