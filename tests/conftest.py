@@ -34,6 +34,15 @@ def _no_network(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def _signal_handlers():
+    """A command in this process hears signals in its own way, and leaves it so."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
     torch.set_flush_denormal(False)  # a stage with a Trainer sets it, and hypothesis makes no floats then

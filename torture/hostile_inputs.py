@@ -133,7 +133,6 @@ def ids() -> Iterator[Attack]:
             annotation.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(folder / "shapes" / "Annotations" / "val_00001.xml", annotation)
         (folder / "shapes" / "ImageSets" / "Segmentation" / "val.txt").write_text(f"{name}\n")
-        (folder / "run" / "cam" / "manifest.json").unlink()
 
     yield Attack(
         "an id of a list", TAGS, plant_list, command("cam", *CHAIN), hostile, f"inside/{RAN}",
