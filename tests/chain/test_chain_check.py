@@ -51,6 +51,8 @@ STAGES = ["fit", "cam", "label", "segment"]
         ({"label.workers": 0}, r"label\.workers: Expected int above 0, or null\. Got value: 0$"),
         ({"label.threshold": "autto"}, r"label\.threshold: .* Did you mean 'auto'"),
         ({"label.workrs": 1}, r"label\.workrs: no such key\. Did you mean 'workers'"),
+        ({"dataset.root": 5}, r"dataset\.root: Expected .*\. Got value: 5"),
+        ({"dataset.num_train": "x"}, r"dataset\.num_train: Expected int.*\. Got value: x"),
         ({"dataset.rot": "x"}, r"dataset\.rot: no such key\. Did you mean 'root'"),
     ],
 )

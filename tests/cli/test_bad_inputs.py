@@ -103,6 +103,10 @@ export --run folder --height=x                  | --height: Expected int
 init                                            | expected FOLDER
 init gone                                       | gone: no such folder of photos
 init folder                                     | folder: no tags found
+evaluate TINY --split=train --dataset.root=5    | dataset.root: Expected str. Got value: 5
+evaluate TINY --pred=. --dataset.rot=x          | dataset.rot: no such key. Did you mean 'root'?
+data check TINY --labels=. --dataset.root=1.5   | dataset.root: Expected str. Got value: 1.5
+run TINY --dataset.class_path=pathlib.Path      | 'pathlib.Path' is no TaggedDataset
 list bakcbones                                  | Did you mean 'backbones'?
 data check                                      | give --config FILE, or --labels DIR
 data download voc2013                           | Did you mean 'voc2012'?

@@ -17,13 +17,14 @@ from acr_lightning.chain.function_section import check_function
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import SECTION_KEYS, Section
 from acr_lightning.classes.class_names import import_class
+from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest
 
 TRAINER = "lightning.pytorch.Trainer"
 
 
 def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = ()) -> None:
-    """Check the names of all keys and classes of these stages' sections, and that each will find its input.
+    """Check the data set, the names of all keys and classes of these stages' sections, and that each finds its input.
 
     Args:
         experiment: with the sections.
@@ -34,6 +35,8 @@ def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path
         UserError: it names the key, or the stage that is missing.
     """
     names = list(names)
+    if experiment.values.get("dataset") is not None:
+        check_node(experiment.dataset_node(), "dataset", TaggedDataset)  # made to see whether stages are done
     for name in names:
         _check_section(experiment, name)
         check_inputs(experiment, name, names, to_come)
@@ -141,6 +144,16 @@ def _check_names(values: Collection[str], known: Collection[str], where: str) ->
             raise UserError(f"{where}.{key}: no such key.{hint}")
 
 
+def checked_dataset(experiment: Experiment) -> TaggedDataset:
+    """An experiment's data set, whose values are checked first.
+
+    Raises:
+        UserError: the experiment names none, or a key or a value does not fit.
+    """
+    check_node(experiment.dataset_node(), "dataset", TaggedDataset)
+    return experiment.dataset()
+
+
 def check_node(node: Section, where: str, kind: type) -> None:
     """Check a class that is named by `class_path`, and its arguments.
 
@@ -152,8 +165,8 @@ def check_node(node: Section, where: str, kind: type) -> None:
     Raises:
         UserError: it is of another kind, or a key or a value does not fit.
     """
-    _check_classes(node, where)
     import_class(node["class_path"], where, kind)
+    _check_classes(node, where)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(kind, where)
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import as_json
 from acr_lightning.artefacts.own_files import require_own, write_own
-from acr_lightning.chain.check import check_node
+from acr_lightning.chain.check import check_node, checked_dataset
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.classes.class_names import class_and_arguments
@@ -67,7 +67,7 @@ def _report(
     if labels is not None:
         if experiment and classes is not None:
             raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
-        return check_labels(Path(labels), experiment.dataset() if experiment else None, classes, workers)
+        return check_labels(Path(labels), checked_dataset(experiment) if experiment else None, classes, workers)
     if experiment is None:
         raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
     if pack is not None:
@@ -90,7 +90,7 @@ def _pack_report(pack: Path, experiment: Experiment, split: Any) -> Report:
     from acr_lightning.data.images import image_size
     from acr_lightning.metrics.voc_server import pack_faults
 
-    dataset = experiment.dataset()
+    dataset = checked_dataset(experiment)
     sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in dataset.ids(split)}
     faults = pack_faults(pack, sizes)
     return Report([Finding("pack", "", str(pack), fault, "write the pack again") for fault in faults])

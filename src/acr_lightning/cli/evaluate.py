@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.own_files import require_own
-from acr_lightning.chain.check import check_node
+from acr_lightning.chain.check import checked_dataset
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_first_process, run_stage
@@ -89,8 +89,7 @@ def _dataset(config: str | None, values: dict[str, Any], message: str) -> Tagged
     if config is None:
         raise UserError(message)
     experiment = load(CHAIN, config, values)
-    check_node(experiment.dataset_node(), "dataset", TaggedDataset)
-    return experiment.dataset()
+    return checked_dataset(experiment)
 
 
 def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
@@ -114,7 +113,7 @@ def _other_split(
     if print_config:
         chain_commands.print_sections(experiment.section("evaluate", folder))
         return
-    dataset = experiment.dataset()
+    dataset = checked_dataset(experiment)
     ids = score_predictions.ids_of(dataset, split)
     run_stage(experiment, "evaluate", force, folder)
     if is_first_process():
