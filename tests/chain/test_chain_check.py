@@ -7,10 +7,10 @@ import sys
 import pytest
 from jsonargparse import ArgumentParser
 
-from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.trainer_section import TrainerCLI
+from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import SHORT, import_class
 from acr_lightning.cli.stage_help import add_class, print_help
 from acr_lightning.errors import UserError

@@ -11,11 +11,11 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.artefacts.manifest import CHECKPOINT, has_another_checkpoint, is_done, read
-from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.function_section import check_function
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import SECTION_KEYS, Section
+from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError, nearest

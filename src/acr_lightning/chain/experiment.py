@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
+from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import build, import_class
 from acr_lightning.classes.foreign_classes import OWN_PACKAGE
 from acr_lightning.data.tagged import Split, TaggedDataset

@@ -14,9 +14,9 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from acr_lightning.chain.argument_names import argument_names
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
+from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable

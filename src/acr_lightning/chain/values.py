@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from acr_lightning.chain.argument_names import argument_names
+from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import full_path
 from acr_lightning.errors import UserError
 
