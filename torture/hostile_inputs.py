@@ -15,7 +15,7 @@ from torture.attack import RAN, Attack, node, own_data, plant_modules, strangers
 from torture.chain import experiment
 from torture.commands import Outcome, command, function, in_order
 from torture.tally import EXPERIMENTS, PLANS, TAGS, TARGETS
-from torture.whole import CHAIN, plan
+from torture.whole import CHAIN, begin, plan
 
 OUTSIDE = (
     f"../{RAN}", f"../../{RAN}", f"/tmp/../{RAN}", f"a/../../{RAN}", f"..\\{RAN}", f"C:{RAN}", f"\x00{RAN}",
@@ -119,6 +119,7 @@ def ids() -> Iterator[Attack]:
         place(folder, folder / "shapes" / "JPEGImages", name, "run/evaluate_train/predictions")
         with (folder / "tags.csv").open("a") as file:
             file.write(f"{name}.jpg,a\n")
+        begin(folder, "evaluate", {"evaluate.data.splits": ["train"]}, "tags.yaml", "evaluate_train")
 
     yield Attack(
         "an id of a tags file", TAGS, plant,
@@ -133,6 +134,7 @@ def ids() -> Iterator[Attack]:
             annotation.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(folder / "shapes" / "Annotations" / "val_00001.xml", annotation)
         (folder / "shapes" / "ImageSets" / "Segmentation" / "val.txt").write_text(f"{name}\n")
+        begin(folder, "cam", {})
 
     yield Attack(
         "an id of a list", TAGS, plant_list, command("cam", *CHAIN), hostile, f"inside/{RAN}",

@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from torture.attack import RAN, Attack, node, own_data, plant_modules, strangers
 from torture.commands import Outcome, command, in_copy, in_order
 from torture.tally import RUNS
-from torture.whole import CHAIN, PREDICTIONS
+from torture.whole import CHAIN, PREDICTIONS, begin
 
 OWN_TEST = "acr_lightning.segment.network_inference.NetworkInference"
 PREDICT = ("predict", "--run", "run", "--images", "pictures")
@@ -130,6 +130,7 @@ def pickles() -> Iterator[Attack]:
 
         def plant(folder: Path, payload: bytes | None, place: str = place) -> None:
             _begin(folder, "fit", "affinity_walk")
+            begin(folder, "fit", {"fit.trainer.max_epochs": 3})
             _rewrite(folder, "run/fit/last.ckpt", _fill)
             in_copy(lambda: _as_torch(folder / "net.safetensors", folder / "net.pth"), folder / "said.log")
             if payload is not None:

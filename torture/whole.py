@@ -1,6 +1,7 @@
 """A folder with a finished run, and whole files of every kind that a command reads."""
 
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -84,3 +85,28 @@ def _save_weights(path: Path) -> int:
 
     save_file(timm.create_model("tiny_resnet").state_dict(), path)
     return 0
+
+
+def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain.yaml", place: str = "") -> None:
+    """Let a stage's folder be one that a killed command left, so that the next goes on with what is there.
+
+    Args:
+        folder: where the command will run.
+        stage: its name.
+        values: over the experiment's, as the command has them.
+        config: the experiment file.
+        place: the stage's folder in the run, if it is not the stage's own.
+    """
+
+    def work() -> int:
+        from acr_lightning.chain import experiment_file, runner
+        from acr_lightning.stages.chain import CHAIN as STAGES_AND_PRESETS
+
+        os.chdir(folder)
+        experiment = experiment_file.load(STAGES_AND_PRESETS, config, values)
+        digest = runner._digest(experiment, stage, runner.inputs(experiment, stage))
+        manifest = {"status": "started", "digest": digest, "config": experiment.section(stage)}
+        (folder / "run" / (place or stage) / "manifest.json").write_text(json.dumps(manifest))
+        return 0
+
+    in_copy(work, folder / "begin.log")
