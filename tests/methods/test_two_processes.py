@@ -97,6 +97,7 @@ def begin(rank, port, folder, shapes):
     if pid := os.fork():
         return pid
     status = 1
+    torch.set_num_threads(1)  # threads that the copied process had are not there, and would be waited for
     try:
         os.environ |= {
             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0", "LOCAL_RANK": str(rank),
