@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from acr_lightning.nets.frozen_classifier import FrozenClassifier
+from acr_lightning.nets.pointwise_convolution import PointwiseConvolution
 
 
 @torch.no_grad()
@@ -28,3 +29,18 @@ def test_each_map_is_convolved_and_brought_to_the_grid(size, stride, output_stri
     wanted = torch.einsum("oi,bihw->bohw", net.classify.weight[:, :, 0, 0], mixed.clamp(min=0))
     assert len({tuple(one.shape[-2:]) for one in scaled}) > 2  # maps on either side of the grid
     assert torch.allclose(net(image).cam_logits, wanted, atol=1e-5)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_product_is_the_1x1_convolution(memory_format, bias):
+    pointwise, usual = PointwiseConvolution(5, 3, bias), torch.nn.Conv2d(5, 3, 1, bias=bias)
+    usual.load_state_dict(pointwise.state_dict())
+    results = []
+    for layer in (pointwise, usual):
+        maps = torch.arange(120.0).sin().view(2, 5, 4, 3).contiguous(memory_format=memory_format).requires_grad_()
+        output = layer(maps)
+        (output * torch.arange(72.0).cos().view(2, 3, 4, 3)).sum().backward()
+        results.append([output, maps.grad, *(parameter.grad for parameter in layer.parameters())])
+    assert all(torch.allclose(one, two, atol=1e-10) for one, two in zip(*results, strict=True))

@@ -22,6 +22,8 @@ from acr_lightning.errors import UserError
 INDEX = "index.json"
 # Photos that go through the network together.
 BATCH = 16
+# A channel that is almost always 0 is not made large.
+LEAST_DEVIATION = 1e-3
 
 
 class FeatureSource(Protocol):
@@ -42,8 +44,8 @@ class FeatureCache:
 
     Attributes:
         images: `[N, size, size, 3]` bytes.
-        maps: each `[N, 2, C, h, w]` in half precision; the second one is of the mirror image.
-        deviations: of each map, the root mean square of each channel.
+        maps: each `[N, 2, h, w, C]` in half precision, divided by the deviations; the second one is of the mirror image.
+        deviations: of each map, the root mean square of each channel, but at least 0.001.
 
     Args:
         folder: that `make_cache` has made.
@@ -64,7 +66,7 @@ class FeatureCache:
             if (self.images.dtype, self.images.shape) != (np.uint8, (photos, size, size, 3)):
                 raise ValueError("photos of another number or size")
             for one, deviations in zip(self.maps, self.deviations, strict=True):
-                if one.dtype != np.float16 or one.ndim != 5 or one.shape[:3] != (photos, 2, len(deviations)):
+                if one.dtype != np.float16 or one.ndim != 5 or (*one.shape[:2], one.shape[4]) != (photos, 2, len(deviations)):
                     raise ValueError("maps of another number or shape")
         except Exception as error:  # JSON and NumPy's reader each raise their own
             reason = str(error).partition("\n")[0]
@@ -113,11 +115,14 @@ def make_cache(
                     stores = [_memory_map(temporary / f"map_{at}.npy", len(ids), one) for at, one in enumerate(maps)]
                     squares = [torch.zeros(one.shape[1], dtype=torch.float64) for one in maps]
                 for store, square, one in zip(stores, squares, maps, strict=True):
-                    store[rows, mirror] = one.half().cpu().numpy()
+                    store[rows, mirror] = one.movedim(1, -1).half().cpu().numpy()
                     square += one.double().square().mean(dim=(2, 3)).sum(dim=0).cpu()
+        deviations = [(square / (2 * len(ids))).sqrt().clamp(min=LEAST_DEVIATION).tolist() for square in squares]
+        for store, each in zip(stores, deviations, strict=True):
+            for row in range(len(ids)):
+                store[row] = store[row] / np.array(each, np.float32)
         for store in (images, *stores):
             store.flush()
-        deviations = [(square / (2 * len(ids))).sqrt().tolist() for square in squares]
         write_json(temporary / INDEX, {"ids": list(ids), "size": size, "deviations": deviations})
         os.replace(temporary, folder)
     except BaseException:
@@ -132,4 +137,6 @@ def squashed(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _memory_map(path: Path, photos: int, maps: Tensor) -> Any:
-    return np.lib.format.open_memmap(path, "w+", np.float16, (photos, 2, *maps.shape[1:]))
+    # Channels last: a 1×1 convolution of it is one product of matrices.
+    channels, *grid = maps.shape[1:]
+    return np.lib.format.open_memmap(path, "w+", np.float16, (photos, 2, *grid, channels))

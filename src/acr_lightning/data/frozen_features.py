@@ -101,5 +101,6 @@ class FrozenSamples(Dataset[dict[str, Any]]):
             "id": self.ids[index],
             "image": to_tensor(image[:, ::-1] if mirror else image),
             "tags": self.tags[index],
-            "maps": [torch.from_numpy(one[index, mirror].astype(np.float32)) for one in self.kept.maps],
+            # NumPy converts half precision many times as slowly as torch does.
+            "maps": [torch.from_numpy(np.array(one[index, mirror])).float().permute(2, 0, 1) for one in self.kept.maps],
         }

@@ -9,13 +9,14 @@ from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import ConvolutionalClassifier
+from acr_lightning.nets.pointwise_convolution import PointwiseConvolution
 from acr_lightning.nets.tensors_digest import tensors_sha256
 
 
 class FrozenClassifier(ConvolutionalClassifier):
     """1×1 convolutions on several maps of a frozen backbone, summed on one grid → ReLU → two more = CAM logits.
 
-    Images may be given as the maps that the frozen backbone makes of them (`maps`).
+    Images may be given as what `features` makes of them.
 
     Args:
         num_classes: K, without background (taken from the data set).
@@ -50,9 +51,9 @@ class FrozenClassifier(ConvolutionalClassifier):
         self.grid = next((at for at, one in enumerate(strides) if one >= stride), len(strides) - 1)
         for at, channels in enumerate(self.channels):
             self.register_buffer(f"scale_{at}", torch.ones(1, channels, 1, 1))
-        self.sides = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in self.channels)
-        self.mix = nn.Conv2d(width, width, 1)
-        self.classify = nn.Conv2d(width, num_classes, 1, bias=False)
+        self.sides = nn.ModuleList(PointwiseConvolution(channels, width) for channels in self.channels)
+        self.mix = PointwiseConvolution(width, width)
+        self.classify = PointwiseConvolution(width, num_classes, bias=False)
         self.dropout = nn.Dropout2d(dropout)
 
     def train(self, mode: bool = True) -> Self:
@@ -90,15 +91,16 @@ class FrozenClassifier(ConvolutionalClassifier):
             deviations: root mean squares over many photos.
         """
         for at, one in enumerate(deviations):
-            getattr(self, f"scale_{at}").copy_(torch.tensor(one).clamp(min=1e-3).view(1, -1, 1, 1))
+            getattr(self, f"scale_{at}").copy_(torch.tensor(one).view(1, -1, 1, 1))
 
     def features(self, image: Tensor | list[Tensor]) -> list[Tensor]:
-        """Scaled maps of normalised images `[B, 3, H, W]`, or of their maps."""
-        maps = self.maps(image) if isinstance(image, Tensor) else image
-        return [one / getattr(self, f"scale_{at}") for at, one in enumerate(maps)]
+        """Scaled maps of normalised images `[B, 3, H, W]`; those that were kept are returned as they are."""
+        if not isinstance(image, Tensor):
+            return image
+        return [one / getattr(self, f"scale_{at}") for at, one in enumerate(self.maps(image))]
 
     def embed(self, image: Tensor | list[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised images `[B, 3, H, W]`, or their maps, to what `classify` takes, and to scaled maps."""
+        """Normalised images `[B, 3, H, W]`, or their scaled maps, to what `classify` takes, and to scaled maps."""
         features = self.features(image)
         size = features[self.grid].shape[-2:]
         sides: dict[torch.Size, Tensor] = {}
