@@ -34,7 +34,7 @@ def label(
     dataset: Any,
     cams: str,
     output: str,
-    threshold: ClosedUnitInterval | Literal["auto", "oracle", "walked"] | None = "auto",
+    threshold: ClosedUnitInterval | Literal["auto", "auto_strong", "oracle", "walked"] | None = "auto",
     alpha: PositiveFloat | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
@@ -48,9 +48,11 @@ def label(
         dataset: the photos (and, for `threshold: oracle` only, their masks).
         cams: folder of CAM files.
         output: folder of the result.
-        threshold: background score: a number in 0..1, `auto` (Otsu's threshold of all CAM scores, no masks), `oracle`
-            (the best for the masks of the split `seed`; logged as using masks), `walked` (the score that a walk with
-            `background_alpha` carried along), or null to use `alpha`.
+        threshold: background score: a number in 0..1, `auto` (Otsu's threshold of all CAM scores, no masks),
+            `auto_strong` (the higher of the two by which Otsu splits them in three, no masks: for scores of which many
+            are neither an object's nor the background's, as prototypes make them), `oracle` (the best for the masks of
+            the split `seed`; logged as using masks), `walked` (the score that a walk with `background_alpha` carried
+            along), or null to use `alpha`.
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
         refiner: what sharpens the scores: a dense CRF by name (`soft_cam`, `hard_label`, `one_class`,
             `test_deeplabv2`, `test_deeplabv1`), `none`, or `class_path` and `init_args`: `DenseCrf` with `preset` and
@@ -98,10 +100,10 @@ def _require_one_way(
 
     if (threshold is None) == (alpha is None):
         raise UserError(
-            "label: give either threshold (a number, auto, oracle or walked) or alpha; set the other to null"
+            "label: give either threshold (a number, auto, auto_strong, oracle or walked) or alpha; set the other to null"
         )
     if margin is not None and threshold in (None, "walked"):
-        raise UserError("label.margin: goes with a threshold (a number, auto or oracle); set it to null")
+        raise UserError("label.margin: goes with a threshold (a number, auto, auto_strong or oracle); set it to null")
     if smoothing is not None and (margin is not None or threshold == "walked"):
         raise UserError("label.smoothing: goes with neither margin nor a walked threshold; set it to null")
     if smoothing is not None and not 0 <= smoothing <= 0.4:
@@ -110,10 +112,12 @@ def _require_one_way(
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
-    from acr_lightning.labels.choose_threshold import automatic_threshold, oracle_threshold
+    from acr_lightning.labels.choose_threshold import automatic_threshold, automatic_thresholds, oracle_threshold
 
     if threshold == "auto":
         return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
+    if threshold == "auto_strong":
+        return automatic_thresholds(files)[1], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":
