@@ -116,7 +116,6 @@ compare --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_l
 compare --config plans/ablation.yaml --seeds [] | seeds is missing or empty
 compare --config plans/ablation.yaml --seeds 0  | seeds: expected a list
 compare --config tiny.yaml                      | cam: no such key
-completion fish                                 | no completion for 'fish'
 """
 CASES = [tuple(part.strip() for part in line.split("|")) for line in BAD.strip().splitlines()]
 

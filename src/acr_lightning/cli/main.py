@@ -29,7 +29,6 @@ COMMANDS = {
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights check": ("weights.check", "what of a file of weights a backbone takes"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
-    "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
     "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
 # What other programs call them.
