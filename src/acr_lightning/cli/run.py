@@ -2,7 +2,6 @@
 
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +61,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             continue
         if start is None:
             start = way_to_start()
-            whole_check = partial(run, config=config, check=True, **values)
-            if status := start(["run", *words_of(config, values), "--check"], whole_check):
+            if status := start(["run", *words_of(config, values), "--check"]):
                 return status
         own = {
             key if is_shared(CHAIN, key) else key.partition(".")[2]: value
@@ -72,7 +70,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         }
         words = [name, *words_of(config, own), *(["--force"] if force else [])]
         since = time.monotonic()
-        if status := start(words, partial(stage, name, config=config, force=force, **own)):
+        if status := start(words):
             again = same_command(force)
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
