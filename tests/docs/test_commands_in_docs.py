@@ -98,7 +98,7 @@ def check_values(command, asked, options):
     find(config)
     values = {key: value for key, value in asked.items() if key not in options}
     if command in CHAIN.stages:
-        experiment, changed = stage_experiment(command, config, values, asked.get("shard")), {command}
+        experiment, changed = stage_experiment(command, config, values), {command}
     elif command == "run":
         experiment, changed = load(CHAIN, config, values), {key.partition(".")[0] for key in values}
     else:

@@ -30,9 +30,9 @@ BASE = "base"
 WITH_FOLDER, WITHOUT = ("methods", "plans"), ("presets", "wandb")
 
 
-def is_shared(chain: Chain, key: str) -> bool:
-    """Whether a key belongs to all stages; the choice of a preset does, since it changes others, too."""
-    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in chain.presets
+def top_keys(chain: Chain) -> list[str]:
+    """The keys of an experiment."""
+    return [*SHARED, *dict.fromkeys((*chain.stages, *chain.presets))]
 
 
 def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Experiment:
@@ -88,8 +88,7 @@ def _check_key(chain: Chain, top: str, key: str, where: str) -> None:
     Raises:
         UserError: it is unknown; a key of a section, given without its stage, is recognised.
     """
-    known = [*SHARED, *chain.stages, *(word for word in chain.presets if word not in chain.stages)]
-    if top not in known:
+    if top not in (known := top_keys(chain)):
         stages = (name for name, stage in chain.stages.items() if top in stage.keys)
         stage = next(stages, None)
         hint = f" Did you mean '{stage}.{key}'?" if stage else nearest(top, known)

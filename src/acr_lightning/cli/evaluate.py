@@ -28,7 +28,6 @@ def evaluate(
     output: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    shard: str | None = None,
     help: bool = False,
     **values: Any,
 ) -> int:
@@ -52,7 +51,6 @@ def evaluate(
         output: (with --pred, --cams) keep scores and the confusion matrix (pixels) there.
         force: do it again; its old result is moved aside.
         print_config: print what would run.
-        shard: `3/16` does the third of sixteen parts, each a job of its own on any machine.
         help: print this, and all values of the stage.
         **values: of the stage's section, or of the experiment.
     """
@@ -68,10 +66,8 @@ def evaluate(
     elif pred is None:
         _refuse(options, ("gt", "classes", "list", "output"), "goes with --pred DIR")
         if split is None and pack is None:
-            return chain_commands.stage(
-                "evaluate", config=config, force=force, print_config=print_config, shard=shard, **values
-            )
-        experiment = chain_commands.stage_experiment("evaluate", config, values, shard)
+            return chain_commands.stage("evaluate", config=config, force=force, print_config=print_config, **values)
+        experiment = chain_commands.stage_experiment("evaluate", config, values)
         _other_split(experiment, split, pack, force, print_config)
     elif gt is None:
         _refuse(options, ("classes", "list"), "goes with --gt DIR; with --config the data set says it")

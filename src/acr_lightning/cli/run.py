@@ -11,17 +11,13 @@ from acr_lightning.artefacts.manifest import made_by
 from acr_lightning.chain import check as checks
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.experiment_file import is_shared, load
+from acr_lightning.chain.experiment_file import load, top_keys
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
-from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
-
-# `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
-SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
 
 
 def run(
@@ -63,14 +59,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             start = way_to_start()
             if status := start(["run", *words_of(config, values), "--check"]):
                 return status
-        own = {
-            key if is_shared(CHAIN, key) else key.partition(".")[2]: value
-            for key, value in values.items()
-            if key != "stages" and (is_shared(CHAIN, key) or key.partition(".")[0] == name)
-        }
-        words = [name, *words_of(config, own), *(["--force"] if force else [])]
         since = time.monotonic()
-        if status := start(words):
+        if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
             again = same_command(force)
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
@@ -103,22 +93,20 @@ def stage(
     config: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    shard: str | None = None,
     help: bool = False,
     **values: Any,
 ) -> int:
-    """One stage in this process; KEY is a key of its section, or one that all stages share: run, dataset, seed, from.
+    """One stage in this process; KEY is a key of its section, or of the experiment: run, dataset, seed, from.
 
     Args:
         name: of the stage.
         config: an experiment file, or the name of a shipped one.
         force: do it again; its old result is moved aside.
         print_config: print what would run.
-        shard: (cam, label, evaluate) `3/16` does the third of sixteen parts, each a job of its own on any machine.
         help: print all values.
         **values: of the stage's section, or of the experiment.
     """
-    experiment = stage_experiment(name, config, values, shard)
+    experiment = stage_experiment(name, config, values)
     if help:
         if (choice := CHAIN.stages[name].choice) and not experiment.takes_part(name):
             experiment = experiment.with_values({f"{choice}.preset": next(iter(CHAIN.presets[choice]))})
@@ -139,18 +127,20 @@ def affinity(**values: Any) -> int:
     return run(**own, **values, stages="affinity")
 
 
-def stage_experiment(name: str, config: str | None, values: dict[str, Any], shard: str | None = None) -> Experiment:
-    """The experiment of a stage's command, whose keys are those of the stage's section.
+def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> Experiment:
+    """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
+
+    `shard` is the stage's own key or its data's.
 
     Raises:
-        UserError: a key is unknown, or the stage knows no shards.
+        UserError: a key is unknown.
     """
-    own = {key if is_shared(CHAIN, key) else f"{name}.{key}": value for key, value in values.items()}
-    if shard is not None:
-        if name not in SHARD:
-            raise UserError(f"--shard: goes with {', '.join(SHARD)}")
-        own[f"{name}.{SHARD[name]}"] = shard
-    return load(CHAIN, config, own)
+    shard = "data.shard" if CHAIN.stages[name].function is None else "shard"
+    known, full_keys = top_keys(CHAIN), dict[str, Any]()
+    for key, value in values.items():
+        is_top = key.partition(".")[0] in known
+        full_keys[key if is_top else f"{name}.{shard if key == 'shard' else key}"] = value
+    return load(CHAIN, config, full_keys)
 
 
 def words_of(config: str | None, values: dict[str, Any]) -> list[str]:
