@@ -20,7 +20,6 @@ COMMANDS = {
     "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
     "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
     **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
-    "affinity": ("run.affinity", "the three affinity stages, if chosen by --affinity=psa|irn|rib"),
     "evaluate": ("evaluate.evaluate", "score CAMs, pseudo-labels and network; another split; any folder"),
     "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),

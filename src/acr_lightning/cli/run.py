@@ -118,15 +118,6 @@ def stage(
     return 0
 
 
-def affinity(**values: Any) -> int:
-    """The stages that an affinity preset adds, as `acr run` does them: affinity_labels, affinity_train, affinity_walk.
-
-    Options and values are those of `acr run`.
-    """
-    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
-    return run(**own, **values, stages="affinity")
-
-
 def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> Experiment:
     """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
 
