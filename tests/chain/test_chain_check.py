@@ -88,11 +88,11 @@ def test_values_and_sizes(experiment, values, message):
 @pytest.mark.parametrize(("stage", "devices", "photos"), [("fit", 3, 8), ("segment", 4, 10)])
 def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
     values = TrainerCLI(experiment().section(stage), parse_only=True).values()
-    CHAIN.stages[stage].check(values, photos)
+    CHAIN.stages[stage].check(stage, values, photos)
     with pytest.raises(
         UserError, match=rf"{stage}\.data\.batch_size: {photos} photos cannot be shared evenly by {devices}"
     ):
-        CHAIN.stages[stage].check(values, devices)
+        CHAIN.stages[stage].check(stage, values, devices)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from acr_lightning.artefacts.manifest import read, stages_of
 from acr_lightning.chain.check import check
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.chain.function_section import run_function
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.chain.stage import Chain, Stage
 from acr_lightning.errors import UserError
@@ -39,7 +38,6 @@ def stage(function, name, **more):
     return Stage(
         name,
         f"{name} a text",
-        lambda job: run_function(function, job.section),
         lambda folder: {"output": str(folder / "text")},
         writes="text",
         function=function,

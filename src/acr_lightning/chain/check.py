@@ -68,7 +68,7 @@ def check_thoroughly(
         waits = any(key.startswith("model.") for key in experiment.sources(name))
         values = trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name).values()
         if stage.check:
-            stage.check(values, devices)
+            stage.check(name, values, devices)
 
 
 def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), to_come: Collection[Path] = ()) -> None:
@@ -102,7 +102,7 @@ def _check_section(experiment: Experiment, name: str) -> None:
         values = check_function(stage.function, section)
         _check_classes(section, stage.name)
         if stage.check:
-            stage.check(values, 1)
+            stage.check(name, values, 1)
         return
     _check_names(section, SECTION_KEYS, stage.name)
     _check_names(section["trainer"], argument_names(TRAINER, stage.name).names, f"{stage.name}.trainer")

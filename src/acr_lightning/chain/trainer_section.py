@@ -9,6 +9,7 @@ import yaml
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -70,7 +71,7 @@ class TrainerCLI(LightningCLI):
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
                 seed_everything_default=0,
-                trainer_defaults={"callbacks": callbacks or []},
+                trainer_defaults={"callbacks": [*(callbacks or []), *_progress_bar(section)]},
                 save_config_callback=ConfigToLoggers,
                 save_config_kwargs={"overwrite": True},
                 parser_kwargs={"exit_on_error": False, "prog": "acr"},
@@ -133,6 +134,11 @@ class TrainerCLI(LightningCLI):
                 # Lightning hands on an option that wandb has dropped, and wandb warns of it.
                 logger._wandb_init.pop("anonymous", None)
         return trainer
+
+
+def _progress_bar(section: Section) -> list[Callback]:
+    """A progress bar, unless the Trainer is to have none (the logs of a cluster)."""
+    return [] if section["trainer"].get("enable_progress_bar") is False else [RichProgressBar(leave=True)]
 
 
 def _asking(node: Section, key: str) -> Iterator[str]:
