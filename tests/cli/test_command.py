@@ -27,7 +27,11 @@ from acr_lightning.cli import run as running
         (["weights"], 0, "acr weights check: what"),
         (["data", "--help"], 0, "acr data download: "),
         (["weights", "check", "--help"], 0, "--backbone BACKBONE"),
-        (["weights", "check"], 2, "acr weights check: expected FILE"),
+        (
+            ["weights", "check"],
+            2,
+            "acr weights check: missing a required argument: 'file'; usage: acr weights check FILE",
+        ),
         (["predict", "--help"], 0, "usage: acr predict --run RUN --images IMAGES"),
         (["predict", "--run", "x", "--imags", "y"], 2, "--imags: no such option. Did you mean 'images'?"),
         (["run", "--help"], 0, "usage: acr run"),
