@@ -41,49 +41,39 @@ def check(
         workers: processes; all cores if not given.
         **values: of the experiment.
     """
+    from acr_lightning.data_care.check_labels import check_labels
     from acr_lightning.data_care.print_report import print_report
 
     if json:
         require_own([json])
     experiment = load(CHAIN, config, values) if config or values else None
-    report = _report(experiment, labels, classes, pack, split, workers)
+    if labels is not None:
+        if experiment and classes is not None:
+            raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
+        dataset = checked_dataset(experiment) if experiment else None
+        report = check_labels(Path(labels), dataset, classes, workers)
+    elif experiment is None:
+        raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
+    elif pack is not None:
+        report = _pack_report(Path(pack), experiment, split)
+    else:
+        report = _dataset_report(experiment, workers)
     print_report(report)
     if json:
         write_own(json, as_json(report.as_json()))
     return 1 if report.problems else 0
 
 
-def _report(
-    experiment: Experiment | None,
-    labels: str | None,
-    classes: int | None,
-    pack: str | None,
-    split: str,
-    workers: int | None,
-) -> Report:
+def _dataset_report(experiment: Experiment, workers: int | None) -> Report:
+    """What is wrong with a data set, or why it cannot be made at all; then no photo can be checked."""
     from acr_lightning.data_care.check_dataset import check_dataset
-    from acr_lightning.data_care.check_labels import check_labels
 
-    if labels is not None:
-        if experiment and classes is not None:
-            raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
-        return check_labels(Path(labels), checked_dataset(experiment) if experiment else None, classes, workers)
-    if experiment is None:
-        raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
-    if pack is not None:
-        return _pack_report(Path(pack), experiment, split)
-    if faults := _setup_faults(experiment):
-        return Report([from_error("setup", "", fault) for fault in faults])
-    return check_dataset(experiment.dataset(), workers)
-
-
-def _setup_faults(experiment: Experiment) -> list[str]:
-    """Why the data set cannot be made at all; then no photo can be checked."""
     node = experiment.dataset_node()
     check_node(node, "dataset", TaggedDataset)
     dataset_class, arguments = class_and_arguments(node, "dataset", TaggedDataset)
-    faults: list[str] = dataset_class.setup_faults(**arguments)
-    return faults
+    if faults := dataset_class.setup_faults(**arguments):
+        return Report([from_error("setup", "", fault) for fault in faults])
+    return check_dataset(dataset_class(**arguments), workers)
 
 
 def _pack_report(pack: Path, experiment: Experiment, split: Any) -> Report:
