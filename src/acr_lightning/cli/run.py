@@ -1,8 +1,8 @@
 """`acr run` and one command for each stage."""
 
+import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -70,20 +70,13 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         again = f"--stages={names} --force does them again"
         print(f"acr run: {names} made by other code ({versions}; this is {code()}); {again}", file=sys.stderr)
     if seconds:
-        print(f"acr run: {_durations(seconds)} → {_to_open(experiment.run)}", file=sys.stderr, flush=True)
+        durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
+        page = experiment.run / "report.html"
+        place = page if page.exists() else experiment.run
+        print(
+            f"acr run: {durations}; together {duration(sum(seconds.values()))} → {place}", file=sys.stderr, flush=True
+        )
     return 0
-
-
-def _durations(seconds: dict[str, float]) -> str:
-    """How long each stage took, and all of them."""
-    stages = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
-    return stages if len(seconds) == 1 else f"{stages}; together {duration(sum(seconds.values()))}"
-
-
-def _to_open(run: Path) -> Path:
-    """The page of a run, or its folder."""
-    page = run / "report.html"
-    return page if page.exists() else run
 
 
 def stage(
@@ -145,11 +138,5 @@ def words_of(config: str | None, values: dict[str, Any]) -> list[str]:
 
 def print_sections(value: Any) -> None:
     """Print a section, or several, as YAML."""
-    print(yaml.safe_dump(_plain(value), sort_keys=False), end="")
-
-
-def _plain(value: Any) -> Any:
-    """Plain lists for YAML's safe writer."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    # By way of JSON, so that what stands there twice is written twice, not as an alias.
+    print(yaml.safe_dump(json.loads(json.dumps(value, default=str)), sort_keys=False), end="")
