@@ -17,7 +17,6 @@ CAM = Stage(
     infer_cams,
     reads={"model.checkpoint": ("fit",)},
     writes=CAMS,
-    allows="model.allow",
     check=check_scales,
     splits=(),
 )

@@ -98,7 +98,10 @@ def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fit.model": {"class_path": "Shapes", "init_args": {}}}, r"fit\.model: '.*\.Shapes' is no LightningModule"),
+        (
+            {"fit.model": {"class_path": "Shapes", "init_args": {}}},
+            r"fit\.model: .*\.Shapes does not correspond to .* LightningModule",
+        ),
         ({"fit.trainer.accelerator": "gpuu"}, r"fit\.trainer: .*gpuu"),
         ({"fit.trainer.accelerator": "cpu", "fit.trainer.devices": [0]}, r"fit\.trainer: .*devices"),
     ],

@@ -170,8 +170,8 @@ class Experiment:
 
     def _share(self, section: Section, stage: Stage) -> None:
         """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
-        if stage.allows is not None and _takes(section, stage.allows) and (packages := self.packages()):
-            set_value(section, stage.allows.split("."), packages)
+        if _takes(section, "model.allow") and (packages := self.packages()):
+            set_value(section, ["model", "allow"], packages)
         dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))

@@ -45,7 +45,6 @@ class Stage:
         also_reads: stages whose results it takes if they are there.
         writes: its result, which others read: a path in its folder.
         function: whose arguments its section holds, and which does it; returns the same.
-        allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
         check: what it knows of sizes: takes its name, the values of its section, and the number of devices.
         splits: those whose photos its result depends on, beside the `splits` that its data names.
@@ -61,7 +60,6 @@ class Stage:
     also_reads: tuple[str, ...] = ()
     writes: str = ""
     function: Callable[..., dict[str, Any]] | None = None
-    allows: str | None = None
     choice: str | None = None
     check: Callable[[str, Section, int], None] | None = None
     splits: tuple[Split, ...] = ("train",)

@@ -18,7 +18,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.classes.argument_names import argument_names
-from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
@@ -155,16 +154,6 @@ def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]
     strategy = DDP if config["strategy"] == "auto" else config["strategy"]
     # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
     return {**config, "strategy": strategy, "sync_batchnorm": device != "cpu"}
-
-
-def check_kinds(section: Section, name: str) -> None:
-    """Import the classes of a section.
-
-    Raises:
-        UserError: one does not exist, or is not of its kind.
-    """
-    for part, kind in (("model", LightningModule), ("data", LightningDataModule)):
-        import_class(section[part]["class_path"], f"{name}.{part}", kind)
 
 
 def count_devices(trainer: Section, name: str) -> int:
