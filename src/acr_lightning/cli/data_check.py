@@ -10,7 +10,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.data_care.finding import Finding, Report, from_error
+from acr_lightning.data_care.finding import Report, from_error
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -20,13 +20,11 @@ def check(
     config: str | None = None,
     labels: str | None = None,
     classes: int | None = None,
-    pack: str | None = None,
-    split: str = "test",
     json: str | None = None,
     workers: int | None = None,
     **values: Any,
 ) -> int:
-    """What is wrong with a data set, with labels, or with a pack: one line a problem; exit status 1 if there are any.
+    """What is wrong with a data set, or with labels: one line a problem; exit status 1 if there are any.
 
     Decodes every photo and mask of an experiment's data set and compares size, palette, values and tags. A line says
     kind, id, file, what, and what to do.
@@ -35,8 +33,6 @@ def check(
         config: an experiment file, for its data set; KEY is one of its keys, such as dataset.root.
         labels: a folder of label maps (pseudo-labels) to check instead; with --config tags and sizes, too.
         classes: how many classes the labels have, without --config.
-        pack: an archive for PASCAL VOC's server to check instead.
-        split: of the pack.
         json: a file for all findings.
         workers: processes; all cores if not given.
         **values: of the experiment.
@@ -54,8 +50,6 @@ def check(
         report = check_labels(Path(labels), dataset, classes, workers)
     elif experiment is None:
         raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
-    elif pack is not None:
-        report = _pack_report(Path(pack), experiment, split)
     else:
         report = _dataset_report(experiment, workers)
     print_report(report)
@@ -74,13 +68,3 @@ def _dataset_report(experiment: Experiment, workers: int | None) -> Report:
     if faults := dataset_class.setup_faults(**arguments):
         return Report([from_error("setup", "", fault) for fault in faults])
     return check_dataset(dataset_class(**arguments), workers)
-
-
-def _pack_report(pack: Path, experiment: Experiment, split: Any) -> Report:
-    from acr_lightning.data.images import image_size
-    from acr_lightning.metrics.voc_server import pack_faults
-
-    dataset = checked_dataset(experiment)
-    sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in dataset.ids(split)}
-    faults = pack_faults(pack, sizes)
-    return Report([Finding("pack", "", str(pack), fault, "write the pack again") for fault in faults])
