@@ -19,7 +19,7 @@ FILES = {
 }
 # After `acr`; TINY is `--config tiny.yaml`.
 BAD = """
-trian                                           | no such command 'trian'. Did you mean 'fit'?
+rnu                                             | no such command 'rnu'. Did you mean 'run'?
 wieghts check                                   | no such command 'wieghts'
 data chek                                       | Did you mean 'data check'?
 fit                                             | dataset: needs a class_path

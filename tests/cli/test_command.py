@@ -21,7 +21,6 @@ from acr_lightning.cli import run as running
         (["--help"], 0, "acr COMMAND"),
         (["--version"], 0, "acr "),
         (["fti"], 2, "Did you mean 'fit'?"),
-        (["trian"], 2, "Did you mean 'fit'?"),
         ([], 0, "usage"),
         (["--help"], 0, "weights check"),
         (["weights"], 0, "acr weights check: what"),

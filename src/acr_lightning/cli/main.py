@@ -30,8 +30,6 @@ COMMANDS = {
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
-# What other programs call them.
-ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}
 # What other libraries log, some of it in each of a run's processes, and nobody acts on.
 TALKING = (
     "",  # open_clip's
@@ -92,17 +90,13 @@ def main(words: list[str] | None = None) -> int:
     if words[0] in ("--version", "version"):
         print(f"acr {__version__}")
         return 0
-    command, rest = _command(words)
+    # A command of one word or of two, and the words after it.
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    command, rest = " ".join(words[:length]), words[length:]
     end_well_on_signals()
     if os.environ.get("LOCAL_RANK", "0") != "0":
         die_with(os.getppid())  # the first process of a distributed job started this one
     return exit_status(command, functools.partial(_dispatch, command, rest), "--force" in rest)
-
-
-def _command(words: list[str]) -> tuple[str, list[str]]:
-    """A command of one word or of two, and the words after it."""
-    two = " ".join(words[:2])
-    return (two, words[2:]) if two in COMMANDS else (words[0], words[1:])
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
@@ -113,10 +107,9 @@ def _dispatch(command: str, rest: list[str]) -> int:
             return 0
         phrase = " ".join([command, *rest[:1]]) if below else command
         known = below or [*COMMANDS]
-        hint = nearest(phrase, [*known, *ELSEWHERE])
-        for name, ours in ELSEWHERE.items():
-            hint = hint.replace(f"'{name}'", f"'{ours}'")
-        raise UserError(f"no such command '{phrase}'.{hint} Known: {', '.join(known)}; see acr --help")
+        raise UserError(
+            f"no such command '{phrase}'.{nearest(phrase, known)} Known: {', '.join(known)}; see acr --help"
+        )
     _quieten()
     from acr_lightning.cli.call import call
 
