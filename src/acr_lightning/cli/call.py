@@ -5,14 +5,12 @@ A function with `**values` takes any other `--KEY=VALUE`: values of the experime
 """
 
 import inspect
-import json
 from argparse import SUPPRESS
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any
 
 import docstring_parser
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.artefacts.text_file import parse_yaml
@@ -21,8 +19,6 @@ from acr_lightning.errors import UserError, nearest, shown
 
 # Types of options that may stand without a value, which is then true.
 FLAGS = (bool, bool | None)
-# Types of options that may be given several times.
-LISTS = (list[str], list[str] | None)
 
 Options = Mapping[str, Parameter]
 
@@ -86,16 +82,10 @@ def _split(words: list[str], options: Options, takes_values: bool) -> tuple[dict
                 raise UserError(f"{key}: needs a value{'.' if hint else ''}{hint}")
             text = queue.pop(0)
         if name in options:
-            own[name] = _one_more(own.get(name), text) if options[name].annotation in LISTS else text
+            own[name] = text
         else:
             values[name] = _yaml(key, text)
     return own, values, places
-
-
-def _one_more(before: str | None, text: str) -> str:
-    """A list as JSON, with one more item, or `[several, items]`, at its end."""
-    items = yaml.safe_load(text) if text.startswith("[") else [text]
-    return json.dumps([*json.loads(before or "[]"), *items])
 
 
 def _yaml(key: str, text: str) -> Any:
