@@ -109,8 +109,7 @@ class Experiment:
         Raises:
             UserError: the experiment names none, or it cannot be made.
         """
-        dataset: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
-        return dataset
+        return build(self.dataset_node(), "dataset", TaggedDataset)
 
     def section(self, name: str, folder: Path | None = None) -> Section:
         """The complete section of a stage.
@@ -138,8 +137,7 @@ class Experiment:
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
         merge(section, {key: value for key, value in values.items() if key != "preset"}, name)
         self._share(section, stage)
-        full_section: Section = with_full_names(section)
-        return full_section
+        return with_full_names(section)
 
     def _require_part(self, name: str) -> None:
         choice = self.chain.stages[name].choice

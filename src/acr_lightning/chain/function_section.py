@@ -29,10 +29,9 @@ def check_function(function: Callable[..., Any], section: Section) -> Section:
         UserError: a key is missing, or a value does not fit.
     """
     try:
-        values: Section = function_parser(function).parse_object(section).as_dict()
+        return function_parser(function).parse_object(section).as_dict()
     except ArgumentError as error:
         raise UserError(f"{function.__name__}.{readable(error)}") from None
-    return values
 
 
 def run_function(function: Callable[..., Any], section: Section) -> Any:

@@ -99,10 +99,9 @@ def _typed(options: Options, own: dict[str, str]) -> dict[str, Any]:
     """The options that are there, in their types."""
     parser = _parser({name: options[name] for name in own})
     try:
-        arguments: dict[str, Any] = parser.parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
+        return parser.parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
     except ArgumentError as error:
         raise UserError(f"--{readable(error)}") from None
-    return arguments
 
 
 def _parser(options: Options, helps: Mapping[str, str] = {}, **more: Any) -> ArgumentParser:
