@@ -4,10 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveInt
-from acr_lightning.stages.missing_results import make_missing
-from acr_lightning.stages.refiner_check import check_refiner
+from acr_lightning.stages.checks import check_refiner
+from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from
 
@@ -20,14 +20,6 @@ LABELS = "labels"
 def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {"output": str(folder / LABELS)}
-
-
-def main(job: Job) -> dict[str, Any]:
-    """Make the labels that are not there yet; returns counts for the manifest."""
-    from acr_lightning.chain.function_section import run_function
-
-    counts: dict[str, Any] = run_function(affinity_labels, job.section)
-    return counts
 
 
 def affinity_labels(
@@ -59,50 +51,34 @@ def affinity_labels(
         workers: processes; null takes all cores. Changes speed only.
     """
     from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.errors import UserError
     from acr_lightning.labels.choose_threshold import automatic_thresholds
-    from acr_lightning.labels.confident_label import BackgroundScore
+    from acr_lightning.labels.confident_label import BackgroundScore, confident_label
     from acr_lightning.labels.refiner import build_refiner
 
-    results = {image_id: item_path(output, image_id, ".png") for image_id in dataset.ids("train")}
+    ids = dataset.ids("train")
     low, high = 0.0, 0.0
     if "auto" in (strong_threshold, weak_threshold):
-        low, high = automatic_thresholds(item_path(cams, image_id, ".npz") for image_id in results)
+        low, high = automatic_thresholds(item_path(cams, image_id, ".npz") for image_id in ids)
     strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
     weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):
         if (score.threshold is None) == (score.alpha is None):
             raise UserError(f"affinity_labels: give either {name}_threshold or {name}_alpha; set the other to null")
-    work = partial(
-        _label_one, dataset=dataset, cams=Path(cams), labels=Path(output), strong=strong, weak=weak,
-        refiner=build_refiner(refiner, "affinity_labels.refiner"),
-    )  # fmt: skip
-    make_missing(work, results, is_whole, workers, "affinity labels")
-    return {"labels": len(results), "strong": strong._asdict(), "weak": weak._asdict()}
-
-
-def _label_one(image_id: str, dataset: Any, cams: Path, labels: Path, strong: Any, weak: Any, refiner: Any) -> None:
-    """One photo's label, from file to file."""
-    from acr_lightning.artefacts.cam_file import read_cam
-    from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.artefacts.palette import write_mask
-    from acr_lightning.labels.confident_label import confident_label
-
-    image = dataset.image(image_id)
-    cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, image.shape[:2])
-    result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
-    write_mask(item_path(labels, image_id, ".png"), result)
+    confident = partial(
+        confident_label, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner")
+    )
+    make_labels(confident, dataset, Path(cams), Path(output), ids, workers)
+    return {"labels": len(ids), "strong": strong._asdict(), "weak": weak._asdict()}
 
 
 AFFINITY_LABELS = Stage(
     "affinity_labels",
     HELP,
-    main,
     defaults,
     reads={"cams": ("cam",)},
     writes=LABELS,
     function=affinity_labels,
     choice="affinity",
-    check=check_refiner("affinity_labels.refiner"),
+    check=check_refiner,
 )

@@ -1,11 +1,12 @@
 """Stage evaluate."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section, Stage
-from acr_lightning.stages.photo_inference import check_scales, infer, inference_defaults
-from acr_lightning.stages.refiner_check import check_refiner
+from acr_lightning.stages.checks import check_refiner, check_scales
+from acr_lightning.stages.photo_inference import infer, inference_defaults
 
 HELP = """the network's predictions, and every score: CAMs at all thresholds, pseudo-labels, network
 
@@ -14,15 +15,6 @@ Reads `cam/cams/`, `label/labels/` and `segment/last.ckpt`, each if its stage wa
 (pixels); without masks nothing is scored. Where the training was logged to W&B, a W&B run of its group gets the same.
 `acr evaluate --split S` does another split, in the folder `evaluate_S`.
 """
-
-
-def defaults(folder: Path) -> Section:
-    """The section's defaults."""
-    return {
-        "model": {"class_path": "NetworkInference", "init_args": {}},
-        "data": {"class_path": "UntaggedPhotos", "init_args": {"splits": ["val"]}},
-        "trainer": inference_defaults(folder),
-    }
 
 
 def main(job: Job) -> dict[str, Any]:
@@ -55,17 +47,17 @@ def main(job: Job) -> dict[str, Any]:
     return counts
 
 
-def check(values: Section, devices: int) -> None:
+def check(name: str, values: Section, devices: int) -> None:
     """Refuse inference at no scale, and a refiner that cannot be made."""
-    check_scales("evaluate", values)
-    check_refiner("evaluate.model.refiner", "model")(values, devices)
+    check_scales(name, values, devices)
+    check_refiner(f"{name}.model", values["model"], devices)
 
 
 EVALUATE = Stage(
     "evaluate",
     HELP,
+    partial(inference_defaults, "NetworkInference", "UntaggedPhotos", ["val"]),
     main,
-    defaults,
     reads={"model.checkpoint": ("segment",)},
     also_reads=("cam", "affinity_walk", "label", "segment"),
     check=check,

@@ -6,7 +6,8 @@ from typing import Any
 from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.errors import UserError
-from acr_lightning.stages.trainer import check_batch, train, trainer_defaults
+from acr_lightning.stages.checks import check_batch
+from acr_lightning.stages.trainer import train, trainer_defaults
 
 HELP = """train the classifier with ACR, from image tags alone
 
@@ -26,7 +27,7 @@ def defaults(folder: Path) -> Section:
             },
         },
         "data": {"class_path": "TaggedCrops", "init_args": {}},
-        "trainer": {**trainer_defaults(folder), "max_epochs": 40},
+        "trainer": trainer_defaults(folder, max_epochs=40),
     }
 
 
@@ -37,13 +38,13 @@ def main(job: Job) -> dict[str, Any]:
     return train(job, [ReconstructionMonitor(job.folder / "monitor")])
 
 
-def check(values: Section, devices: int) -> None:
+def check(name: str, values: Section, devices: int) -> None:
     """Refuse a crop that the decoder cannot halve, and a batch that cannot be shared.
 
     Raises:
         UserError: with what to change.
     """
-    check_batch("fit", values, devices)
+    check_batch(name, values, devices)
     model, data = values["model"], values["data"]
     side = next((key for key in ("crop", "size") if key in data), None)
     if "reconstructor" not in model or side is None or model.get("strategy") == "baseline":
@@ -59,4 +60,4 @@ def check(values: Section, devices: int) -> None:
         )
 
 
-FIT = Stage("fit", HELP, main, defaults, writes=CHECKPOINT, check=check)
+FIT = Stage("fit", HELP, defaults, main, writes=CHECKPOINT, check=check)

@@ -1,13 +1,14 @@
 """Stage label."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.missing_results import make_missing
-from acr_lightning.stages.refiner_check import check_refiner
+from acr_lightning.stages.checks import check_refiner
+from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
@@ -20,14 +21,6 @@ LABELS = "labels"
 def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {"output": str(folder)}
-
-
-def main(job: Job) -> dict[str, Any]:
-    """Make the pseudo-labels that are not there yet; returns counts for the manifest."""
-    from acr_lightning.chain.function_section import run_function
-
-    counts: dict[str, Any] = run_function(label, job.section)
-    return counts
 
 
 def label(
@@ -68,7 +61,6 @@ def label(
     """
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.artefacts.palette import is_whole
     from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
@@ -81,14 +73,11 @@ def label(
     value, choice = _threshold(threshold, files, Path(cams), dataset)
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
-    paths = {image_id: item_path(Path(output) / LABELS, image_id, ".png") for image_id in ids}
-    own = {image_id: paths[image_id] for image_id in of_shard(ids, shard)}
-    work = partial(
-        _label_one, dataset=dataset, cams=Path(cams), labels=Path(output) / LABELS, threshold=value, alpha=alpha,
-        walked=threshold == "walked", refiner=label_refiner, margin=margin, smoothing=smoothing,
-    )  # fmt: skip
-    make_missing(work, own, is_whole, workers, "labels")
-    rest = {"left": sum(not path.exists() for path in paths.values())} if len(own) < len(paths) else {}
+    own, labels = of_shard(ids, shard), Path(output) / LABELS
+    way = _way(value, alpha, label_refiner, margin, smoothing)
+    make_labels(way, dataset, Path(cams), labels, own, workers, walked=threshold == "walked")
+    left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
+    rest = {"left": left} if len(own) < len(ids) else {}
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
 
 
@@ -125,59 +114,30 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
     return (None, "alpha") if threshold is None else (float(threshold), "given")
 
 
-def _label_one(
-    image_id: str,
-    dataset: Any,
-    cams: Path,
-    labels: Path,
-    threshold: float | None,
-    alpha: float | None,
-    walked: bool,
-    refiner: Any,
-    margin: float | None,
-    smoothing: float | None,
-) -> None:
-    """One photo's pseudo-label, from file to file."""
-    import numpy as np
-
-    from acr_lightning.artefacts.cam_file import read_cam
-    from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.artefacts.palette import write_mask
-    from acr_lightning.errors import UserError
+def _way(
+    threshold: float | None, alpha: float | None, refiner: Any, margin: float | None, smoothing: float | None
+) -> Callable[..., Any]:
+    """What makes the labels of a photo."""
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
     from acr_lightning.labels.proportional_label import proportional_label
     from acr_lightning.labels.pseudo_label import pseudo_label
 
-    image = dataset.image(image_id)
-    cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, image.shape[:2])
-    background = cam.background if walked else None
-    if walked and background is None:
-        if len(cam.classes):
-            raise UserError(
-                f"{cams / image_id}.npz: no walked background; set label.threshold to a number or auto, "
-                "or affinity_walk.model.background_alpha"
-            )
-        background = np.ones(cam.scores.shape[1:], np.float32)  # a photo without tags is background
     if smoothing is not None:
-        result = proportional_label(image, cam.classes, cam.scores, smoothing, threshold, alpha, refiner)
-    elif margin is None:
-        result = pseudo_label(image, cam.classes, cam.scores, threshold, alpha, refiner, background)
-    else:
-        assert threshold is not None
-        strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
-        result = confident_label(image, cam.classes, cam.scores, strong, weak, refiner)
-    write_mask(item_path(labels, image_id, ".png"), result)
+        return partial(proportional_label, smoothing=smoothing, threshold=threshold, alpha=alpha, refiner=refiner)
+    if margin is None or threshold is None:
+        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner)
+    strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
+    return partial(confident_label, strong=strong, weak=weak, refiner=refiner)
 
 
 LABEL = Stage(
     "label",
     HELP,
-    main,
     defaults,
     reads={"cams": ("affinity_walk", "cam")},
     writes=LABELS,
     function=label,
-    check=check_refiner("label.refiner"),
+    check=check_refiner,
     splits=("train", "seed"),
     sees_masks=lambda section: section.get("threshold") == "oracle",
 )

@@ -5,30 +5,38 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Job, Section
-from acr_lightning.errors import UserError
-from acr_lightning.stages.progress_bar import progress_bar
+
+CAMS = "cams"
 
 
-def inference_defaults(folder: Path) -> dict[str, Any]:
-    """Trainer options of an inference stage."""
+def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -> Section:
+    """The section's defaults of an inference stage.
+
+    Args:
+        model: its class.
+        data: the class of its photos.
+        splits: of the photos.
+        folder: of the stage.
+    """
     return {
-        "accelerator": "auto",
-        "devices": "auto",
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "default_root_dir": str(folder),
+        "model": {"class_path": model, "init_args": {}},
+        "data": {"class_path": data, "init_args": {"splits": splits}},
+        "trainer": {
+            "accelerator": "auto",
+            "devices": "auto",
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_model_summary": False,
+            "default_root_dir": str(folder),
+        },
     }
 
 
-def check_scales(name: str, values: Section) -> None:
-    """Refuse a stage's inference at no scale.
+def infer_cams(job: Job) -> dict[str, Any]:
+    """Make the CAMs that are not there yet; returns counts for the manifest."""
+    from acr_lightning.artefacts.cam_file import is_whole, write_cam
 
-    Raises:
-        UserError: its key.
-    """
-    if not values["model"].get("scales", True):
-        raise UserError(f"{name}.model.scales: is empty; give factors of the photo's size, such as [1.0]")
+    return infer(job, job.folder / CAMS, ".npz", write_cam, is_whole)
 
 
 def infer(
@@ -49,7 +57,7 @@ def infer(
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
     writer = ResultWriter(results, suffix, write)
-    cli = TrainerCLI(job.section, [writer, StopOnSignal(), *progress_bar(job.section)])
+    cli = TrainerCLI(job.section, [writer, StopOnSignal()])
     if cli.datamodule.leave_out(results, suffix, is_whole):
         cli.trainer.predict(cli.model, cli.datamodule, return_predictions=False)
         cli.require_not_stopped()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.stage import Job, Section, Stage
+from acr_lightning.chain.stage import Section, Stage
 
 HELP = """one self-contained HTML page of the run
 
@@ -14,14 +14,6 @@ Reads whatever the other stages wrote. Writes `report.html` in the run's folder 
 def defaults(folder: Path) -> Section:
     """The section's defaults."""
     return {"runs": [str(folder.parent)], "output": str(folder.with_suffix(".html"))}
-
-
-def main(job: Job) -> dict[str, Any]:
-    """Write the page; returns counts for the manifest."""
-    from acr_lightning.chain.function_section import run_function
-
-    counts: dict[str, Any] = run_function(report, job.section)
-    return counts
 
 
 def report(dataset: Any, runs: list[str], output: str, images: int = 24) -> dict[str, Any]:
@@ -41,7 +33,6 @@ def report(dataset: Any, runs: list[str], output: str, images: int = 24) -> dict
 REPORT = Stage(
     "report",
     HELP,
-    main,
     defaults,
     also_reads=("fit", "cam", "affinity_train", "affinity_walk", "label", "segment", "evaluate"),
     function=report,

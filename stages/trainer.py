@@ -8,16 +8,29 @@ from typing import Any
 
 from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.chain.stage import Job, Section
-from acr_lightning.chain.values import get_value
-from acr_lightning.errors import UserError
-from acr_lightning.stages.progress_bar import progress_bar
 
 log = logging.getLogger(__name__)
 
 
-def trainer_defaults(folder: Path) -> dict[str, Any]:
+def labelled_defaults(model: str, max_epochs: int, folder: Path) -> Section:
+    """The section's defaults of a stage that learns from label maps.
+
+    Args:
+        model: its class.
+        max_epochs: of its training.
+        folder: of the stage.
+    """
+    return {
+        "model": {"class_path": model, "init_args": {}},
+        "data": {"class_path": "LabelledCrops", "init_args": {"batch_size": 10}},
+        "trainer": trainer_defaults(folder, max_epochs),
+    }
+
+
+def trainer_defaults(folder: Path, max_epochs: int) -> dict[str, Any]:
     """Trainer options of a training stage: CSV always, W&B offline unless asked otherwise."""
     return {
+        "max_epochs": max_epochs,
         "accelerator": "auto",
         "devices": "auto",
         "log_every_n_steps": 10,
@@ -55,7 +68,6 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     checkpoint = job.folder / CHECKPOINT
     callbacks = [
         StepSeed(),
-        *progress_bar(job.section),
         IntervalCheckpoint(checkpoint),
         TimeLeft(job.folder.name),
         *more_callbacks,
@@ -82,21 +94,3 @@ def _finish_wandb() -> None:
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         wandb.finish()
-
-
-def check_batch(name: str, values: Section, devices: int) -> None:
-    """Refuse a batch that cannot be shared by the devices, or split into micro-batches.
-
-    Raises:
-        UserError: with what to change.
-    """
-    batch, parts = values["data"].get("batch_size"), get_value(values, ["model", "step", "micro_batches"]) or 1
-    if batch is None:
-        return
-    if batch % devices:
-        raise UserError(f"{name}.data.batch_size: {batch} photos cannot be shared evenly by {devices} devices")
-    if batch // devices % parts:
-        raise UserError(
-            f"{name}.model.step.micro_batches: the {batch // devices} photos of a device cannot be split evenly in "
-            f"{parts}"
-        )

@@ -24,6 +24,12 @@ def shown(name: str) -> str:
     return repr(name if len(name) <= 100 else f"{name[:99]}…")
 
 
+def expect(fits: bool, value: object, place: str, condition: str) -> None:
+    """Raise a UserError that says which condition a value at this place does not meet, unless it fits."""
+    if not fits:
+        raise UserError(f"{place}: expected {condition}, got {shown(str(value))}")
+
+
 def refusal(path: str | Path, error: Exception) -> UserError | None:
     """The message where the system would not open a file, which says nothing about what is in it; else None."""
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE):

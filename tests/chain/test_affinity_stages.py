@@ -28,6 +28,7 @@ from acr_lightning.report.page import write_report
 from acr_lightning.stages.chain import CHAIN
 
 CPU = {"accelerator": "cpu", "devices": 1, "logger": False}
+STAGES = f"--stages={','.join(CHAIN.chosen_by('affinity'))}"
 
 
 def experiment_file(folder, shapes_root):
@@ -85,7 +86,7 @@ def start(with_cams, tmp_path, shapes_root):
 
 
 def walk(experiment):
-    """What `acr affinity` does, in this process."""
+    """What `acr run` does of these stages, in this process."""
     for stage in CHAIN.chosen_by("affinity"):
         run_stage(experiment, stage)
 
@@ -180,7 +181,7 @@ def test_killed_in_any_stage_it_goes_on_to_the_same_cams(start, tmp_path):
     whole = contents(run / "affinity_walk" / "cams")
     for stage in CHAIN.chosen_by("affinity"):
         shutil.rmtree(run / stage)
-    words = ["affinity", "--config", tmp_path / "tiny.yaml", "--affinity=psa"]
+    words = ["run", STAGES, "--config", tmp_path / "tiny.yaml", "--affinity=psa"]
     signs = {
         "labels": lambda: len(list((run / "affinity_labels" / "labels").glob("*.png"))) >= 3,
         "train": lambda: (run / "affinity_train" / "last.ckpt").exists(),
@@ -216,7 +217,7 @@ def test_two_processes_train_and_walk_as_one(start, tmp_path):
             changes = [word.removeprefix("--").split("=") for word in words]
             walk(start(*[(key, yaml.safe_load(value)) for key, value in changes]))
         else:
-            done = commands.acr("affinity", "--config", tmp_path / "tiny.yaml", *words)
+            done = commands.acr("run", STAGES, "--config", tmp_path / "tiny.yaml", *words)
             assert done.returncode == 0, done.stderr
         weights = torch.load(run / "affinity_train" / "last.ckpt", weights_only=True)["state_dict"]
         found.append((weights, {path.name: read_cam(path) for path in (run / "affinity_walk" / "cams").glob("*.npz")}))

@@ -88,17 +88,20 @@ def test_values_and_sizes(experiment, values, message):
 @pytest.mark.parametrize(("stage", "devices", "photos"), [("fit", 3, 8), ("segment", 4, 10)])
 def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
     values = TrainerCLI(experiment().section(stage), parse_only=True).values()
-    CHAIN.stages[stage].check(values, photos)
+    CHAIN.stages[stage].check(stage, values, photos)
     with pytest.raises(
         UserError, match=rf"{stage}\.data\.batch_size: {photos} photos cannot be shared evenly by {devices}"
     ):
-        CHAIN.stages[stage].check(values, devices)
+        CHAIN.stages[stage].check(stage, values, devices)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fit.model": {"class_path": "Shapes", "init_args": {}}}, r"fit\.model: '.*\.Shapes' is no LightningModule"),
+        (
+            {"fit.model": {"class_path": "Shapes", "init_args": {}}},
+            r"fit\.model: .*\.Shapes does not correspond to .* LightningModule",
+        ),
         ({"fit.trainer.accelerator": "gpuu"}, r"fit\.trainer: .*gpuu"),
         ({"fit.trainer.accelerator": "cpu", "fit.trainer.devices": [0]}, r"fit\.trainer: .*devices"),
     ],

@@ -19,7 +19,7 @@ FILES = {
 }
 # After `acr`; TINY is `--config tiny.yaml`.
 BAD = """
-trian                                           | no such command 'trian'. Did you mean 'fit'?
+rnu                                             | no such command 'rnu'. Did you mean 'run'?
 wieghts check                                   | no such command 'wieghts'
 data chek                                       | Did you mean 'data check'?
 fit                                             | dataset: needs a class_path
@@ -95,12 +95,13 @@ evaluate TINY --cams gone                       | no CAM; run `acr cam` first
 report                                          | give the folders of runs
 report gone                                     | gone: not a run
 report file                                     | file: not a run
-predict                                         | --run is missing
+predict                                         | missing a required .*'run'; usage: acr predict --run RUN
 predict --run gone --images folder              | run `acr segment` first
-export                                          | --run is missing
+export                                          | missing a required .*'run'
 export --run folder --format=tflite             | --format: Expected one of 'onnx', 'torchscript'
 export --run folder --height=x                  | --height: Expected int
-init                                            | expected FOLDER
+init                                            | missing a required .*'folder'
+init a b                                        | too many positional arguments; usage: acr init FOLDER
 init gone                                       | gone: no such folder of photos
 init folder                                     | folder: no tags found
 evaluate TINY --split=train --dataset.root=5    | dataset.root: Expected str. Got value: 5
@@ -110,13 +111,12 @@ run TINY --dataset.class_path=pathlib.Path      | 'pathlib.Path' is no TaggedDat
 list bakcbones                                  | Did you mean 'backbones'?
 data check                                      | give --config FILE, or --labels DIR
 data download voc2013                           | Did you mean 'voc2012'?
-compare                                         | --config is missing
+compare                                         | missing a required .*'config'
 compare --config plan.yaml                      | tabels: no such key. Did you mean 'tables'?
 compare --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?
 compare --config plans/ablation.yaml --seeds [] | seeds is missing or empty
 compare --config plans/ablation.yaml --seeds 0  | seeds: expected a list
 compare --config tiny.yaml                      | cam: no such key
-completion fish                                 | no completion for 'fish'
 """
 CASES = [tuple(part.strip() for part in line.split("|")) for line in BAD.strip().splitlines()]
 

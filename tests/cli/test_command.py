@@ -12,6 +12,8 @@ import pytest
 import yaml
 from commands import acr, here
 
+from acr_lightning.cli import run as running
+
 
 @pytest.mark.parametrize(
     ("words", "status", "text"),
@@ -19,13 +21,16 @@ from commands import acr, here
         (["--help"], 0, "acr COMMAND"),
         (["--version"], 0, "acr "),
         (["fti"], 2, "Did you mean 'fit'?"),
-        (["trian"], 2, "Did you mean 'fit'?"),
         ([], 0, "usage"),
         (["--help"], 0, "weights check"),
         (["weights"], 0, "acr weights check: what"),
         (["data", "--help"], 0, "acr data download: "),
         (["weights", "check", "--help"], 0, "--backbone BACKBONE"),
-        (["weights", "check"], 2, "acr weights check: expected FILE"),
+        (
+            ["weights", "check"],
+            2,
+            "acr weights check: missing a required argument: 'file'; usage: acr weights check FILE",
+        ),
         (["predict", "--help"], 0, "usage: acr predict --run RUN --images IMAGES"),
         (["predict", "--run", "x", "--imags", "y"], 2, "--imags: no such option. Did you mean 'images'?"),
         (["run", "--help"], 0, "usage: acr run"),
@@ -96,3 +101,15 @@ def test_help_and_print_config_of_every_stage(config, stage):
     printed = acr(stage, "--config", config, "--print_config")
     assert printed.returncode == 0, printed.stderr
     assert yaml.safe_load(printed.stdout)
+
+
+def test_a_stage_of_a_run_is_told_the_classes_of_the_others(config, monkeypatch):
+    """Else it would refuse what a checkpoint names, and be another stage than the one that the run asks for."""
+    begun = []
+    monkeypatch.setattr(running, "way_to_start", lambda: lambda words: begun.append(words) or 0)
+    own_class = "--fit.model.classifier={class_path: torch.nn.Identity}"
+    assert here("run", "--config", config, "--stages=fit,cam", own_class) == 0
+    (stage, *words) = begun[-1]
+    values = dict(word.removeprefix("--").split("=", 1) for word in words[2:])
+    experiment = running.stage_experiment(stage, words[1], {key: yaml.safe_load(text) for key, text in values.items()})
+    assert (stage, experiment.section("cam")["model"]["init_args"]["allow"]) == ("cam", ["torch"])

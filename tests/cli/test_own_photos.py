@@ -93,5 +93,5 @@ def test_predictions_do_not_replace_the_pictures(trained_run, photos, name, caps
     Image.open(photos / "0.png").save(photos / name)
     before = contents(photos)
     assert main(["predict", "--run", str(trained_run), "--images", str(photos), "--output", f"{photos}/../photos"]) == 2
-    assert "is one of the pictures and would be replaced; choose another folder" in capsys.readouterr().err
+    assert "is there and is not, or no longer, what this program wrote" in capsys.readouterr().err
     assert contents(photos) == before

@@ -46,7 +46,7 @@ def test_a_trial_trains_with_its_weights(sweep, called, config, tmp_path, monkey
     assert sweep["parameters"].keys() == WEIGHTS.keys()
     assert called[:2] == ["run", "--run=runs/sweep/trial7"]
     # In this process: a copy, or a new one, would take the time of ten such trainings.
-    monkeypatch.setattr(running, "way_to_start", lambda: lambda words, work: work())
+    monkeypatch.setattr(running, "way_to_start", lambda: lambda words: here(*words))
     monkeypatch.chdir(tmp_path)
     tiny = [word.replace("voc6.yaml", str(config)) for word in called]
     short = ["--fit.trainer.max_epochs=1", "--fit.trainer.limit_train_batches=1", "--fit.trainer.logger=false"]

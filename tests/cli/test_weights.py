@@ -13,8 +13,8 @@ from acr_lightning.nets.vit.mctformer import MCTFormer
     ("words", "message"),
     [
         (["chekc"], "no such command 'weights chekc'. Did you mean 'weights check'?"),
-        (["check"], "expected FILE, not ''"),
-        (["check", "a.pth", "b.pth"], "expected FILE, not 'a.pth b.pth'"),
+        (["check"], "missing a required argument: 'file'; usage: acr weights check FILE"),
+        (["check", "a.pth", "b.pth"], "too many positional arguments; usage: acr weights check FILE"),
         (["check", "a.pth", "--bakbone=x"], "--bakbone: no such option. Did you mean 'backbone'?"),
         (["check", "a.pth", "--config", "voc.yaml"], "--config: no such option"),
         (["check", "a.pth", "--backbone=resnet38d"], "weights: no file a.pth, nor a run"),

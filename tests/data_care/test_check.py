@@ -336,14 +336,3 @@ def test_every_bad_line_of_a_tags_file_is_named(tmp_path, capsys):
 def test_bad_options(config, words, message, capsys):
     assert main(["data", *(config if word == "CONFIG" else word for word in words)]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_packs_are_checked_too(config, root, tmp_path, capsys):
-    write_mask(tmp_path / "p" / "v.png", np.ones((20, 30), np.uint8))
-    words = ["--config", config, "--split", "val", "--pack", str(tmp_path / "r.tgz")]
-    assert main(["evaluate", "--pred", str(tmp_path / "p"), *words]) == 0
-    assert main(["data", "check", *words]) == 0
-    (root / "ImageSets" / "Segmentation" / "val.txt").write_text("v\na\n")
-    capsys.readouterr()
-    assert main(["data", "check", *words]) == 1
-    assert "comp6_test_cls/a.png is missing" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from acr_lightning.artefacts.manifest import CHECKPOINT, has_another_checkpoint,
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.function_section import check_function
 from acr_lightning.chain.messages import readable
-from acr_lightning.chain.stage import SECTION_KEYS, Section
+from acr_lightning.chain.stage import Section
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.data.tagged import TaggedDataset
@@ -63,12 +63,11 @@ def check_thoroughly(
             continue
         from acr_lightning.chain import trainer_section
 
-        trainer_section.check_kinds(section, name)
         devices = trainer_section.count_devices(section["trainer"], name)
         waits = any(key.startswith("model.") for key in experiment.sources(name))
         values = trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name).values()
         if stage.check:
-            stage.check(values, devices)
+            stage.check(name, values, devices)
 
 
 def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), to_come: Collection[Path] = ()) -> None:
@@ -96,21 +95,19 @@ def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), 
 def _check_section(experiment: Experiment, name: str) -> None:
     """Check the names in a section; of a stage that is a function, which imports nothing heavy, all values."""
     stage, section = experiment.chain.stages[name], experiment.section(name)
+    _check_names(section, stage.keys, name)
+    node, names = section, stage.keys
+    if stage.function is None:
+        _check_names(section["trainer"], argument_names(TRAINER, name).names, f"{name}.trainer")
+        data = section["data"]
+        node, names = data.get("init_args") or {}, argument_names(data["class_path"], f"{name}.data").names
+    _check_classes(section, name)
+    if "dataset" in names and "dataset" not in node:
+        experiment.dataset_node()  # says what is missing
     if stage.function is not None:
-        if "dataset" in stage.keys and "dataset" not in section:
-            experiment.dataset_node()  # says what is missing
         values = check_function(stage.function, section)
-        _check_classes(section, stage.name)
         if stage.check:
-            stage.check(values, 1)
-        return
-    _check_names(section, SECTION_KEYS, stage.name)
-    _check_names(section["trainer"], argument_names(TRAINER, stage.name).names, f"{stage.name}.trainer")
-    _check_classes(section, stage.name)
-    data = section["data"]
-    takes_dataset = "dataset" in argument_names(data["class_path"], f"{name}.data").names
-    if takes_dataset and "dataset" not in (data.get("init_args") or {}):
-        experiment.dataset_node()
+            stage.check(name, values, 1)
 
 
 def _check_classes(value: Any, where: str) -> None:

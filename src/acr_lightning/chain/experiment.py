@@ -64,22 +64,17 @@ class Experiment:
         """The stages that `acr run` does, in the chain's order.
 
         Raises:
-            UserError: an unknown stage is named.
+            UserError: an unknown stage is named, or one that does not take part.
         """
         names = self.values.get("stages") or [
             name for name in self.chain.stages if self.takes_part(name) and name not in self.others
         ]
         names = names.split(",") if isinstance(names, str) else names
-        known = [*self.chain.stages, *(word for word in self.chain.presets if self.chain.chosen_by(word))]
-        stages: list[str] = []
         for name in names:
-            if name not in known:
-                raise UserError(f"stages: no stage '{name}'.{nearest(str(name), known)}")
-            members = [stage for stage in self.chain.chosen_by(name) or [name] if self.takes_part(stage)]
-            if not members and (name in self.chain.stages or len(names) == 1):
-                raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
-            stages += members
-        return [name for name in self.chain.stages if name in stages]
+            if name not in self.chain.stages:
+                raise UserError(f"stages: no stage '{name}'.{nearest(name, self.chain.stages)}")
+            self._require_part(name)
+        return [name for name in self.chain.stages if name in names]
 
     @property
     def others(self) -> dict[str, Path]:
@@ -114,8 +109,7 @@ class Experiment:
         Raises:
             UserError: the experiment names none, or it cannot be made.
         """
-        dataset: TaggedDataset = build(self.dataset_node(), "dataset", TaggedDataset)
-        return dataset
+        return build(self.dataset_node(), "dataset", TaggedDataset)
 
     def section(self, name: str, folder: Path | None = None) -> Section:
         """The complete section of a stage.
@@ -135,8 +129,7 @@ class Experiment:
     def own_section(self, name: str, folder: Path = ANYWHERE) -> Section:
         """The section without the paths of what the stage reads: all that its result depends on beside its input."""
         stage, values = self.chain.stages[name], self.values.get(name) or {}
-        if not self.takes_part(name):
-            raise UserError(f"{name}: takes part only if chosen; {self._how_to_choose(name)}")
+        self._require_part(name)
         if stage.function is not None and stage.writes and "output" in values:
             raise UserError(f"{name}.output: is the stage's own folder in the run; give another --run")
         section = stage.defaults(folder)
@@ -144,12 +137,13 @@ class Experiment:
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
         merge(section, {key: value for key, value in values.items() if key != "preset"}, name)
         self._share(section, stage)
-        full_section: Section = with_full_names(section)
-        return full_section
+        return with_full_names(section)
 
-    def _how_to_choose(self, name: str) -> str:
-        word = str(self.chain.stages[name].choice) if name in self.chain.stages else name
-        return f"add --{word}={'|'.join(self.chain.presets[word])}"
+    def _require_part(self, name: str) -> None:
+        choice = self.chain.stages[name].choice
+        if choice is not None and self.preset(choice) is None:
+            presets = "|".join(self.chain.presets[choice])
+            raise UserError(f"{name}: takes part only if chosen; add --{choice}={presets}")
 
     def sources(self, name: str) -> dict[str, str]:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""
@@ -174,8 +168,8 @@ class Experiment:
 
     def _share(self, section: Section, stage: Stage) -> None:
         """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
-        if stage.allows is not None and _takes(section, stage.allows) and (packages := self.packages()):
-            set_value(section, stage.allows.split("."), packages)
+        if _takes(section, "model.allow") and (packages := self.packages()):
+            set_value(section, ["model", "allow"], packages)
         dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))

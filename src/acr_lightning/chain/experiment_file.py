@@ -22,7 +22,7 @@ from acr_lightning.chain.shape import check_shape
 from acr_lightning.chain.stage import Chain
 from acr_lightning.chain.values import merge, set_value
 from acr_lightning.data.id_list import shipped
-from acr_lightning.errors import UserError, nearest, shown
+from acr_lightning.errors import UserError, expect, nearest
 
 SHARED = ("run", "dataset", "seed", "stages", "from")
 BASE = "base"
@@ -30,9 +30,9 @@ BASE = "base"
 WITH_FOLDER, WITHOUT = ("methods", "plans"), ("presets", "wandb")
 
 
-def is_shared(chain: Chain, key: str) -> bool:
-    """Whether a key belongs to all stages; the choice of a preset does, since it changes others, too."""
-    return key.split(".")[0] in SHARED or key.removesuffix(".preset") in chain.presets
+def top_keys(chain: Chain) -> list[str]:
+    """The keys of an experiment."""
+    return [*SHARED, *dict.fromkeys((*chain.stages, *chain.presets))]
 
 
 def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Experiment:
@@ -46,15 +46,14 @@ def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Expe
     Raises:
         UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
     """
-    values = _with_base(chain, config) if config else {}
-    _write_out_presets(chain, values)
+    values, where = _with_base(chain, config) if config else {}, config or "command line"
     for key, value in overrides.items():
-        if (top := key.partition(".")[0]) not in values:
-            _check_key(chain, top, key, config or "command line")
+        if key.partition(".")[0] not in values:
+            _check_key(chain, key, where)
         if key in chain.presets and not isinstance(value, dict):
             key = f"{key}.preset"
         set_value(values, key.split("."), copy.deepcopy(value))
-    _check(chain, values, config or "command line")
+    _check(chain, values, where)
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
     return Experiment(chain, Path(run), values)
 
@@ -66,7 +65,7 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
         UserError: one is unknown or no section.
     """
     for key, value in values.items():
-        _check_key(chain, key, key, where)
+        _check_key(chain, key, where)
         if key not in SHARED and not isinstance(value or {}, dict):
             raise UserError(f"{where}: {key}: expected a section (a mapping)")
         if key in chain.presets and key not in chain.stages:
@@ -82,13 +81,13 @@ def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
             raise UserError(f"{where}: from.{name}: no such stage.{nearest(name, chain.stages)}")
 
 
-def _check_key(chain: Chain, top: str, key: str, where: str) -> None:
+def _check_key(chain: Chain, key: str, where: str) -> None:
     """Check a key's first part.
 
     Raises:
         UserError: it is unknown; a key of a section, given without its stage, is recognised.
     """
-    known = [*SHARED, *chain.stages, *(word for word in chain.presets if word not in chain.stages)]
+    top, known = key.partition(".")[0], top_keys(chain)
     if top not in known:
         stages = (name for name, stage in chain.stages.items() if top in stage.keys)
         stage = next(stages, None)
@@ -104,13 +103,15 @@ def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[s
     """
     if config in above:
         raise UserError(f"{config}: is its own base ({' → '.join((*above, config))}); take `{BASE}` out of one of them")
-    values = _read(config)
+    path = find(config)
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping, with a section for each stage that it changes")
     base = values.pop(BASE, None)
     _write_out_presets(chain, values)
     if base is None:
         return values
-    if not isinstance(base, str):
-        raise UserError(f"{config}: {BASE}: expected the name of an experiment file, got {shown(str(base))}")
+    expect(isinstance(base, str), base, f"{config}: {BASE}", "the name of an experiment file")
     base_values = _with_base(chain, base, (*above, config))
     merge(base_values, values, str(config))
     return base_values
@@ -147,11 +148,3 @@ def shipped_configs() -> dict[str, Path]:
         for path in paths
         if path.parent.name not in WITHOUT
     }
-
-
-def _read(config: str) -> dict[str, Any]:
-    path = find(config)
-    values = read_yaml(path)
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping, with a section for each stage that it changes")
-    return values

@@ -9,7 +9,7 @@ from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.errors import UserError
 
 
 def function_parser(function: Callable[..., Any], **options: Any) -> ArgumentParser:
@@ -20,24 +20,18 @@ def function_parser(function: Callable[..., Any], **options: Any) -> ArgumentPar
 
 
 def check_function(function: Callable[..., Any], section: Section) -> Section:
-    """Check the keys and values of a section.
+    """Check the values of a section.
 
     Returns:
         All arguments in their types, defaults for those that are not given.
 
     Raises:
-        UserError: a key does not exist, is missing, or a value does not fit.
+        UserError: a key is missing, or a value does not fit.
     """
-    name, parser = function.__name__, function_parser(function)
-    known = [*parser.get_defaults().keys()]
-    for key in section:
-        if key not in known:
-            raise UserError(f"{name}.{key}: no such key.{nearest(key, known)}")
     try:
-        values: Section = parser.parse_object(section).as_dict()
+        return function_parser(function).parse_object(section).as_dict()
     except ArgumentError as error:
-        raise UserError(f"{name}.{readable(error)}") from None
-    return values
+        raise UserError(f"{function.__name__}.{readable(error)}") from None
 
 
 def run_function(function: Callable[..., Any], section: Section) -> Any:

@@ -25,7 +25,8 @@ from acr_lightning.chain import stage_record
 from acr_lightning.chain.check import check, check_thoroughly
 from acr_lightning.chain.code import foreign_code
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.stage import Job, Section
+from acr_lightning.chain.function_section import run_function
+from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.errors import UserError
 from acr_lightning.system.lock import folder_lock
 
@@ -110,8 +111,15 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
         done_folders = {source: place for source, place in folders.items() if is_done(place)}
         # Parsers write into what they are given.
         with naming(folder):
-            counts = stage.main(Job(copy.deepcopy(section), folder, experiment.run, done_folders))
+            counts = _do(stage, Job(copy.deepcopy(section), folder, experiment.run, done_folders))
         _close(folder, record, counts, round(time.monotonic() - since, 1))
+
+
+def _do(stage: Stage, job: Job) -> dict[str, Any]:
+    if stage.function is not None:
+        return run_function(stage.function, job.section)
+    assert stage.main is not None
+    return stage.main(job)
 
 
 def _digest(experiment: Experiment, name: str, read_digests: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from acr_lightning.chain.stage import SECTION_KEYS
-from acr_lightning.errors import UserError, shown
+from acr_lightning.errors import UserError, expect, shown
 
 # Keys whose kind is known, wherever they stand: what they are, and in words.
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -17,20 +17,8 @@ TOP: dict[str, tuple[tuple[type, ...], str]] = {
     "from": ((dict, type(None)), "stages with their runs (a mapping)"),
     "stages": ((str, list, type(None)), "names of stages"),
 }
-
-
 # What seeds NumPy, torch and Python alike.
 MOST_SEED = 2**32 - 1
-
-
-def check_seed(value: Any, where: str) -> None:
-    """Check a seed.
-
-    Raises:
-        UserError: it is no whole number in 0..2^32 - 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_SEED:
-        raise UserError(f"{where}: expected a whole number in 0..{MOST_SEED}, got {shown(str(value))}")
 
 
 def check_shape(values: dict[str, Any], sections: Iterable[str], where: str) -> None:
@@ -45,19 +33,18 @@ def check_shape(values: dict[str, Any], sections: Iterable[str], where: str) -> 
         UserError: something is of another kind.
     """
     for key, (kinds, words) in TOP.items():
-        if not isinstance(values.get(key), kinds):
-            raise UserError(f"{where}: {key}: expected {words}, got {shown(str(values[key]))}")
-    for key in ("from", "stages"):
-        names = values.get(key) or ()
-        if not all(isinstance(one, str) for one in (names.values() if isinstance(names, dict) else names)):
-            raise UserError(f"{where}: {key}: expected {TOP[key][1]}, got {shown(str(names))}")
-    for place in (values, *(values.get(key) or {} for key in sections)):
-        if "seed" in place:
-            check_seed(place["seed"], f"{where}: seed")
-    for key in sections:
+        value = values.get(key)
+        names = [*value.values()] if key == "from" and isinstance(value, dict) else value
+        are_names = not isinstance(names, list) or all(isinstance(name, str) for name in names)
+        expect(isinstance(value, kinds) and are_names, value, f"{where}: {key}", words)
+    nodes = {key: values.get(key) or {} for key in sections}
+    for node in (values, *nodes.values()):
+        seed = node.get("seed", 0)
+        fits = type(seed) is int and 0 <= seed <= MOST_SEED
+        expect(fits, seed, f"{where}: seed", f"a whole number in 0..{MOST_SEED}")
+    for key, node in nodes.items():
         for part in SECTION_KEYS[1:]:
-            if not isinstance((values.get(key) or {}).get(part, {}), dict):
-                raise UserError(f"{where}: {key}.{part}: expected a mapping, got {shown(str(values[key][part]))}")
+            expect(isinstance(node.get(part, {}), dict), node.get(part), f"{where}: {key}.{part}", "a mapping")
     _check_nodes(values, where)
 
 
@@ -66,9 +53,8 @@ def _check_nodes(value: Any, where: str, key: str = "") -> None:
     for name, one in value.items() if isinstance(value, dict) else enumerate(value):
         place = f"{key}.{name}" if key else str(name)
         kinds, words = KINDS.get(str(name), ((object,), ""))
-        if not isinstance(one, kinds):
-            raise UserError(f"{where}: {place}: expected {words}, got {shown(str(one))}")
-        if name == "class_path" and not all(part.isidentifier() for part in str(one).split(".")):
-            raise UserError(f"{where}: {place}: {shown(str(one))} is no name of a class")
+        expect(isinstance(one, kinds), one, f"{where}: {place}", words)
+        if name == "class_path" and not all(part.isidentifier() for part in one.split(".")):
+            raise UserError(f"{where}: {place}: {shown(one)} is no name of a class")
         if isinstance(one, dict | list):
             _check_nodes(one, where, place)

@@ -37,17 +37,16 @@ class Stage:
     Attributes:
         name: of its command, its section in an experiment file and its folder in a run.
         help: what it does, what it reads and writes; the first line is its title.
-        main: does it, and returns counts for the manifest; `left` among them says how many photos other shards have
-            still to do.
         defaults: its section before presets and experiment, from its folder.
+        main: does it, where its section has model, data and trainer, and returns counts for the manifest; `left` among
+            them says how many photos other shards have still to do.
         reads: which stage's result goes to which key of the section, where the experiment sets none: the first of the
             named stages that takes part.
         also_reads: stages whose results it takes if they are there.
         writes: its result, which others read: a path in its folder.
-        function: whose arguments its section holds; None for a section of model, data and trainer.
-        allows: the key of its section that names packages whose classes it may make out of a run; None makes none.
+        function: whose arguments its section holds, and which does it; returns the same.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
-        check: what it knows of sizes: the values of `model`, `data` and `trainer`, and the number of devices.
+        check: what it knows of sizes: takes its name, the values of its section, and the number of devices.
         splits: those whose photos its result depends on, beside the `splits` that its data names.
         reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
@@ -55,15 +54,14 @@ class Stage:
 
     name: str
     help: str
-    main: Callable[[Job], dict[str, Any]]
     defaults: Callable[[Path], Section]
+    main: Callable[[Job], dict[str, Any]] | None = None
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     also_reads: tuple[str, ...] = ()
     writes: str = ""
     function: Callable[..., dict[str, Any]] | None = None
-    allows: str | None = None
     choice: str | None = None
-    check: Callable[[Section, int], None] | None = None
+    check: Callable[[str, Section, int], None] | None = None
     splits: tuple[Split, ...] = ("train",)
     reads_tags: bool = True
     sees_masks: Callable[[Section], bool] = lambda section: False

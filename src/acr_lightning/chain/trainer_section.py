@@ -9,6 +9,7 @@ import yaml
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -17,7 +18,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from acr_lightning.chain.messages import readable
 from acr_lightning.chain.stage import Section
 from acr_lightning.classes.argument_names import argument_names
-from acr_lightning.classes.class_names import import_class
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
@@ -70,7 +70,7 @@ class TrainerCLI(LightningCLI):
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
                 seed_everything_default=0,
-                trainer_defaults={"callbacks": callbacks or []},
+                trainer_defaults={"callbacks": [*(callbacks or []), *_progress_bar(section)]},
                 save_config_callback=ConfigToLoggers,
                 save_config_kwargs={"overwrite": True},
                 parser_kwargs={"exit_on_error": False, "prog": "acr"},
@@ -135,6 +135,11 @@ class TrainerCLI(LightningCLI):
         return trainer
 
 
+def _progress_bar(section: Section) -> list[Callback]:
+    """A progress bar, unless the Trainer is to have none (the logs of a cluster)."""
+    return [] if section["trainer"].get("enable_progress_bar") is False else [RichProgressBar(leave=True)]
+
+
 def _asking(node: Section, key: str) -> Iterator[str]:
     """Keys of the classes in a section that ask for the number of classes: networks, or the module itself."""
     if NUM_CLASSES in argument_names(node["class_path"], key).names:
@@ -149,16 +154,6 @@ def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]
     strategy = DDP if config["strategy"] == "auto" else config["strategy"]
     # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
     return {**config, "strategy": strategy, "sync_batchnorm": device != "cpu"}
-
-
-def check_kinds(section: Section, name: str) -> None:
-    """Import the classes of a section.
-
-    Raises:
-        UserError: one does not exist, or is not of its kind.
-    """
-    for part, kind in (("model", LightningModule), ("data", LightningDataModule)):
-        import_class(section[part]["class_path"], f"{name}.{part}", kind)
 
 
 def count_devices(trainer: Section, name: str) -> int:

@@ -40,8 +40,7 @@ def set_value(node: dict[str, Any], keys: list[str], value: Any) -> None:
 def _inside(node: dict[str, Any], key: str) -> dict[str, Any]:
     """The mapping that a key belongs to: of a class, its arguments."""
     if "class_path" in node and key not in CLASS_NODE:
-        arguments: dict[str, Any] = node.setdefault("init_args", {})
-        return arguments
+        return node.setdefault("init_args", {})
     return node
 
 

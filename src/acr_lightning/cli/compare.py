@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import find, load
 from acr_lightning.cli.plan import Cell, read_plan
-from acr_lightning.cli.run import run, words_of
+from acr_lightning.cli.run import words_of
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.data.shard import of_shard
 from acr_lightning.errors import UserError
@@ -47,14 +46,11 @@ def compare(*, config: str, check: bool = False, shard: str | None = None, **val
     if check:
         return 0
     start = way_to_start()
-    if status := start(
-        ["compare", "--check", *words_of(config, values)], partial(compare, config=config, check=True, **values)
-    ):
+    if status := start(["compare", "--check", *words_of(config, values)]):
         return status
     for cell in (cell for cell in runs if (cell.dataset, cell.seed) in part):
         print(f"{cell.place} → {cell.values['run']}", file=sys.stderr, flush=True)
-        words = ["run", *words_of(cell.base, cell.values)]
-        if status := start(words, partial(run, config=cell.base, **cell.values)):
+        if status := start(["run", *words_of(cell.base, cell.values)]):
             return status
     _refuse_other_code(path, experiments)  # an older result, put back by its run, may be of another
     several = len({cell.dataset for cell in cells}) > 1

@@ -10,7 +10,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.data_care.finding import Finding, Report, from_error
+from acr_lightning.data_care.finding import Report, from_error
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -20,13 +20,11 @@ def check(
     config: str | None = None,
     labels: str | None = None,
     classes: int | None = None,
-    pack: str | None = None,
-    split: str = "test",
     json: str | None = None,
     workers: int | None = None,
     **values: Any,
 ) -> int:
-    """What is wrong with a data set, with labels, or with a pack: one line a problem; exit status 1 if there are any.
+    """What is wrong with a data set, or with labels: one line a problem; exit status 1 if there are any.
 
     Decodes every photo and mask of an experiment's data set and compares size, palette, values and tags. A line says
     kind, id, file, what, and what to do.
@@ -35,62 +33,38 @@ def check(
         config: an experiment file, for its data set; KEY is one of its keys, such as dataset.root.
         labels: a folder of label maps (pseudo-labels) to check instead; with --config tags and sizes, too.
         classes: how many classes the labels have, without --config.
-        pack: an archive for PASCAL VOC's server to check instead.
-        split: of the pack.
         json: a file for all findings.
         workers: processes; all cores if not given.
         **values: of the experiment.
     """
+    from acr_lightning.data_care.check_labels import check_labels
     from acr_lightning.data_care.print_report import print_report
 
     if json:
         require_own([json])
     experiment = load(CHAIN, config, values) if config or values else None
-    report = _report(experiment, labels, classes, pack, split, workers)
+    if labels is not None:
+        if experiment and classes is not None:
+            raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
+        dataset = checked_dataset(experiment) if experiment else None
+        report = check_labels(Path(labels), dataset, classes, workers)
+    elif experiment is None:
+        raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
+    else:
+        report = _dataset_report(experiment, workers)
     print_report(report)
     if json:
         write_own(json, as_json(report.as_json()))
     return 1 if report.problems else 0
 
 
-def _report(
-    experiment: Experiment | None,
-    labels: str | None,
-    classes: int | None,
-    pack: str | None,
-    split: str,
-    workers: int | None,
-) -> Report:
+def _dataset_report(experiment: Experiment, workers: int | None) -> Report:
+    """What is wrong with a data set, or why it cannot be made at all; then no photo can be checked."""
     from acr_lightning.data_care.check_dataset import check_dataset
-    from acr_lightning.data_care.check_labels import check_labels
 
-    if labels is not None:
-        if experiment and classes is not None:
-            raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
-        return check_labels(Path(labels), checked_dataset(experiment) if experiment else None, classes, workers)
-    if experiment is None:
-        raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
-    if pack is not None:
-        return _pack_report(Path(pack), experiment, split)
-    if faults := _setup_faults(experiment):
-        return Report([from_error("setup", "", fault) for fault in faults])
-    return check_dataset(experiment.dataset(), workers)
-
-
-def _setup_faults(experiment: Experiment) -> list[str]:
-    """Why the data set cannot be made at all; then no photo can be checked."""
     node = experiment.dataset_node()
     check_node(node, "dataset", TaggedDataset)
     dataset_class, arguments = class_and_arguments(node, "dataset", TaggedDataset)
-    faults: list[str] = dataset_class.setup_faults(**arguments)
-    return faults
-
-
-def _pack_report(pack: Path, experiment: Experiment, split: Any) -> Report:
-    from acr_lightning.data.images import image_size
-    from acr_lightning.metrics.voc_server import pack_faults
-
-    dataset = checked_dataset(experiment)
-    sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in dataset.ids(split)}
-    faults = pack_faults(pack, sizes)
-    return Report([Finding("pack", "", str(pack), fault, "write the pack again") for fault in faults])
+    if faults := dataset_class.setup_faults(**arguments):
+        return Report([from_error("setup", "", fault) for fault in faults])
+    return check_dataset(dataset_class(**arguments), workers)

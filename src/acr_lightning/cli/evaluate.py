@@ -9,7 +9,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_first_process, run_stage
 from acr_lightning.cli import run as chain_commands
-from acr_lightning.cli import score_cams, score_predictions
+from acr_lightning.cli.score_folders import ids_of, score_against_folder, score_cams, score_predictions, write_pack
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
@@ -28,7 +28,6 @@ def evaluate(
     output: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    shard: str | None = None,
     help: bool = False,
     **values: Any,
 ) -> int:
@@ -52,7 +51,6 @@ def evaluate(
         output: (with --pred, --cams) keep scores and the confusion matrix (pixels) there.
         force: do it again; its old result is moved aside.
         print_config: print what would run.
-        shard: `3/16` does the third of sixteen parts, each a job of its own on any machine.
         help: print this, and all values of the stage.
         **values: of the stage's section, or of the experiment.
     """
@@ -64,23 +62,21 @@ def evaluate(
     if cams is not None:
         _refuse(options, ("pred", "gt", "classes", "list", "pack"), "does not go with --cams DIR")
         dataset = _dataset(config, values, "--cams: give the data set whose masks they are scored with, --config FILE")
-        score_cams.score(Path(cams), dataset, split or "seed", output)
+        score_cams(Path(cams), dataset, split or "seed", output)
     elif pred is None:
         _refuse(options, ("gt", "classes", "list", "output"), "goes with --pred DIR")
         if split is None and pack is None:
-            return chain_commands.stage(
-                "evaluate", config=config, force=force, print_config=print_config, shard=shard, **values
-            )
-        experiment = chain_commands.stage_experiment("evaluate", config, values, shard)
+            return chain_commands.stage("evaluate", config=config, force=force, print_config=print_config, **values)
+        experiment = chain_commands.stage_experiment("evaluate", config, values)
         _other_split(experiment, split, pack, force, print_config)
     elif gt is None:
         _refuse(options, ("classes", "list"), "goes with --gt DIR; with --config the data set says it")
         dataset = _dataset(config, values, "--pred: give the masks, --gt DIR, or a data set, --config FILE")
-        score_predictions.against_dataset(Path(pred), dataset, split or "val", output, pack)
+        score_predictions(Path(pred), dataset, split or "val", output, pack)
     elif config or values or pack or split:
         raise UserError("--pred with --gt scores two folders; --config, --split and --pack do not go with it")
     else:
-        score_predictions.against_folder(Path(pred), Path(gt), classes, list, output)
+        score_against_folder(Path(pred), Path(gt), classes, list, output)
     return 0
 
 
@@ -88,8 +84,7 @@ def _dataset(config: str | None, values: dict[str, Any], message: str) -> Tagged
     """The experiment's data set; `message` says what to give where there is no experiment."""
     if config is None:
         raise UserError(message)
-    experiment = load(CHAIN, config, values)
-    return checked_dataset(experiment)
+    return checked_dataset(load(CHAIN, config, values))
 
 
 def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
@@ -114,11 +109,11 @@ def _other_split(
         chain_commands.print_sections(experiment.section("evaluate", folder))
         return
     dataset = checked_dataset(experiment)
-    ids = score_predictions.ids_of(dataset, split)
+    ids = ids_of(dataset, split)
     run_stage(experiment, "evaluate", force, folder)
     if is_first_process():
         print((folder / "scores.md").read_text(), end="")
         if pack:
             if not (folder / "predictions").is_dir():
                 raise UserError(f"{experiment.run}: no network to predict with; run `acr segment` first")
-            score_predictions.write_pack(Path(pack), folder / "predictions", dataset, ids)
+            write_pack(Path(pack), folder / "predictions", dataset, ids)

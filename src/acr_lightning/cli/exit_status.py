@@ -38,31 +38,28 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
     return 2
 
 
-def _say_stopped(command: str, stop: BaseException, forced: bool) -> int:
-    end_at_once_on_signals()
-    status, what = _stopped(stop)
-    print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
-    return status
-
-
 def same_command(forced: bool = False) -> str:
     """What goes on where a command ended, as it is called in messages."""
     return "the same command without --force" if forced else "the same command"
 
 
-def _stopped(stop: BaseException) -> tuple[int, str]:
-    """Exit status and words for what ended a command from outside.
+def _say_stopped(command: str, stop: BaseException, forced: bool) -> int:
+    """Say what ended a command from outside; its exit status.
 
     Raises:
         SystemExit: nothing did; the command itself wants to exit.
     """
+    end_at_once_on_signals()
     # Lightning's exception for SIGTERM by name, since importing Lightning takes seconds.
     if isinstance(stop, Terminated) or type(stop).__name__ == "SIGTERMException":
-        return 143, "stopped by SIGTERM"
+        status, what = 143, "stopped by SIGTERM"
     # On SIGINT Lightning's Trainer exits.
-    if isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
-        return 130, "interrupted"
-    raise stop
+    elif isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
+        status, what = 130, "interrupted"
+    else:
+        raise stop
+    print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
+    return status
 
 
 def _wrapped(error: BaseException | None) -> str | None:

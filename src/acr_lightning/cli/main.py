@@ -20,7 +20,6 @@ COMMANDS = {
     "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
     "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
     **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
-    "affinity": ("run.affinity", "the three affinity stages, if chosen by --affinity=psa|irn|rib"),
     "evaluate": ("evaluate.evaluate", "score CAMs, pseudo-labels and network; another split; any folder"),
     "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
@@ -29,11 +28,8 @@ COMMANDS = {
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights check": ("weights.check", "what of a file of weights a backbone takes"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
-    "completion": ("completion.completion", "the Tab key's: source <(acr completion bash), or zsh"),
     "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
-# What other programs call them.
-ELSEWHERE = {"train": "fit", "test": "evaluate", "validate": "evaluate", "infer": "predict"}
 # What other libraries log, some of it in each of a run's processes, and nobody acts on.
 TALKING = (
     "",  # open_clip's
@@ -94,17 +90,13 @@ def main(words: list[str] | None = None) -> int:
     if words[0] in ("--version", "version"):
         print(f"acr {__version__}")
         return 0
-    command, rest = _command(words)
+    # A command of one word or of two, and the words after it.
+    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    command, rest = " ".join(words[:length]), words[length:]
     end_well_on_signals()
     if os.environ.get("LOCAL_RANK", "0") != "0":
         die_with(os.getppid())  # the first process of a distributed job started this one
     return exit_status(command, functools.partial(_dispatch, command, rest), "--force" in rest)
-
-
-def _command(words: list[str]) -> tuple[str, list[str]]:
-    """A command of one word or of two, and the words after it."""
-    two = " ".join(words[:2])
-    return (two, words[2:]) if two in COMMANDS else (words[0], words[1:])
 
 
 def _dispatch(command: str, rest: list[str]) -> int:
@@ -115,10 +107,9 @@ def _dispatch(command: str, rest: list[str]) -> int:
             return 0
         phrase = " ".join([command, *rest[:1]]) if below else command
         known = below or [*COMMANDS]
-        hint = nearest(phrase, [*known, *ELSEWHERE])
-        for name, ours in ELSEWHERE.items():
-            hint = hint.replace(f"'{name}'", f"'{ours}'")
-        raise UserError(f"no such command '{phrase}'.{hint} Known: {', '.join(known)}; see acr --help")
+        raise UserError(
+            f"no such command '{phrase}'.{nearest(phrase, known)} Known: {', '.join(known)}; see acr --help"
+        )
     _quieten()
     from acr_lightning.cli.call import call
 

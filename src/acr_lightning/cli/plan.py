@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment_file import BASE
-from acr_lightning.errors import UserError, nearest, shown
+from acr_lightning.errors import UserError, expect, nearest
 
 # The key that a plan may leave out: values of all its runs.
 COMMON = "common"
@@ -127,8 +127,8 @@ def _check(content: dict[str, Any], path: str) -> None:
     names = isinstance(stages, list) and all(isinstance(stage, str) for stage in stages)
     _check_text(content["run"], f"{path}: run")
     condition = "a list of different whole numbers, 0 or more, such as [0, 1, 2]"
-    _require(whole and len(set(seeds)) == len(seeds), seeds, f"{path}: seeds", condition)
-    _require(names, stages, f"{path}: stages", "a list of names of stages, such as [fit, cam, evaluate]")
+    expect(whole and len(set(seeds)) == len(seeds), seeds, f"{path}: seeds", condition)
+    expect(names, stages, f"{path}: stages", "a list of names of stages, such as [fit, cam, evaluate]")
     _check_values(content.get(COMMON), f"{path}: {COMMON}")
     for place, dataset in _by_name(content["datasets"], f"{path}: datasets"):
         _check_values(dataset, place)
@@ -138,18 +138,13 @@ def _check(content: dict[str, Any], path: str) -> None:
             _check_values(variant, inner)
 
 
-def _require(fits: bool, value: Any, place: str, condition: str) -> None:
-    if not fits:
-        raise UserError(f"{place}: expected {condition}, got {shown(str(value))}")
-
-
 def _check_text(value: Any, place: str) -> None:
-    _require(isinstance(value, str) and value.isprintable(), value, place, "text, in one line")
+    expect(isinstance(value, str) and value.isprintable(), value, place, "text, in one line")
 
 
 def _check_values(value: Any, place: str) -> None:
     """Check values of experiments; what is in them is checked with each."""
-    _require(isinstance(value, dict | None), value, place, "keys of the experiment with their values (a mapping)")
+    expect(isinstance(value, dict | None), value, place, "keys of the experiment with their values (a mapping)")
     for key in value or {}:
         _check_text(key, place)
         if key in OF_PLAN:
@@ -158,9 +153,9 @@ def _check_values(value: Any, place: str) -> None:
 
 def _by_name(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     """What a mapping of names has, each with its place."""
-    _require(isinstance(value, dict) and bool(value), value, place, "a mapping of names")
+    expect(isinstance(value, dict) and bool(value), value, place, "a mapping of names")
     condition = f"names of up to {LONGEST} printable characters with a letter or digit in them"
     for name, one in value.items():
         fits = name.isprintable() and any(map(str.isalnum, name)) and len(name) <= LONGEST
-        _require(fits, name, place, condition)
+        expect(fits, name, place, condition)
         yield f"{place}.{name}", one

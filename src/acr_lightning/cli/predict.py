@@ -3,7 +3,6 @@
 import glob
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +47,8 @@ def predict(
     """
     require_network(Path(run))
     pictures = find_pictures([images] if isinstance(images, str) else images)
-    refuse_to_replace(
-        pictures, output, [end for end, is_written in zip(RESULTS, (True, overlay, soft), strict=True) if is_written]
-    )
+    ends = [end for end, is_written in zip(RESULTS, (True, overlay, soft), strict=True) if is_written]
+    require_own(Path(output, f"{name}{end}") for name in pictures for end in ends)
     import io
 
     import numpy as np
@@ -118,22 +116,3 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
                 raise UserError(f"--images: {pictures[name]} and {path} would both become {name}.png; give them apart")
             pictures[name] = path
     return pictures
-
-
-def refuse_to_replace(pictures: dict[str, Path], output: str, ends: Sequence[str]) -> None:
-    """Check that no result would take the place of a picture, or of what this program did not write.
-
-    Args:
-        pictures: by the name of their result.
-        output: folder of the results.
-        ends: of the results' names.
-
-    Raises:
-        UserError: one would.
-    """
-    picture_paths = {os.path.realpath(path) for path in pictures.values()}
-    results = [Path(output) / f"{name}{end}" for name in pictures for end in ends]
-    for path in results:
-        if os.path.realpath(path) in picture_paths:
-            raise UserError(f"--output: {path} is one of the pictures and would be replaced; choose another folder")
-    require_own(results)

@@ -9,7 +9,11 @@ from acr_lightning.errors import UserError
 
 
 def report(
-    *runs: str, output: str | None = None, allow: list[str] | None = None, config: str | None = None, **values: Any
+    *runs: str,
+    output: str | None = None,
+    allow: str | list[str] | None = None,
+    config: str | None = None,
+    **values: Any,
 ) -> int:
     """One HTML page, the RUNS side by side; with --config as the stage of a chain.
 
@@ -19,7 +23,7 @@ def report(
     Args:
         runs: folders of runs; photos are shown from the first.
         output: the page; report.html in the first run if none is given.
-        allow: packages, beside acr_lightning, whose data set a run may name: you trust their code.
+        allow: a package, beside acr_lightning, whose data set a run may name: you trust its code; or `[several, ones]`.
         config: an experiment file: the stage `report` of its run.
         **values: of the stage's section, or of the experiment.
     """
@@ -37,6 +41,6 @@ def report(
     from acr_lightning.report.page import write_report
 
     page = Path(output or Path(runs[0]) / "report.html")
-    write_report([Path(run) for run in runs], page, allow=allow or ())
+    write_report([Path(run) for run in runs], page, allow=[allow] if isinstance(allow, str) else allow or ())
     print(page)
     return 0

@@ -1,9 +1,8 @@
 """`acr run` and one command for each stage."""
 
+import json
 import sys
 import time
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,17 +11,13 @@ from acr_lightning.artefacts.manifest import made_by
 from acr_lightning.chain import check as checks
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.experiment_file import is_shared, load
+from acr_lightning.chain.experiment_file import load, top_keys
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
-from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
-
-# `acr cam --shard 3/16`, as `acr label --shard 3/16`, without having to know where it goes.
-SHARD = {"cam": "data.shard", "evaluate": "data.shard", "label": "shard"}
 
 
 def run(
@@ -62,17 +57,10 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             continue
         if start is None:
             start = way_to_start()
-            whole_check = partial(run, config=config, check=True, **values)
-            if status := start(["run", *words_of(config, values), "--check"], whole_check):
+            if status := start(["run", *words_of(config, values), "--check"]):
                 return status
-        own = {
-            key if is_shared(CHAIN, key) else key.partition(".")[2]: value
-            for key, value in values.items()
-            if key != "stages" and (is_shared(CHAIN, key) or key.partition(".")[0] == name)
-        }
-        words = [name, *words_of(config, own), *(["--force"] if force else [])]
         since = time.monotonic()
-        if status := start(words, partial(stage, name, config=config, force=force, **own)):
+        if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
             again = same_command(force)
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
@@ -82,20 +70,13 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         again = f"--stages={names} --force does them again"
         print(f"acr run: {names} made by other code ({versions}; this is {code()}); {again}", file=sys.stderr)
     if seconds:
-        print(f"acr run: {_durations(seconds)} → {_to_open(experiment.run)}", file=sys.stderr, flush=True)
+        durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
+        page = experiment.run / "report.html"
+        place = page if page.exists() else experiment.run
+        print(
+            f"acr run: {durations}; together {duration(sum(seconds.values()))} → {place}", file=sys.stderr, flush=True
+        )
     return 0
-
-
-def _durations(seconds: dict[str, float]) -> str:
-    """How long each stage took, and all of them."""
-    stages = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
-    return stages if len(seconds) == 1 else f"{stages}; together {duration(sum(seconds.values()))}"
-
-
-def _to_open(run: Path) -> Path:
-    """The page of a run, or its folder."""
-    page = run / "report.html"
-    return page if page.exists() else run
 
 
 def stage(
@@ -105,22 +86,20 @@ def stage(
     config: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    shard: str | None = None,
     help: bool = False,
     **values: Any,
 ) -> int:
-    """One stage in this process; KEY is a key of its section, or one that all stages share: run, dataset, seed, from.
+    """One stage in this process; KEY is a key of its section, or of the experiment: run, dataset, seed, from.
 
     Args:
         name: of the stage.
         config: an experiment file, or the name of a shipped one.
         force: do it again; its old result is moved aside.
         print_config: print what would run.
-        shard: (cam, label, evaluate) `3/16` does the third of sixteen parts, each a job of its own on any machine.
         help: print all values.
         **values: of the stage's section, or of the experiment.
     """
-    experiment = stage_experiment(name, config, values, shard)
+    experiment = stage_experiment(name, config, values)
     if help:
         if (choice := CHAIN.stages[name].choice) and not experiment.takes_part(name):
             experiment = experiment.with_values({f"{choice}.preset": next(iter(CHAIN.presets[choice]))})
@@ -132,27 +111,20 @@ def stage(
     return 0
 
 
-def affinity(**values: Any) -> int:
-    """The stages that an affinity preset adds, as `acr run` does them: affinity_labels, affinity_train, affinity_walk.
+def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> Experiment:
+    """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
 
-    Options and values are those of `acr run`.
-    """
-    own = {key: values.pop(key) for key in ("config", "force", "print_config", "check") if key in values}
-    return run(**own, **values, stages="affinity")
-
-
-def stage_experiment(name: str, config: str | None, values: dict[str, Any], shard: str | None = None) -> Experiment:
-    """The experiment of a stage's command, whose keys are those of the stage's section.
+    `shard` is the stage's own key or its data's.
 
     Raises:
-        UserError: a key is unknown, or the stage knows no shards.
+        UserError: a key is unknown.
     """
-    own = {key if is_shared(CHAIN, key) else f"{name}.{key}": value for key, value in values.items()}
-    if shard is not None:
-        if name not in SHARD:
-            raise UserError(f"--shard: goes with {', '.join(SHARD)}")
-        own[f"{name}.{SHARD[name]}"] = shard
-    return load(CHAIN, config, own)
+    shard = "data.shard" if CHAIN.stages[name].function is None else "shard"
+    known, full_keys = top_keys(CHAIN), dict[str, Any]()
+    for key, value in values.items():
+        is_top = key.partition(".")[0] in known
+        full_keys[key if is_top else f"{name}.{shard if key == 'shard' else key}"] = value
+    return load(CHAIN, config, full_keys)
 
 
 def words_of(config: str | None, values: dict[str, Any]) -> list[str]:
@@ -166,11 +138,5 @@ def words_of(config: str | None, values: dict[str, Any]) -> list[str]:
 
 def print_sections(value: Any) -> None:
     """Print a section, or several, as YAML."""
-    print(yaml.safe_dump(_plain(value), sort_keys=False), end="")
-
-
-def _plain(value: Any) -> Any:
-    """Plain lists for YAML's safe writer."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    # By way of JSON, so that what stands there twice is written twice, not as an alias.
+    print(yaml.safe_dump(json.loads(json.dumps(value, default=str)), sort_keys=False), end="")

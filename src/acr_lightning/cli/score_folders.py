@@ -1,4 +1,4 @@
-"""`acr evaluate --pred DIR`: any folder of label maps, scored and packed."""
+"""`acr evaluate --pred DIR`, `--cams DIR`: any folder of label maps, scored and packed; any folder of CAMs, scored."""
 
 from pathlib import Path
 
@@ -10,7 +10,23 @@ from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, shown
 
 
-def against_dataset(
+def score_cams(cams: Path, dataset: TaggedDataset, split: Split, output: str | None) -> None:
+    """Score a folder of CAMs against the masks of a data set, at all thresholds and exponents."""
+    from acr_lightning.artefacts.atomic import as_json
+    from acr_lightning.metrics.cam_scores import cam_curves
+    from acr_lightning.report.run_scores import ORACLE, has_masks, print_and_keep
+
+    ids = ids_of(dataset, split)
+    if not has_masks(dataset, ids):
+        raise UserError(f"split {split}: no masks to score with")
+    curves = cam_curves(cams, dataset, ids)
+    exponents = [(f"alpha {row['alpha']}: the background is (1 − max CAM)^alpha", row) for row in curves.exponents]
+    rows = [(ORACLE, curves.best), *exponents]
+    records = [{"what": "cam", "split": split, "chosen": choice, **row} for choice, row in rows]
+    print_and_keep(records, output, {"sweep.json": as_json(curves.brief())})
+
+
+def score_predictions(
     predictions: Path, dataset: TaggedDataset, split: Split, output: str | None, pack: str | None
 ) -> None:
     """Score a folder of predictions against the masks of a data set, and pack it if asked to."""
@@ -27,7 +43,7 @@ def against_dataset(
         write_pack(Path(pack), predictions, dataset, ids)
 
 
-def against_folder(
+def score_against_folder(
     predictions: Path, masks: Path, classes: int | str | list[str] | None, id_list: str | None, output: str | None
 ) -> None:
     """Score a folder of predictions against a folder of masks."""

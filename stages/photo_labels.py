@@ -1,0 +1,60 @@
+"""What the stages that label photo by photo on the CPU share: missing label maps are made in many processes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+
+def make_labels(
+    make: Callable[..., Any],
+    dataset: Any,
+    cams: Path,
+    labels: Path,
+    ids: Sequence[str],
+    workers: int | None,
+    walked: bool = False,
+) -> None:
+    """Make the label map of every photo that has none, or a damaged one, each in one of `workers` processes.
+
+    Args:
+        make: from a photo, its tagged classes and their scores to labels; it travels to other processes.
+        dataset: the photos.
+        cams: folder of CAM files.
+        labels: folder of the result.
+        ids: of the photos.
+        workers: None takes all cores that this process may use.
+        walked: also hand over the background's score that a random walk carried along, as `background`.
+    """
+    from acr_lightning.artefacts.item_path import item_path
+    from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.system.pool import map_in_pool
+
+    paths = {image_id: item_path(labels, image_id, ".png") for image_id in ids}
+    missing_ids = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
+    work = partial(_label_one, make=make, dataset=dataset, cams=cams, labels=labels, walked=walked)
+    for _ in map_in_pool(work, missing_ids, "labels", workers):
+        pass
+
+
+def _label_one(image_id: str, make: Callable[..., Any], dataset: Any, cams: Path, labels: Path, walked: bool) -> None:
+    """One photo's label map, from file to file."""
+    import numpy as np
+
+    from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.item_path import item_path
+    from acr_lightning.artefacts.palette import write_mask
+    from acr_lightning.errors import UserError
+
+    image, path = dataset.image(image_id), item_path(cams, image_id, ".npz")
+    cam = read_cam(path, dataset.num_classes, image.shape[:2])
+    more = {}
+    if walked:
+        if cam.background is None and len(cam.classes):
+            raise UserError(
+                f"{path}: no walked background; set label.threshold to a number or auto, or "
+                "affinity_walk.model.background_alpha"
+            )
+        # A photo without tags is background.
+        more["background"] = np.ones(image.shape[:2], np.float32) if cam.background is None else cam.background
+    write_mask(item_path(labels, image_id, ".png"), make(image, cam.classes, cam.scores, **more))
