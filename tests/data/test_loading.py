@@ -96,7 +96,7 @@ def test_wrong_labels_are_named(shapes, tmp_path):
     with pytest.raises(UserError, match=r"train_\d+\.png: no such mask"):
         next(iter(data.train_dataloader()))
     for label, reason in (
-        (np.full((64, 64), 5, np.uint8), "holds the label 5 of 4"),
+        (np.full((64, 64), 5, np.uint8), "holds the value 5, labels are 0 to 4"),
         (np.zeros((8, 9), np.uint8), "9×8"),
     ):
         for image_id in shapes.ids("train"):

@@ -116,7 +116,7 @@ FAULTS = {
         lambda root: write_mask(mask_path(root, "b"), mask_of(["dog"]).T.copy()), ("size", "b"), "is 20×30, its photo"
     ),
     "value that is no label": (
-        lambda root: write_mask(mask_path(root, "b"), np.full((20, 30), 21, np.uint8)), ("value", "b"), "holds 21, but"
+        lambda root: write_mask(mask_path(root, "b"), np.full((20, 30), 21, np.uint8)), ("value", "b"), "the value 21"
     ),
     "annotation missing": (
         lambda root: (root / "Annotations" / "b.xml").unlink(), ("tags", "b"), "no annotation for id 'b'"
@@ -242,7 +242,7 @@ WRONG_LABELS = {
         lambda folder: write_mask(folder / "b.png", np.full((10, 15), 2, np.uint8)), ("size", "b"), "is 15×10, its"
     ),
     "voc's own index": (
-        lambda folder: write_mask(folder / "b.png", np.full((20, 30), 12, np.uint8)), ("value", "b"), "holds 12, but"
+        lambda folder: write_mask(folder / "b.png", np.full((20, 30), 12, np.uint8)), ("value", "b"), "the value 12"
     ),
     "cut": (
         lambda folder: (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:300]), ("damaged", "b"), "cannot"

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from acr_lightning.artefacts.palette import IGNORE, StoredMask, read_stored_mask
+from acr_lightning.artefacts.palette import StoredMask, label_faults, read_stored_mask
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.data_care.finding import Finding, from_error
+from acr_lightning.data_care.finding import REMEDIES, Finding, from_error
 from acr_lightning.errors import UserError
 
 
@@ -92,19 +92,10 @@ def check_mask(
         mask = read_stored_mask(path)
     except UserError as error:
         return None, [from_error("colour" if "8-bit grey" in str(error) else "damaged", image_id, error)]
-    findings = []
+    faults = label_faults(mask.labels, num_labels, size)
     if wrong := mask.wrong_colours():
-        what = f"the palette's colour of {_some(wrong)} is not VOC's, so the indices may not be labels"
-        findings.append(Finding("palette", image_id, str(path), what, "write the labels themselves as indices"))
-    if size is not None and mask.labels.shape != tuple(size):
-        height, width = mask.labels.shape
-        what = f"is {width}×{height}, its photo {size[1]}×{size[0]}"
-        findings.append(Finding("size", image_id, str(path), what, "make it again at the photo's size"))
-    unknown = [value for value in np.unique(mask.labels).tolist() if num_labels <= value < IGNORE]
-    if unknown:
-        what = f"holds {_some(unknown)}, but labels are 0 to {num_labels - 1}, and 255"
-        findings.append(Finding("value", image_id, str(path), what, "write the labels themselves as indices"))
-    return mask, findings
+        faults["palette"] = f"the palette's colour of {wrong[0]} is not VOC's, so the indices may not be labels"
+    return mask, [Finding(kind, image_id, str(path), fault, REMEDIES[kind]) for kind, fault in faults.items()]
 
 
 def compare_tags(
@@ -120,7 +111,3 @@ def compare_tags(
         what = f"does not show what is tagged: {', '.join(class_names[k] for k in absent)}"
         findings.append(Finding("tags", image_id, str(path), what, "take the tag away, unless its pixels are 255"))
     return findings
-
-
-def _some(values: list[int]) -> str:
-    return ", ".join(map(str, values[:5])) + (" …" if len(values) > 5 else "")

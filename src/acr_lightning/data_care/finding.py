@@ -39,6 +39,9 @@ REMEDIES = {
     "tags": "mend the annotation, or take the id off the list",
     "list": "mend the list, or name another",
     "photo": "replace the photo",
+    "palette": "write the labels themselves as indices",
+    "size": "make it again at the photo's size",
+    "value": "write the labels themselves as indices",
 }
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from acr_lightning.artefacts.palette import IGNORE
-from acr_lightning.errors import UserError
 
 
 def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels: int) -> NDArray[np.int64]:
@@ -30,20 +28,6 @@ def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels
         ignore_index=IGNORE,
     )
     return counts.numpy().astype(np.int64)
-
-
-def check_labels(labels: NDArray[np.uint8], num_labels: int, where: str | Path) -> None:
-    """Check that a prediction holds nothing but labels: it has no 255.
-
-    Raises:
-        UserError: it has another value.
-    """
-    highest = int(labels.max(initial=0))
-    if highest >= num_labels:
-        raise UserError(
-            f"{where}: holds the value {highest}, but a prediction's labels are 0 to {num_labels - 1}; "
-            "make it again, or set the right number of classes"
-        )
 
 
 def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:

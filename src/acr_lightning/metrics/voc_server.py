@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.own_files import write_own
-from acr_lightning.artefacts.palette import png_bytes, read_mask, read_stored_mask
+from acr_lightning.artefacts.palette import label_faults, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import check_labels
 from acr_lightning.metrics.folder_scores import require_files
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
@@ -49,8 +48,7 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
     ):
         for image_id in ids:
             source = item_path(predictions, image_id, ".png")
-            labels = read_mask(source)
-            check_labels(labels, len(stored_labels), source)
+            labels = read_mask(source, len(stored_labels), unknown=False)
             png = png_bytes(stored_labels[labels])
             member = tarfile.TarInfo(str(FOLDER / f"{image_id}.png"))
             member.size = len(png)
@@ -156,16 +154,11 @@ def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[s
         mask = read_stored_mask(content, name)
     except UserError as error:
         return [str(error).partition("; ")[0]]
-    faults = []
+    faults = [f"{name} {fault}" for fault in label_faults(mask.labels, NUM_LABELS, size, unknown=False).values()]
     if mask.file_format != "PNG":
         faults.append(f"{name} is a {mask.file_format} file, not a PNG")
     if mask.colours is None:
         faults.append(f"{name} is grey, it must have VOC's palette")
     if wrong := mask.wrong_colours():
         faults.append(f"{name}: the palette's colour of label {wrong[0]} is not VOC's")
-    if mask.labels.shape != size:
-        height, width = mask.labels.shape
-        faults.append(f"{name} is {width}×{height}, its photo {size[1]}×{size[0]}")
-    if mask.labels.max(initial=0) >= NUM_LABELS:
-        faults.append(f"{name} holds the value {mask.labels.max()}, labels are 0 to {NUM_LABELS - 1}")
     return faults

@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
@@ -56,7 +54,7 @@ def _has_mask(dataset: TaggedDataset, image_id: str) -> bool:
 
 def _score(path: Path, dataset: TaggedDataset, image_id: str) -> float:
     """The mIoU of one photo, per cent, over the labels that it or its prediction has."""
-    mask, prediction = dataset.mask(image_id), read_mask(path)
-    if mask is None or mask.shape != prediction.shape or prediction.max() > dataset.num_classes:
-        raise UserError(f"{path}: not a prediction for its mask; make it again")
-    return miou(confusion(mask, prediction.astype(np.uint8), dataset.num_classes + 1))
+    mask, num_labels = dataset.mask(image_id), dataset.num_classes + 1
+    if mask is None:
+        raise UserError(f"{image_id}: no mask to score with")
+    return miou(confusion(mask, read_mask(path, num_labels, mask.shape, unknown=False), num_labels))

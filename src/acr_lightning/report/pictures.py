@@ -17,7 +17,6 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.errors import UserError
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
 from acr_lightning.report.score_files import is_number
@@ -92,10 +91,7 @@ def _cam_pictures(
 
 
 def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> list[Picture]:
-    labels = read_mask(path)
-    if labels.shape != image.shape[:2]:
-        raise UserError(f"{path}: not of the size of its photo; make it again")
-    return [Picture(title, _jpeg(overlay(image, labels)))]
+    return [Picture(title, _jpeg(overlay(image, read_mask(path, size=image.shape[:2]))))]
 
 
 def last_monitor(run: Path) -> str | None:
