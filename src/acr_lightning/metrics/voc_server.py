@@ -87,31 +87,27 @@ def pack_faults(path: Path, sizes: dict[str, tuple[int, int]]) -> list[str]:
     faults: list[str] = []
     names: set[str] = set()
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with tarfile.open(fileobj=io.BytesIO(_whole(path)), mode="r:") as archive:
             for member in archive:
                 faults += _member_faults(archive, member, sizes, names)
-        _check_end(path)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         return [*faults, f"is no whole tar archive ({str(error).splitlines()[0].rstrip(':')})"]
     missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in names]
     return faults + [f"{FOLDER / image_id}.png is missing" for image_id in missing]
 
 
-def _check_end(path: Path) -> None:
-    """Read an archive to its end, checksum included: `tarfile` itself stops at the first block of zeros.
+def _whole(path: Path) -> bytes:
+    """An archive to its end, unpacked, checksum included: `tarfile` itself stops at the first block of zeros.
 
     Raises:
         EOFError: it is cut short, or another kind of archive.
         OSError: its checksum is wrong, or something follows its end.
     """
-    size, tail = 0, b""
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if is_gzip else path.open("rb") as file:
-        while block := file.read(1 << 20):
-            size, tail = size + len(block), (tail + block)[-2 * tarfile.BLOCKSIZE :]
-    if size % tarfile.BLOCKSIZE or tail != bytes(2 * tarfile.BLOCKSIZE):
+    content = path.read_bytes()
+    content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    if len(content) % tarfile.BLOCKSIZE or not content.endswith(bytes(2 * tarfile.BLOCKSIZE)):
         raise EOFError("it does not end in two blocks of zeros")
+    return content
 
 
 def _member_faults(
