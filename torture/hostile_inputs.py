@@ -229,7 +229,7 @@ def _unpack(folder: Path) -> int:
     """What `acr data download` does once an archive has the right checksum."""
     from acr_lightning.data_care.unpack import unpack
 
-    unpack(folder / "archive", folder / "data", {"top": "place"})
+    unpack(folder / "archive", folder / "data", "top", "place")
     return 0
 
 
