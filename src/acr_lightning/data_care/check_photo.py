@@ -1,9 +1,12 @@
 """One photo, its tags and its mask: what is wrong with them."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import StoredMask, label_faults, read_stored_mask
 from acr_lightning.data.tagged import TaggedDataset
@@ -26,7 +29,7 @@ class Wanted(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """What was found with one photo.
+    """What was found with one photo's mask or pseudo-label.
 
     Attributes:
         image_id: the photo.
@@ -68,10 +71,23 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
         problems.append(Finding("missing", image_id, str(path), "no such mask", "add it, or take the id off the list"))
     if mask is None:
         return PhotoResult(image_id, problems, [], tags, {})
-    labels, counts = np.unique(dataset.relabel(mask.labels), return_counts=True)
-    pixels = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    pixels = count_pixels(dataset.relabel(mask.labels))
     notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if wanted.tags else []
     return PhotoResult(image_id, problems, notes, tags, pixels)
+
+
+def count_pixels(labels: NDArray[np.uint8]) -> dict[int, int]:
+    """The pixels of a label map, by label."""
+    values, counts = np.unique(labels, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def pixel_shares(results: Iterable[PhotoResult]) -> dict[int, float]:
+    """Per cent of all their masks' pixels, by label."""
+    pixels: Counter[int] = Counter()
+    for result in results:
+        pixels.update(result.pixels)
+    return defaultdict(float, {label: round(100 * count / pixels.total(), 2) for label, count in pixels.items()})
 
 
 def check_mask(
