@@ -70,6 +70,11 @@ class TaggedDataset(ABC):
         """Where the mask of an id lies, or None in a data set without masks."""
         return None
 
+    def has_mask(self, image_id: str) -> bool:
+        """Whether there is a file with the mask of an id."""
+        path = self.mask_path(image_id)
+        return path is not None and path.is_file()
+
     def make_masks(self, ids: list[str]) -> None:
         """Draw the masks of these ids where they are not files from the start; called once before scoring."""
         del ids  # most data sets come with mask files

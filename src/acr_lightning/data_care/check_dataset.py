@@ -75,8 +75,7 @@ def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Repo
             dataset.make_masks(ids)
         except UserError as error:
             report.problems.append(from_error("list", "", error))
-        paths = [dataset.mask_path(image_id) for image_id in ids]
-        if any(path is not None and path.is_file() for path in paths):
+        if any(map(dataset.has_mask, ids)):
             ids_with_masks |= set(ids)
         elif ids:
             what = "has no masks, so nothing is scored on it"

@@ -64,7 +64,7 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
             problems.append(from_error("tags", image_id, error))
     path = dataset.mask_path(image_id)
     mask = None
-    if path is not None and path.is_file():
+    if path is not None and dataset.has_mask(image_id):
         mask, faults = check_mask(image_id, path, size, dataset.num_stored_labels)
         problems += faults
     elif path is not None and wanted.mask:

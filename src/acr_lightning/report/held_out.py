@@ -27,7 +27,7 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     folder = predictions_of(run)
     paths = {image_id: item_path(folder, image_id, ".png") for image_id in dataset.ids("val")}
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
-    if not ids or not _has_mask(dataset, ids[0]):
+    if not ids or not dataset.has_mask(ids[0]):
         return [(image_id, "") for image_id in spread(ids, count)]
     scores = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
     order = sorted(
@@ -45,11 +45,6 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
 def spread(ids: list[str], count: int) -> list[str]:
     """So many of the ids, at even distances."""
     return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
-
-
-def _has_mask(dataset: TaggedDataset, image_id: str) -> bool:
-    path = dataset.mask_path(image_id)
-    return path is not None and path.is_file()
 
 
 def _score(path: Path, dataset: TaggedDataset, image_id: str) -> float:

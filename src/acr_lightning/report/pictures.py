@@ -38,45 +38,38 @@ def predictions_of(run: Path) -> Path:
     return stages_of(run).get("evaluate", run / "evaluate") / "predictions"
 
 
-def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
-    """A photo, each run's prediction of it, and its mask if it has one."""
-    image = notes.without(partial(dataset.image, image_id), None)
-    if image is None:
-        return []
-    row = [Picture(f"photo {image_id}", _jpeg(image))]
-    for run in runs:
-        if (path := item_path(predictions_of(run), image_id, ".png")).is_file():
-            title = f"{run.name}: network" if len(runs) > 1 else "network"
-            row += notes.without(partial(_label_picture, path, image, title), [])
-    return row + _mask_picture(image_id, dataset, image, notes)
+def pictures(
+    image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes, only_network: bool = False
+) -> list[Picture]:
+    """What there is to show of one photo, in the chain's order, run by run.
 
-
-def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
-    """All that there is to show of one photo, in the chain's order, run by run; `notes` says what cannot be read."""
+    Args:
+        image_id: the photo.
+        dataset: its photos, and its masks if it has any.
+        runs: whose results are shown.
+        notes: says what cannot be read.
+        only_network: leave out CAMs and pseudo-labels.
+    """
     image = notes.without(partial(dataset.image, image_id), None)
     if image is None:
         return []
     row = [Picture(f"photo {image_id}", _jpeg(image))]
     for run in runs:
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
-        for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
-            if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
-                make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
-                row += notes.without(make, [])
-        for title, stage, folder in (
-            ("pseudo-label", "label", "labels"),
-            ("network", "evaluate", "predictions"),
-        ):
-            if (path := item_path(stages.get(stage, run) / folder, image_id, ".png")).is_file():
+        labels = {"network": predictions_of(run)}
+        if not only_network:
+            labels = {"pseudo-label": stages.get("label", run) / "labels", **labels}
+            for stage, name in (
+                (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),)
+            ):
+                if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
+                    make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
+                    row += notes.without(make, [])
+        for title, folder in labels.items():
+            if (path := item_path(folder, image_id, ".png")).is_file():
                 row += notes.without(partial(_label_picture, path, image, prefix + title), [])
-    return row + _mask_picture(image_id, dataset, image, notes)
-
-
-def _mask_picture(image_id: str, dataset: TaggedDataset, image: NDArray[np.uint8], notes: Notes) -> list[Picture]:
-    """The mask, if there is one."""
-    path = dataset.mask_path(image_id)
-    mask = None if path is None or not path.is_file() else notes.without(partial(dataset.mask, image_id), None)
-    return [] if mask is None else [Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
+    mask = notes.without(partial(dataset.mask, image_id), None) if dataset.has_mask(image_id) else None
+    return row if mask is None else [*row, Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
 
 
 def _cam_pictures(

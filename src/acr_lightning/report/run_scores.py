@@ -85,13 +85,11 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
         UserError: some have a mask and some have not.
     """
     dataset.make_masks(ids)
-    paths = [dataset.mask_path(image_id) for image_id in ids]
-    missing = [path for path in paths if path is None or not path.is_file()]
-    if missing and len(missing) < len(paths):
-        raise UserError(
-            f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line"
-        )
-    return bool(paths) and not missing
+    missing = [image_id for image_id in ids if not dataset.has_mask(image_id)]
+    if missing and len(missing) < len(ids):
+        path = dataset.mask_path(missing[0])
+        raise UserError(f"{path}: no such mask ({len(missing)} of {len(ids)} are missing); add it or its id's line")
+    return bool(ids) and not missing
 
 
 def walked(stages: Stages) -> bool:
