@@ -1,7 +1,5 @@
 """IoU, precision and recall from a confusion matrix of integer counts."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from acr_lightning.artefacts.atomic import as_csv
 from acr_lightning.artefacts.palette import IGNORE
 
 
@@ -37,11 +36,8 @@ def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:
         counts: `[K + 1, K + 1]`.
         label_names: K + 1 names, background first.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")  # a class name may hold a comma
-    writer.writerow(["true \\ predicted", *label_names])
-    writer.writerows([name, *row] for name, row in zip(label_names, counts.tolist(), strict=True))
-    return text.getvalue()
+    rows = [[name, *row] for name, row in zip(label_names, counts.tolist(), strict=True)]
+    return as_csv([["true \\ predicted", *label_names], *rows])
 
 
 def miou(counts: NDArray[np.int64]) -> float:

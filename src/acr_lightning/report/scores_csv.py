@@ -1,8 +1,8 @@
 """The scores of a run as CSV, a row for each score and label, for spreadsheets and data frames."""
 
-import csv
-import io
 from typing import Any
+
+from acr_lightning.artefacts.atomic import as_csv
 
 CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner")
 MEAN = "(mean)"
@@ -14,12 +14,10 @@ def scores_csv(records: list[dict[str, Any]]) -> str:
     Columns: the conditions, empty where a score has none of the kind; `label`, which is `(mean)` for the mIoU and the
     mean precision and recall; `iou`, `precision` and `recall`. Absent labels have no row.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*CONDITIONS, "label", "iou", "precision", "recall"])
+    rows: list[list[Any]] = [[*CONDITIONS, "label", "iou", "precision", "recall"]]
     for record in records:
         conditions = [record.get(name) for name in CONDITIONS]
-        writer.writerow([*conditions, MEAN, record["miou"], record["precision"], record["recall"]])
+        rows.append([*conditions, MEAN, record["miou"], record["precision"], record["recall"]])
         for label, one in record["classes"].items():
-            writer.writerow([*conditions, label, one["iou"], one["precision"], one["recall"]])
-    return text.getvalue()
+            rows.append([*conditions, label, one["iou"], one["precision"], one["recall"]])
+    return as_csv(rows)
