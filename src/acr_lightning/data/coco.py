@@ -61,7 +61,7 @@ class COCO(KnownClasses):
             "val_list": val_list, "cache": cache,
         }  # fmt: skip
         self.root, self.year = Path(root), year
-        self.lists = {"train": train_list, "seed": seed_list, "val": val_list}
+        self.lists = {"train": train_list, "seed": seed_list or train_list, "val": val_list}
         folder = Path(cache) if cache else self.root / "acr_cache"
         self._index: dict[Part, CocoIndex] = {
             "train": read_index(self._annotations("train"), folder),
@@ -99,8 +99,6 @@ class COCO(KnownClasses):
         if split not in PARTS:
             return []
         index, name = self._index[PARTS[split]], self.lists[split]
-        if split == "seed" and name is None and self.lists["train"] is not None:
-            name = self.lists["train"]
         if name is None:
             ids = [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
             if split in ("train", "val") and len(ids) < len(index.rows):
