@@ -291,7 +291,7 @@ def changed(act):
     ("act", "message"),
     [
         (no_photo, r"000000000003\.jpg: no such photo \(1 of 8 are missing\)"),
-        (no_folder, "val2014: no such folder of photos"),
+        (no_folder, r"no such photo \(4 of 4 are missing\)"),
         (cut_json, r"instances_val2014\.json: damaged JSON"),
         (lambda root: COCO(str(root), 2017), r"instances_train2017\.json: no such file; .*dataset\.year"),
         (lambda root: COCO(str(root), classes=["clas 1"]), "Did you mean 'class 1'"),

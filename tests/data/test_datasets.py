@@ -123,7 +123,7 @@ def id_twice(voc):
     [
         (broken_root, "not a VOC 2012 folder"),
         (unknown_class, "no class 'cta'.*Did you mean 'cat'"),
-        (missing_photo, "id 'b' has no photo"),
+        (missing_photo, r"b\.jpg: no such photo"),
         (truncated_photo, r"a\.jpg: damaged photo"),
         (no_photo_at_all, r"a\.jpg: not an image"),
         (wrong_mask_size, "is 6×5, its photo 6×4"),

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -72,7 +71,6 @@ class COCO(KnownClasses):
             raise UserError(f"{self._annotations('val')}: its categories are not those of the training photos")
         self.keep_classes(classes)
         self._kept = [self.known_classes.index(name) for name in self.class_names]
-        self._ids: dict[Split, list[str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pool of processes pickles the data set with every task: only the arguments travel.
@@ -80,20 +78,6 @@ class COCO(KnownClasses):
 
     def _annotations(self, part: Part) -> Path:
         return self.root / "annotations" / f"instances_{part}{self.year}.json"
-
-    def ids(self, split: Split) -> list[str]:
-        """The ids of a split; in `train`, only photos that show a kept class; `test` is empty.
-
-        Raises:
-            UserError: an id is unknown or has no photo.
-        """
-        if split not in PARTS:
-            return []
-        if split not in self._ids:
-            ids = self.listed(split)
-            self._check_photos(ids, PARTS[split])
-            self._ids[split] = ids
-        return list(self._ids[split])
 
     def listed(self, split: Split) -> list[str]:  # noqa: D102
         if split not in PARTS:
@@ -112,18 +96,7 @@ class COCO(KnownClasses):
                         f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a "
                         f"file name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
                     )
-        return self.shown(ids) if split == "train" else ids
-
-    def _check_photos(self, ids: list[str], part: Part) -> None:
-        """One look into the folder instead of one for each of 80,000 photos."""
-        folder = self.root / f"{part}{self.year}"
-        try:
-            there = set(os.listdir(folder))
-        except OSError:
-            raise UserError(f"{folder}: no such folder of photos; set dataset.root and dataset.year") from None
-        missing = [image_id for image_id in ids if self.image_path(image_id).name not in there]
-        if missing:
-            raise UserError(f"{self.image_path(missing[0])}: no such photo ({len(missing)} of {len(ids)} are missing)")
+        return ids
 
     def _find(self, image_id: str) -> tuple[Part, int]:
         """The part of the data set that a photo belongs to, and its row there."""
