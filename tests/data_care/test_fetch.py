@@ -132,14 +132,6 @@ def test_an_answer_of_another_kind(server, tmp_path):
     assert str(caught.value).isprintable()
 
 
-def test_a_range_that_begins_elsewhere_is_refused(server, tmp_path):
-    (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
-    server.shift = 5
-    with pytest.raises(UserError, match="asked for bytes from 1000, got 'bytes 1005-"):
-        fetch(archive(server), tmp_path)
-    assert (tmp_path / "a.bin.part").read_bytes() == CONTENT[:1000]
-
-
 def test_a_full_disk_while_writing(server, tmp_path):
     (tmp_path / "a.bin.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
