@@ -29,17 +29,12 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
     if not ids or not dataset.has_mask(ids[0]):
         return [(image_id, "") for image_id in spread(ids, count)]
-    scores = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
-    order = sorted(
-        (image_id for image_id in ids if scores[image_id] is not None), key=lambda image_id: -(scores[image_id] or 0)
-    )
-    if len(order) > count:
-        order = order[: count - count // 2] + order[-(count // 2) :]
-    best = len(order) - len(order) // 2
-    return [
-        (image_id, f"{'best' if at < best else 'worst'}: mIoU {scores[image_id] or 0:.0f}")
-        for at, image_id in enumerate(order)
-    ]
+    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in ids}
+    order = sorted([(score, one) for one, score in scores.items() if score is not None], key=lambda pair: -pair[0])
+    worst = min(count, len(order)) // 2
+    best = min(count, len(order)) - worst
+    shown = [("best", *pair) for pair in order[:best]] + [("worst", *pair) for pair in order[len(order) - worst :]]
+    return [(image_id, f"{word}: mIoU {score:.0f}") for word, score, image_id in shown]
 
 
 def spread(ids: list[str], count: int) -> list[str]:

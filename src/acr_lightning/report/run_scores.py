@@ -53,8 +53,8 @@ def score_run(
         for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
             if stage in stages:
                 records += _cam_records(stages, stage, dataset, ids, folder)
-        val_ids = dataset.ids("val") if "val" in _cam_splits(stages) else []
-        if has_masks(dataset, val_ids):
+        cam_splits = part(_made(stages, "cam"), "config", "data", "init_args").get("splits") or []
+        if "val" in cam_splits and has_masks(dataset, val_ids := dataset.ids("val")):
             records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
         if "label" in stages:
             counts = count_folder(stages["label"] / "labels", ids, dataset.mask, len(names), ignored=0)
@@ -113,7 +113,8 @@ def _cam_records(
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
     curves = cam_curves(stages[name] / "cams", dataset, ids)
     write_json(folder / SWEEPS[name], curves.brief())
-    conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side", "power") if "cam" in stages else {}
+    model = part(_made(stages, "cam"), "config", "model", "init_args")
+    conditions = _kept(model, "scales", "flip", "long_side", "power")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "refiner": "none"}
     if name == "affinity_walk":
         base |= {"what": "walked cam", **_affinity(stages)}
@@ -125,12 +126,6 @@ def _cam_records(
         level = round(threshold * LEVELS)
         records.append({**base, "chosen": counts.get("chosen"), **curves.thresholds[level]})
     return records
-
-
-def _cam_splits(stages: Stages) -> list[str]:
-    """The splits that stage `cam` was asked for; none where it was not done, or took its own default."""
-    splits: Any = part(_made(stages, "cam"), "config", "data", "init_args").get("splits")
-    return splits if isinstance(splits, list) else []
 
 
 def _cam_of_val(stages: Stages, dataset: TaggedDataset, ids: list[str], best: dict[str, Any]) -> dict[str, Any]:
@@ -167,11 +162,6 @@ def trained_as(stages: Stages) -> str:
         f"{model.get('head', 'v2')} on {model.get('backbone', 'resnet101')}, weights {model.get('weights')}, "
         f"{model.get('loss', 'cross_entropy')}, {labels}"
     )
-
-
-def _init_args(folder: Path) -> dict[str, Any]:
-    """The arguments of the model that a stage's folder was made with."""
-    return part(read_manifest(folder), "config", "model", "init_args")
 
 
 def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
