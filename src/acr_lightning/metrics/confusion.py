@@ -70,10 +70,10 @@ def scores(counts: NDArray[np.int64], label_names: list[str]) -> dict[str, Any]:
         "precision": 100 * hit / np.maximum(predicted, 1),
         "recall": 100 * hit / np.maximum(true, 1),
     }
+    means = {key: float(values[present].mean()) if present.any() else 0.0 for key, values in table.items()}
     return {
-        "miou": miou(counts),
-        "precision": float(table["precision"][present].mean()) if present.any() else 0.0,
-        "recall": float(table["recall"][present].mean()) if present.any() else 0.0,
+        "miou": means.pop("iou"),
+        **means,
         "classes": {
             name: {key: float(values[label]) for key, values in table.items()}
             for label, name in enumerate(label_names)

@@ -12,11 +12,12 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
 from acr_lightning.report.score_files import is_number
@@ -80,7 +81,9 @@ def _cam_pictures(
         Picture(f"{title} {dataset.class_names[label]}", _jpeg(heat(image, scores)))
         for label, scores in zip(cam.classes, cam.scores, strict=True)
     ]
-    return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, _winners(cam, threshold))))]
+    constant = threshold if cam.background is None else None
+    labels = pseudo_label(image, cam.classes, cam.scores, constant, background=cam.background)
+    return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, labels)))]
 
 
 def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> list[Picture]:
@@ -117,14 +120,6 @@ def class_colours() -> NDArray[np.uint8]:
 def colour(label: int) -> str:
     """The colour of a label, `#rrggbb`."""
     return "#" + class_colours()[label].tobytes().hex()
-
-
-def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
-    if not len(cam.classes):
-        return np.zeros(cam.scores.shape[1:], np.uint8)
-    winner = (cam.classes + 1).astype(np.uint8)[cam.scores.argmax(axis=0)]
-    background = threshold if cam.background is None else cam.background
-    return np.where(cam.scores.max(axis=0) >= background, winner, 0).astype(np.uint8)
 
 
 def _threshold(stages: Stages) -> float:
