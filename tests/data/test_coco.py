@@ -56,14 +56,6 @@ def test_ids_tags_and_photos_of_both_years(tmp_path, year):
     assert data.ids("test") == []
 
 
-def test_the_left_out_are_counted(root, caplog):
-    caplog.set_level("INFO")
-    data = COCO(str(root))
-    data.ids("train")
-    data.ids("train")
-    assert caplog.messages.count("train2014: 1 of 9 photos have no tag and are left out") == 1
-
-
 def naive_mask(height, width, instances):
     """The rule, pixel by pixel: rectangles [left, top, right, bottom) and pixel sets."""
     mask = np.zeros((height, width), np.uint8)

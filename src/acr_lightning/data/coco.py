@@ -1,7 +1,6 @@
 """MS COCO as a data set of tags: instance annotations give the tags, and masks for scoring."""
 
 import json
-import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,6 @@ from acr_lightning.data.known_classes import KnownClasses
 from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError, nearest
 
-log = logging.getLogger(__name__)
 Part = Literal["train", "val"]
 PARTS: dict[Split, Part] = {"train": "train", "seed": "train", "val": "val"}
 
@@ -84,18 +82,14 @@ class COCO(KnownClasses):
             return []
         index, name = self._index[PARTS[split]], self.lists[split]
         if name is None:
-            ids = [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
-            if split in ("train", "val") and len(ids) < len(index.rows):
-                log.info("%s%d: %d of %d photos have no tag and are left out", split, self.year,
-                         len(index.rows) - len(ids), len(index.rows))  # fmt: skip
-        else:
-            ids = read_ids(list_path(name))
-            for image_id in ids:
-                if image_id not in index.rows:
-                    raise UserError(
-                        f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a "
-                        f"file name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
-                    )
+            return [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
+        ids = read_ids(list_path(name))
+        for image_id in ids:
+            if image_id not in index.rows:
+                raise UserError(
+                    f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a file "
+                    f"name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
+                )
         return ids
 
     def _find(self, image_id: str) -> tuple[Part, int]:
