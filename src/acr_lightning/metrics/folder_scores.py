@@ -12,8 +12,6 @@ from acr_lightning.data.id_list import read_ids
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import confusion
 
-MOST_LABELS = IGNORE  # 0 to 254, for 255 is not scored
-
 
 def score_folders(
     predictions: Path, masks: Path, num_classes: int | None = None, id_list: Path | None = None
@@ -38,7 +36,7 @@ def score_folders(
     ids = read_ids(id_list) if id_list else _ids_of(masks)
     if not ids:
         raise UserError(f"{masks}: holds no mask (<id>.png)")
-    num_labels = MOST_LABELS if num_classes is None else num_classes + 1
+    num_labels = IGNORE if num_classes is None else num_classes + 1
 
     def mask_of(image_id: str) -> NDArray[np.uint8]:
         return read_mask(item_path(masks, image_id, ".png"), num_labels)

@@ -128,17 +128,11 @@ def _member_faults(
         return [f"{name} is not on the list"]
     content = archive.extractfile(member)
     assert content is not None  # a plain file
-    return label_map_faults(name, content.read(), size)
+    return _label_map_faults(name, content.read(), size)
 
 
-def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[str]:
-    """The faults of one label map.
-
-    Args:
-        name: for the messages.
-        content: of the file.
-        size: height and width that it must have.
-    """
+def _label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[str]:
+    """The faults of one label map, whose photo has a size."""
     try:
         mask = read_stored_mask(content, name)
     except UserError as error:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.atomic import as_json, write_json, write_text
+from acr_lightning.artefacts.atomic import as_csv, as_json, write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
@@ -16,7 +16,6 @@ from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.report.markdown import plain
-from acr_lightning.report.scores_csv import scores_csv
 from acr_lightning.segment.recorded_test import recorded_test
 
 # Folders of a run's stages, by name.
@@ -26,6 +25,9 @@ ORACLE = "best of all thresholds on these masks"
 CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
 # Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
+
+# Of scores.csv, before the scores.
+CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner")
 
 
 def score_run(
@@ -181,7 +183,22 @@ def print_and_keep(records: list[dict[str, Any]], output: str | None, more: Mapp
 
 def _texts(records: list[dict[str, Any]]) -> dict[str, str]:
     """The files of some scores by their names."""
-    return {"scores.json": as_json(records), "scores.csv": scores_csv(records), "scores.md": table(records)}
+    return {"scores.json": as_json(records), "scores.csv": _csv(records), "scores.md": table(records)}
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    """The records of `scores.json` (see `score_run`), in per cent.
+
+    Columns: the conditions, empty where a score has none of the kind; `label`, which is `(mean)` for the mIoU and the
+    mean precision and recall; `iou`, `precision` and `recall`. Absent labels have no row.
+    """
+    rows: list[list[Any]] = [[*CSV_CONDITIONS, "label", "iou", "precision", "recall"]]
+    for record in records:
+        conditions = [record.get(name) for name in CSV_CONDITIONS]
+        rows.append([*conditions, "(mean)", record["miou"], record["precision"], record["recall"]])
+        for label, one in record["classes"].items():
+            rows.append([*conditions, label, one["iou"], one["precision"], one["recall"]])
+    return as_csv(rows)
 
 
 def table(records: list[dict[str, Any]]) -> str:
