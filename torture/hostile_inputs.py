@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -214,22 +213,20 @@ def archives() -> Iterator[Attack]:
 
     yield Attack("a member of a tar", TARGETS, plant, function(_unpack), members, (f"top/{RAN}", {}))
 
-    def plant_zip(folder: Path, payload: tuple[str, int]) -> None:
+    def plant_zip(folder: Path, payload: str) -> None:
         with zipfile.ZipFile(folder / "archive", "w") as archive:
             archive.writestr("top/other", "")
-            member = zipfile.ZipInfo(payload[0])
-            member.external_attr = payload[1] << 16
-            archive.writestr(member, "/etc")
+            archive.writestr(payload, "/etc")
 
-    zipped = {repr(name): (name, 0) for name in OUTSIDE[:-1]} | {"a link": (f"top/{RAN}", stat.S_IFLNK | 0o777)}
-    yield Attack("a member of a zip", TARGETS, plant_zip, function(_unpack), zipped, (f"top/{RAN}", 0))
+    zipped = {repr(name): name for name in OUTSIDE[:-1]}
+    yield Attack("a member of a zip", TARGETS, plant_zip, function(_unpack), zipped, f"top/{RAN}")
 
 
 def _unpack(folder: Path) -> int:
     """What `acr data download` does once an archive has the right checksum."""
     from acr_lightning.data_care.unpack import unpack
 
-    unpack(folder / "archive", folder / "data", {"top": "place"})
+    unpack(folder / "archive", folder / "data", "top", "place")
     return 0
 
 

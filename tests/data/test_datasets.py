@@ -123,10 +123,10 @@ def id_twice(voc):
     [
         (broken_root, "not a VOC 2012 folder"),
         (unknown_class, "no class 'cta'.*Did you mean 'cat'"),
-        (missing_photo, "id 'b' has no photo"),
+        (missing_photo, r"b\.jpg: no such photo"),
         (truncated_photo, r"a\.jpg: damaged photo"),
         (no_photo_at_all, r"a\.jpg: not an image"),
-        (wrong_mask_size, "the mask is 6×5 but its photo is 6×4"),
+        (wrong_mask_size, "is 6×5, its photo 6×4"),
         (misspelt_object, "unknown class 'dgo'.*Did you mean 'dog'"),
         (no_object, "photo 'a' has no tag"),
         (damaged_annotation, "damaged annotation"),
@@ -336,5 +336,5 @@ def test_a_mask_of_more_classes_than_there_are_is_named(tmp_path):
     Image.new("RGB", (4, 3)).save(tmp_path / "a.jpg")
     (tmp_path / "tags.csv").write_text("image,tags\na.jpg,dog\n")
     write_mask(tmp_path / "masks" / "a.png", np.array([[0, 1, 255, 2]] * 3, np.uint8))
-    with pytest.raises(UserError, match=r"a\.png: the mask holds the label 2, but there are 1 classes"):
+    with pytest.raises(UserError, match=r"a\.png: holds the value 2, labels are 0 to 1, and 255"):
         TagFolder(str(tmp_path), masks=str(tmp_path / "masks")).mask("a")

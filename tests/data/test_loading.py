@@ -96,7 +96,7 @@ def test_wrong_labels_are_named(shapes, tmp_path):
     with pytest.raises(UserError, match=r"train_\d+\.png: no such mask"):
         next(iter(data.train_dataloader()))
     for label, reason in (
-        (np.full((64, 64), 5, np.uint8), "holds the label 5 of 4"),
+        (np.full((64, 64), 5, np.uint8), "holds the value 5, labels are 0 to 4"),
         (np.zeros((8, 9), np.uint8), "9×8"),
     ):
         for image_id in shapes.ids("train"):
@@ -124,7 +124,7 @@ def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from([(3, 4), (4, 3), (5, 5)])), st.integers(1, 4))
 def test_groups_hold_each_photo_once_and_one_size_each(sizes, most):
-    groups = groups_of_one_size(sizes, most)
+    groups = groups_of_one_size(enumerate(sizes), most)
     assert sorted(index for group in groups for index in group) == list(range(len(sizes)))
     assert all(len({sizes[index] for index in group}) == 1 for group in groups)
     assert all(len(group) <= most for group in groups)

@@ -12,7 +12,7 @@ class Server:
 
     def __init__(self):
         self.files, self.requests = {}, []
-        self.ranges, self.cut_after, self.status, self.shift, self.length = True, [], None, 0, None
+        self.ranges, self.cut_after, self.status, self.length = True, [], None, None
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ class Server:
                 request.send_error(416)
                 return
             request.send_response(206)
-            request.send_header("Content-Range", f"bytes {start + self.shift}-{len(content) - 1}/{len(content)}")
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:
             request.send_response(200)
         request.send_header("Content-Length", self.length or str(len(content) - start))

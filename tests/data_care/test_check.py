@@ -66,17 +66,21 @@ def kinds(findings):
     return [(one.kind, one.image_id) for one in findings]
 
 
+def rows_of(table):
+    return {first: tuple(cells) for first, *cells in (row.values() for row in table)}
+
+
 def test_a_sound_data_set(root):
     report = check_dataset(data(root))
     assert report.problems == []
     assert report.notes == []
-    rows = {row[0]: row[1:] for row in report.tables["classes"][1]}
+    rows = rows_of(report.tables["classes"])
     assert rows["cat"][:3] == (2, 1, 0)
     assert rows["dog"][:3] == (2, 1, 1)
     # per cent of 4 masks of 20×30: 255 in two rows of 20, one 3×15 patch for each of 2 cats
     assert rows["not scored"][3] == 10.0
     assert rows["cat"][3] == pytest.approx(100 * 2 * 45 / 2400, abs=0.01)
-    assert report.tables["splits"][1] == [("train", 3, 3, 0), ("seed", 2, 2, 0), ("val", 1, 1, 0)]
+    assert rows_of(report.tables["splits"]) == {"train": (3, 3, 0), "seed": (2, 2, 0), "val": (1, 1, 0)}
 
 
 def cut_photo(root):
@@ -116,7 +120,7 @@ FAULTS = {
         lambda root: write_mask(mask_path(root, "b"), mask_of(["dog"]).T.copy()), ("size", "b"), "is 20×30, its photo"
     ),
     "value that is no label": (
-        lambda root: write_mask(mask_path(root, "b"), np.full((20, 30), 21, np.uint8)), ("value", "b"), "holds 21, but"
+        lambda root: write_mask(mask_path(root, "b"), np.full((20, 30), 21, np.uint8)), ("value", "b"), "the value 21"
     ),
     "annotation missing": (
         lambda root: (root / "Annotations" / "b.xml").unlink(), ("tags", "b"), "no annotation for id 'b'"
@@ -225,7 +229,7 @@ def test_sound_labels(root, labels):
     report = check_labels(labels, data(root))
     assert report.problems == []
     assert report.notes == []
-    rows = {row[0]: row[1:] for row in report.tables["labels"][1]}
+    rows = rows_of(report.tables["labels"])
     assert rows["cat"] == (2, 1, 8.33)
     assert rows["background"][2] == 75.0
 
@@ -242,7 +246,7 @@ WRONG_LABELS = {
         lambda folder: write_mask(folder / "b.png", np.full((10, 15), 2, np.uint8)), ("size", "b"), "is 15×10, its"
     ),
     "voc's own index": (
-        lambda folder: write_mask(folder / "b.png", np.full((20, 30), 12, np.uint8)), ("value", "b"), "holds 12, but"
+        lambda folder: write_mask(folder / "b.png", np.full((20, 30), 12, np.uint8)), ("value", "b"), "the value 12"
     ),
     "cut": (
         lambda folder: (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:300]), ("damaged", "b"), "cannot"

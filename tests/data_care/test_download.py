@@ -8,9 +8,8 @@ from archives import tar_of
 
 from acr_lightning.cli.main import main
 from acr_lightning.data_care import download as download_module
-from acr_lightning.data_care.download import download
+from acr_lightning.data_care.download import _train_aug, download
 from acr_lightning.data_care.sources import SOURCES, Archive
-from acr_lightning.data_care.train_aug import write_train_aug
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,7 @@ def sources(server):
     }.items():
         server.files[f"/{old}"] = content
         md5 = hashlib.md5(content).hexdigest()
-        made[name] = (Archive((f"{server.url}/{old}",), len(content), md5, SOURCES[name][0].places),)
+        made[name] = (Archive((f"{server.url}/{old}",), len(content), md5, *SOURCES[name][0][-2:]),)
     return made
 
 
@@ -50,7 +49,7 @@ def test_a_place_that_is_none(server, tmp_path, monkeypatch, capsys, below):
     (tmp_path / "folder" / "archives" / "voc.tar" / "mine").mkdir(parents=True)
     assert main(["data", "download", "voc2012", str(tmp_path / below)]) == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acr data download: ")]
-    assert f"{tmp_path / below}/archives: cannot be written to (" in line
+    assert str(tmp_path / below) in line
 
 
 @pytest.mark.parametrize("order", [("voc2012", "sbd"), ("sbd", "voc2012")])
@@ -97,7 +96,7 @@ def test_lists_as_the_literature_counts_them(tmp_path):
     ):
         path.write_text("\n".join(ids))
     assert (len(first), len(second)) == (8498, 2857)
-    assert write_train_aug(tmp_path / "VOC2012", sbd) == 10_582
+    assert _train_aug(tmp_path) == ["train_aug.txt: 10582 ids, from VOC's and SBD's lists"]
 
 
 def test_sources_are_complete():
@@ -106,4 +105,4 @@ def test_sources_are_complete():
             assert len(one.md5) == 32, name
             assert one.size > 1e8
             assert all(url.startswith("http") and url.endswith(one.name) for url in one.urls)
-            assert all(not Path(place).is_absolute() for place in one.places.values())
+            assert not Path(one.place).is_absolute()

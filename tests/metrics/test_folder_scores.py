@@ -108,9 +108,9 @@ def a_predicted_jpeg(folders):
         (a_predicted_jpeg, r"pred/b\.png: is a JPEG file; a mask must be a PNG"),
         (without_prediction, "pred: 1 of 2 label maps are missing: b"),
         (with_255, r"pred/b\.png: holds the value 255"),
-        (of_another_size, r"pred/b\.png: is 4×2, its mask 4×1"),
+        (of_another_size, r"pred/b\.png: is 4×2, its photo 4×1"),
         (truncated, r"pred/b\.png: cannot be read as a mask"),
-        (beyond_the_classes, r"gt/b\.png: holds the value 3, but .* 0 to 2"),
+        (beyond_the_classes, r"gt/b\.png: holds the value 3, labels are 0 to 2"),
     ],
 )
 def test_bad_folders_are_named(folders, act, message):

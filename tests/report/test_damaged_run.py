@@ -93,7 +93,7 @@ def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
         ("cam/cams/a.npz", b"PK\x03\x04", "damaged CAM file"),
         ("label/labels/a.png", b"", "cannot be read as a mask"),
         ("evaluate/predictions/a.png", b"P5 3 2 255 abcdef", "is a PPM file; a mask must be a PNG"),
-        ("evaluate/predictions/a.png", png_bytes(np.zeros((2, 3), np.uint8)), "not of the size of its photo"),
+        ("evaluate/predictions/a.png", png_bytes(np.zeros((2, 3), np.uint8)), "is 3×2, its photo 8×6"),
     ],
 )
 def test_what_is_damaged_is_left_out_and_named(run, place, content, said):

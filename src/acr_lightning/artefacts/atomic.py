@@ -3,14 +3,16 @@
 What a stage writes into its own folder goes this way; what a person names, by `own_files`, which asks first.
 """
 
+import csv
 import hashlib
+import io
 import json
 import os
 import re
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -157,6 +159,13 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys, atomically."""
     write_text(path, as_json(value))
+
+
+def as_csv(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as a file of CSV has them, with what separates cells in quotes."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def as_json(value: Any) -> str:

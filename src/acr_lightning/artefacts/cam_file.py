@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,23 @@ class CamFile:
 
     Attributes:
         classes: the tagged classes, `[P]`, counted from 0 (the label of class `k` is `k + 1`).
-        scores: normalised CAM per tagged class, `[P, H, W]` in `[0, 1]`, at the photo's size.
-        background: score of the background, `[H, W]` in `[0, 1]`, where a random walk carried one along; else None.
+        levels: normalised CAM per tagged class, as it is stored, `[P, H, W]` in 0..255, at the photo's size.
+        background_levels: of the background, `[H, W]`, where a random walk carried one along; else None.
     """
 
     classes: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    background: NDArray[np.float32] | None = None
+    levels: NDArray[np.uint8]
+    background_levels: NDArray[np.uint8] | None = None
+
+    @cached_property
+    def scores(self) -> NDArray[np.float32]:
+        """The CAM, `[P, H, W]` in `[0, 1]`."""
+        return _scores(self.levels)
+
+    @cached_property
+    def background(self) -> NDArray[np.float32] | None:
+        """The background's score, `[H, W]` in `[0, 1]`, if there is one."""
+        return None if self.background_levels is None else _scores(self.background_levels)
 
 
 def write_cam(
@@ -57,10 +68,8 @@ def _levels(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(scores, 0, 1) * LEVELS).astype(np.uint8)
 
 
-def read_levels(
-    path: str | Path, num_classes: int | None = None, size: tuple[int, ...] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Read the classes `[P]` and the stored levels `[P, H, W]` (0..255) of one image.
+def read_cam(path: str | Path, num_classes: int | None = None, size: tuple[int, ...] | None = None) -> CamFile:
+    """Read one image's CAM.
 
     Args:
         path: `<id>.npz`.
@@ -70,23 +79,6 @@ def read_levels(
     Raises:
         UserError: the file is missing, damaged, or of another photo or data set.
     """
-    arrays = _read(path, num_classes, size)
-    return arrays["classes"], arrays["levels"]
-
-
-def read_cam(path: str | Path, num_classes: int | None = None, size: tuple[int, ...] | None = None) -> CamFile:
-    """Read one image's CAM as scores in `[0, 1]` (see `read_levels`)."""
-    arrays = _read(path, num_classes, size)
-    background = arrays.get("background")
-    scores = None if background is None else _scores(background)
-    return CamFile(arrays["classes"], _scores(arrays["levels"]), scores)
-
-
-def _scores(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return levels.astype(np.float32) / np.float32(LEVELS)
-
-
-def _read(path: str | Path, num_classes: int | None, size: tuple[int, ...] | None) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = ["classes", "levels", *(["background"] if "background" in file else [])]
@@ -100,7 +92,11 @@ def _read(path: str | Path, num_classes: int | None, size: tuple[int, ...] | Non
         fault = str(error).partition("\n")[0] or type(error).__name__
     if fault:
         raise UserError(f"{path}: damaged CAM file ({fault}); delete it, and the command that made it makes it again")
-    return arrays
+    return CamFile(arrays["classes"], arrays["levels"], arrays.get("background"))
+
+
+def _scores(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return levels.astype(np.float32) / np.float32(LEVELS)
 
 
 def _fault(arrays: dict[str, NDArray[Any]], num_classes: int | None, size: tuple[int, ...] | None) -> str | None:
@@ -123,7 +119,7 @@ def _fault(arrays: dict[str, NDArray[Any]], num_classes: int | None, size: tuple
 def is_whole(path: str | Path) -> bool:
     """Whether the file can be read to its end."""
     try:
-        read_levels(path)
+        read_cam(path)
     except UserError:
         return False
     return True

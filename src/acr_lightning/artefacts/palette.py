@@ -93,15 +93,40 @@ def read_stored_mask(source: str | Path | bytes, name: str | None = None) -> Sto
         raise refusal(where, error) or user_error from None
 
 
-def read_mask(path: str | Path) -> NDArray[np.uint8]:
+def label_faults(
+    labels: NDArray[np.uint8], num_labels: int = IGNORE, size: tuple[int, ...] | None = None, unknown: bool = True
+) -> dict[str, str]:
+    """Why a label map `[H, W]` does not fit: `size` and `value`, each with what is to be put after its name.
+
+    Args:
+        labels: of the map.
+        num_labels: labels that it may hold, background among them.
+        size: height and width of its photo; None takes any.
+        unknown: whether it may hold 255 as well.
+    """
+    faults = {}
+    if size is not None and labels.shape != tuple(size):
+        faults["size"] = f"is {labels.shape[1]}×{labels.shape[0]}, its photo {size[1]}×{size[0]}"
+    highest = int(labels.max(initial=0, where=(labels != IGNORE) | (not unknown)))
+    if highest >= num_labels:
+        faults["value"] = f"holds the value {highest}, labels are 0 to {num_labels - 1}{', and 255' if unknown else ''}"
+    return faults
+
+
+def read_mask(
+    path: str | Path, num_labels: int = IGNORE, size: tuple[int, ...] | None = None, unknown: bool = True
+) -> NDArray[np.uint8]:
     """Read a label map `[H, W]`: the indices of a palette PNG, or the values of a grey one.
 
     Raises:
-        UserError: see `read_stored_mask`; or the file is of another format, whose pixels may not be what was stored.
+        UserError: see `read_stored_mask`; or the file is of another format, whose pixels may not be what was stored, or
+            does not fit (see `label_faults` for that, and for the other arguments).
     """
     mask = read_stored_mask(path)
     if mask.file_format != "PNG":
         raise UserError(f"{path}: is a {mask.file_format} file; a mask must be a PNG, make it again as one")
+    for fault in label_faults(mask.labels, num_labels, size, unknown).values():
+        raise UserError(f"{path}: {fault}; make it again")
     return mask.labels
 
 

@@ -1,7 +1,9 @@
 """Text, JSON and YAML that people and other programs wrote."""
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,71 +76,45 @@ def parse_yaml(text: str) -> Any:
     """What a YAML text says; each alias is a value of its own, so that changing one changes no other.
 
     Raises:
-        ValueError: it is no YAML, has a key that is no text or stands twice in its mapping, or an alias that stands for
-            itself or for more than anyone writes; the message names the line.
+        ValueError: it is no YAML, has a key that is no text or stands twice in its mapping (its line is named), or has
+            aliases that stand for more than anyone writes.
     """
     try:
-        loader = yaml.SafeLoader(text)
-        if (node := loader.get_single_node()) is None:
-            return None
-        _size(node, {})
-        return _written_out(loader.construct_document(node))
+        return _written_out(_Loader(text).get_single_data(), itertools.count(1))
     except _FaultError:
         raise
     except Exception as error:  # PyYAML lets out what its parts raise: ValueError, KeyError, RecursionError …
         raise ValueError(f"not YAML ({' '.join(str(error).split())})") from None
 
 
-def _written_out(value: Any) -> Any:
+def _written_out(value: Any, values: Iterator[int]) -> Any:
+    """A copy without anything that stands in two places; `values` counts its parts."""
+    if next(values) > MOST_VALUES:
+        raise _FaultError(f"stands for more than {MOST_VALUES:,} values")
     if isinstance(value, dict):
-        return {key: _written_out(one) for key, one in value.items()}
-    return [_written_out(one) for one in value] if isinstance(value, list) else value
+        return {key: _written_out(one, values) for key, one in value.items()}
+    return [_written_out(one, values) for one in value] if isinstance(value, list) else value
 
 
 class _FaultError(ValueError):
     """YAML that can be read, but not be meant."""
 
-    def __init__(self, node: yaml.Node, fault: str) -> None:
-        super().__init__(f"line {node.start_mark.line + 1}: {fault}")
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, for which a key may be anything and stand twice."""
 
-def _size(node: yaml.Node, sizes: dict[yaml.Node, int | None]) -> int:
-    """How many values a node stands for, aliases written out; every node is looked at once.
-
-    Args:
-        node: of the tree that the text was composed to.
-        sizes: of the nodes that are done; None while a node's own parts are.
-
-    Raises:
-        _FaultError: see `parse_yaml`.
-    """
-    if node in sizes:
-        if (earlier_size := sizes[node]) is None:
-            raise _FaultError(node, "holds itself")
-        return earlier_size
-    sizes[node] = None
-    parts: list[yaml.Node] = []
-    if isinstance(node, yaml.MappingNode):
-        _check_keys(node)
-        parts = [value for _, value in node.value]
-    elif isinstance(node, yaml.SequenceNode):
-        parts = node.value
-    sizes[node] = size = 1 + sum(_size(part, sizes) for part in parts)
-    if size > MOST_VALUES:
-        raise _FaultError(node, f"stands for more than {MOST_VALUES:,} values")
-    return size
-
-
-def _check_keys(mapping: yaml.MappingNode) -> None:
-    """Check that the keys of a mapping are text, each once; what `<<` merges into it may have them, too."""
-    lines: dict[str, int] = {}
-    for key, _ in mapping.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise _FaultError(key, "a key is no text")
-        if key.tag == MERGE:
-            continue
-        if key.tag != TEXT:
-            raise _FaultError(key, f"the key {key.value} is no text; put it in quotes if it is meant")
-        if key.value in lines:
-            raise _FaultError(key, f"the key {shown(key.value)} stands in line {lines[key.value]}, too")
-        lines[key.value] = key.start_mark.line + 1
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Check the keys, and only then merge what `<<` names, which may have them, too: `deep` keeps that order."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise _FaultError(f"line {line}: a key is no text")
+            if key.tag == MERGE:
+                continue
+            if key.tag != TEXT:
+                raise _FaultError(f"line {line}: the key {key.value} is no text; put it in quotes if it is meant")
+            if key.value in lines:
+                raise _FaultError(f"line {line}: the key {shown(key.value)} stands in line {lines[key.value]}, too")
+            lines[key.value] = line
+        return super().construct_mapping(node, deep=True)

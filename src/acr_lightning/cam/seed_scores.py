@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.cam.multiscale import multiscale_cam
-from acr_lightning.data.samples import PhotoSamples
+from acr_lightning.data.samples import photo_sample
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import miou
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
@@ -39,8 +39,7 @@ class SeedScores(Callback):
         was_training = classifier.training
         classifier.eval()
         sweep = ThresholdSweep(dataset.num_classes + 1)
-        photos = PhotoSamples(dataset, picks)
-        for sample in (photos[index] for index in range(len(photos))):
+        for sample in (photo_sample(dataset, image_id) for image_id in picks):
             mask = dataset.mask(sample["id"])
             if mask is None:
                 raise UserError(f"SeedScores: {sample['id']} has no mask; take the callback out")

@@ -1,8 +1,6 @@
 """MS COCO as a data set of tags: instance annotations give the tags, and masks for scoring."""
 
 import json
-import logging
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +16,6 @@ from acr_lightning.data.known_classes import KnownClasses
 from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError, nearest
 
-log = logging.getLogger(__name__)
 Part = Literal["train", "val"]
 PARTS: dict[Split, Part] = {"train": "train", "seed": "train", "val": "val"}
 
@@ -61,7 +58,7 @@ class COCO(KnownClasses):
             "val_list": val_list, "cache": cache,
         }  # fmt: skip
         self.root, self.year = Path(root), year
-        self.lists = {"train": train_list, "seed": seed_list, "val": val_list}
+        self.lists = {"train": train_list, "seed": seed_list or train_list, "val": val_list}
         folder = Path(cache) if cache else self.root / "acr_cache"
         self._index: dict[Part, CocoIndex] = {
             "train": read_index(self._annotations("train"), folder),
@@ -72,7 +69,6 @@ class COCO(KnownClasses):
             raise UserError(f"{self._annotations('val')}: its categories are not those of the training photos")
         self.keep_classes(classes)
         self._kept = [self.known_classes.index(name) for name in self.class_names]
-        self._ids: dict[Split, list[str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pool of processes pickles the data set with every task: only the arguments travel.
@@ -81,51 +77,20 @@ class COCO(KnownClasses):
     def _annotations(self, part: Part) -> Path:
         return self.root / "annotations" / f"instances_{part}{self.year}.json"
 
-    def ids(self, split: Split) -> list[str]:
-        """The ids of a split; in `train`, only photos that show a kept class; `test` is empty.
-
-        Raises:
-            UserError: an id is unknown or has no photo.
-        """
-        if split not in PARTS:
-            return []
-        if split not in self._ids:
-            ids = self.listed(split)
-            self._check_photos(ids, PARTS[split])
-            self._ids[split] = ids
-        return list(self._ids[split])
-
     def listed(self, split: Split) -> list[str]:  # noqa: D102
         if split not in PARTS:
             return []
         index, name = self._index[PARTS[split]], self.lists[split]
-        if split == "seed" and name is None and self.lists["train"] is not None:
-            name = self.lists["train"]
         if name is None:
-            ids = [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
-            if split in ("train", "val") and len(ids) < len(index.rows):
-                log.info("%s%d: %d of %d photos have no tag and are left out", split, self.year,
-                         len(index.rows) - len(ids), len(index.rows))  # fmt: skip
-        else:
-            ids = read_ids(list_path(name))
-            for image_id in ids:
-                if image_id not in index.rows:
-                    raise UserError(
-                        f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a "
-                        f"file name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
-                    )
-        return self.shown(ids) if split == "train" else ids
-
-    def _check_photos(self, ids: list[str], part: Part) -> None:
-        """One look into the folder instead of one for each of 80,000 photos."""
-        folder = self.root / f"{part}{self.year}"
-        try:
-            there = set(os.listdir(folder))
-        except OSError:
-            raise UserError(f"{folder}: no such folder of photos; set dataset.root and dataset.year") from None
-        missing = [image_id for image_id in ids if self.image_path(image_id).name not in there]
-        if missing:
-            raise UserError(f"{self.image_path(missing[0])}: no such photo ({len(missing)} of {len(ids)} are missing)")
+            return [image_id for image_id, row in index.rows.items() if index.tagged[row].any()]
+        ids = read_ids(list_path(name))
+        for image_id in ids:
+            if image_id not in index.rows:
+                raise UserError(
+                    f"{list_path(name)}: no photo '{image_id}' in {self._annotations(PARTS[split])}; an id is a file "
+                    f"name without suffix.{nearest(image_id, list(index.rows)[:1000])}"
+                )
+        return ids
 
     def _find(self, image_id: str) -> tuple[Part, int]:
         """The part of the data set that a photo belongs to, and its row there."""

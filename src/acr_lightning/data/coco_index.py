@@ -17,7 +17,7 @@ from acr_lightning.errors import UserError
 log = logging.getLogger(__name__)
 NAME = "index.npz"
 # Another version is another folder: an index of an older program is made again.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,11 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
             log.warning("%s: damaged index (%s), made again", folder / NAME, error)
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
     content = read_annotations(annotations)
-    images, tagged = index_of(content, annotations)
     names = [category["name"] for category in content["categories"]]
+    files = [image["file_name"] for image in content["images"]]
     try:
         with atomic_write(folder / NAME) as file:
-            np.savez_compressed(
-                file,
-                class_names=np.array(names, dtype=np.str_),
-                files=np.array([image["file_name"].encode() for image in images], dtype=np.bytes_),
-                tagged=np.packbits(tagged, axis=1),
-            )
+            np.savez_compressed(file, class_names=names, files=files, tagged=_tagged(content, annotations))
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror}); set dataset.cache to a folder of your own"
@@ -89,16 +84,12 @@ def _key(path: Path) -> str:
 
 def _load(folder: Path) -> CocoIndex:
     with np.load(folder / NAME, allow_pickle=False) as arrays:
-        names = tuple(str(name) for name in arrays["class_names"])
-        files = tuple(name.decode() for name in arrays["files"].tolist())
-        tagged = np.unpackbits(arrays["tagged"], axis=1, count=len(names)).astype(bool)
-    if len(tagged) != len(files):
-        raise ValueError("photos and tags differ in number")
-    return CocoIndex(folder, names, files, tagged)
+        names, files = (tuple(arrays[name].tolist()) for name in ("class_names", "files"))
+        return CocoIndex(folder, names, files, arrays["tagged"])
 
 
-def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
-    """The photos of COCO annotations, and whether each shows each class, `[N, K]`; crowds count as well.
+def _tagged(content: dict[str, Any], where: Path) -> NDArray[np.bool_]:
+    """Whether each photo of COCO annotations shows each class, `[N, K]`; crowds count as well.
 
     Raises:
         UserError: a photo or a category is listed twice, or an annotation names an unknown one.
@@ -120,4 +111,4 @@ def index_of(content: dict[str, Any], where: Path) -> tuple[list[dict[str, Any]]
                 + (f"photo {annotation['image_id']}" if row is None else f"category {annotation['category_id']}")
             )
         tagged[row, column] = True
-    return images, tagged
+    return tagged

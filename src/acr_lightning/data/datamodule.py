@@ -13,7 +13,7 @@ from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.epoch_sampler import EpochSampler
 from acr_lightning.data.images import image_size
-from acr_lightning.data.samples import PhotoGroups, PhotoSamples, TrainingSamples, groups_of_one_size
+from acr_lightning.data.samples import PhotoGroups, TrainingSamples, groups_of_one_size
 from acr_lightning.data.shard import of_shard
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.transforms import classification_transform, segmentation_transform
@@ -162,15 +162,15 @@ class TaggedPhotos(LightningDataModule):
         self.left = self.own
 
     def predict_dataloader(self) -> DataLoader[list[dict[str, Any]]]:  # noqa: D102
-        groups = [[index] for index in range(len(self.left))]
+        groups = [[image_id] for image_id in self.left]
         if self.photos_per_pass > 1:
-            sizes = (image_size(self.dataset.image_path(image_id)) for image_id in self.left)
+            sizes = ((image_id, image_size(self.dataset.image_path(image_id))) for image_id in self.left)
             groups = groups_of_one_size(sizes, self.photos_per_pass)
         # Lightning wants a group for each process; doing one twice is harmless, its files are written atomically.
         world = self.trainer.world_size if self.trainer else 1
         groups += groups[:1] * max(0, world - len(groups))
-        photos = PhotoSamples(self.dataset, self.left, self.with_tags)
-        return DataLoader(PhotoGroups(photos, groups), batch_size=None, num_workers=self.num_workers)
+        photos = PhotoGroups(self.dataset, groups, self.with_tags)
+        return DataLoader(photos, batch_size=None, num_workers=self.num_workers)
 
     def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
         """Leave out the photos whose result is whole.

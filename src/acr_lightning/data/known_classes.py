@@ -1,13 +1,13 @@
 """Data sets with a fixed list of classes, all or some of which are kept."""
 
 import logging
-from abc import ABC
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.data.class_faults import require_class_names
-from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,29 @@ class KnownClasses(TaggedDataset, ABC):
                 raise UserError(f"classes: no class '{name}' in this data set.{nearest(name, self.known_classes)}")
         self.class_names = tuple(classes or self.known_classes)
         require_class_names(self.class_names, "classes")
+        self._ids: dict[Split, list[str]] = {}
 
-    def shown(self, ids: list[str]) -> list[str]:
-        """Of training photos those that show a kept class; how many do not is logged."""
-        remaining_ids = [image_id for image_id in ids if len(self.tags(image_id))]
-        if count := len(ids) - len(remaining_ids):
-            log.info("%d of %d training photos show none of the classes and are left out", count, len(ids))
-        return remaining_ids
+    def ids(self, split: Split) -> list[str]:
+        """The ids of a split; in `train`, only photos that show a kept class.
+
+        Raises:
+            UserError: an id is unknown or has no photo, or a training photo's tags cannot be read.
+        """
+        if split not in self._ids:
+            ids = self.listed(split)
+            paths = [self.image_path(image_id) for image_id in ids]
+            # One look into a folder instead of one for each of 80,000 photos.
+            photos = {photo for folder in {path.parent for path in paths} for photo in folder.glob("*")}
+            if missing := [path for path in paths if path not in photos]:
+                raise UserError(f"{missing[0]}: no such photo ({len(missing)} of {len(ids)} are missing)")
+            self._ids[split] = [image_id for image_id in ids if split != "train" or len(self.tags(image_id))]
+            if count := len(ids) - len(self._ids[split]):
+                log.info("%d of %d training photos show none of the classes and are left out", count, len(ids))
+        return list(self._ids[split])
+
+    @abstractmethod
+    def listed(self, split: Split) -> list[str]:  # noqa: D102
+        ...
 
     def stored_labels(self) -> NDArray[np.uint8]:
         """What the mask files hold for each label 0..K, `[K + 1]`."""

@@ -74,74 +74,50 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             if mask is None:
                 raise UserError(f"{image_id}: no mask to train on; labels: masks needs a data set with masks")
             return mask
-        path = item_path(str(self.labels), image_id, ".png")
-        label = read_mask(path)
-        if label.shape != tuple(size):
-            raise UserError(f"{path}: the label is {label.shape[1]}×{label.shape[0]}, its photo {size[1]}×{size[0]}")
-        highest = int(label.max(initial=0, where=label != IGNORE))
-        if highest > self.dataset.num_classes:
-            raise UserError(f"{path}: holds the label {highest} of {self.dataset.num_classes}; make it again")
-        return label
+        return read_mask(item_path(str(self.labels), image_id, ".png"), self.dataset.num_classes + 1, size)
 
 
-class PhotoSamples(Dataset[dict[str, Any]]):
-    """Whole photos for inference, in the data set's order.
-
-    Args:
-        dataset: where photos and tags come from.
-        ids: which of them.
-        with_tags: whether to read tags (a photo without any then has the zero vector).
-    """
-
-    def __init__(self, dataset: TaggedDataset, ids: list[str], with_tags: bool = True) -> None:
-        self.dataset, self.ids, self.with_tags = dataset, ids, with_tags
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """`image [3, H, W]` in `[0, 1]`, `id`, and `tags [K]` when they are asked for."""
-        image_id = self.ids[index]
-        sample = {"id": image_id, "image": to_tensor(self.dataset.image(image_id))}
-        if self.with_tags:
-            sample["tags"] = tag_vector(self.dataset, image_id)
-        return sample
+def photo_sample(dataset: TaggedDataset, image_id: str, with_tags: bool = True) -> dict[str, Any]:
+    """A whole photo: `image [3, H, W]` in `[0, 1]`, `id`, and `tags [K]` (0 without any) when they are asked for."""
+    sample = {"id": image_id, "image": to_tensor(dataset.image(image_id))}
+    return {**sample, "tags": tag_vector(dataset, image_id)} if with_tags else sample
 
 
 class PhotoGroups(Dataset[list[dict[str, Any]]]):
-    """Whole photos of one size at a time.
+    """Whole photos for inference, those of a group together.
 
     Args:
-        photos: one by one.
-        groups: indices of photos that are read together.
+        dataset: where photos and tags come from.
+        groups: ids of photos that are read together.
+        with_tags: whether to read tags.
     """
 
-    def __init__(self, photos: PhotoSamples, groups: list[list[int]]) -> None:
-        self.photos, self.groups = photos, groups
+    def __init__(self, dataset: TaggedDataset, groups: list[list[str]], with_tags: bool = True) -> None:
+        self.dataset, self.groups, self.with_tags = dataset, groups, with_tags
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
-        """The samples of one group; see `PhotoSamples`."""
-        return [self.photos[at] for at in self.groups[index]]
+        """The samples of one group; see `photo_sample`."""
+        return [photo_sample(self.dataset, image_id, self.with_tags) for image_id in self.groups[index]]
 
 
-def groups_of_one_size(sizes: Iterable[tuple[int, int]], most: int) -> list[list[int]]:
+def groups_of_one_size(sizes: Iterable[tuple[str, tuple[int, int]]], most: int) -> list[list[str]]:
     """Put photos of one size together.
 
     Args:
-        sizes: height and width of each photo.
+        sizes: id, and height and width, of each photo.
         most: photos in a group.
 
     Returns:
-        Indices; every photo is in one group, full groups in the order in which they fill, the others after them.
+        Ids; every photo is in one group, full groups in the order in which they fill, the others after them.
     """
-    groups: list[list[int]] = []
-    open_groups: dict[tuple[int, int], list[int]] = {}
-    for index, size in enumerate(sizes):
+    groups: list[list[str]] = []
+    open_groups: dict[tuple[int, int], list[str]] = {}
+    for image_id, size in sizes:
         group = open_groups.setdefault(size, [])
-        group.append(index)
+        group.append(image_id)
         if len(group) == most:
             groups.append(open_groups.pop(size))
     return groups + list(open_groups.values())

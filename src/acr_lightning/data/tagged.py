@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.palette import IGNORE, read_mask
+from acr_lightning.artefacts.palette import label_faults, read_mask
 from acr_lightning.data.images import image_size, read_image
 from acr_lightning.errors import UserError
 
@@ -70,6 +70,11 @@ class TaggedDataset(ABC):
         """Where the mask of an id lies, or None in a data set without masks."""
         return None
 
+    def has_mask(self, image_id: str) -> bool:
+        """Whether there is a file with the mask of an id."""
+        path = self.mask_path(image_id)
+        return path is not None and path.is_file()
+
     def make_masks(self, ids: list[str]) -> None:
         """Draw the masks of these ids where they are not files from the start; called once before scoring."""
         del ids  # most data sets come with mask files
@@ -91,16 +96,9 @@ class TaggedDataset(ABC):
         path = self.mask_path(image_id)
         if path is None:
             return None
-        mask, (height, width) = read_mask(path), image_size(self.image_path(image_id))
-        if mask.shape != (height, width):
-            raise UserError(
-                f"{path}: the mask is {mask.shape[1]}×{mask.shape[0]} but its photo is {width}×{height}; "
-                "make the mask again at the photo's size"
-            )
-        labels = self.relabel(mask)
-        highest = int(labels.max(initial=0, where=labels != IGNORE))
-        if highest > self.num_classes:
-            raise UserError(f"{path}: the mask holds the label {highest}, but there are {self.num_classes} classes")
+        labels = self.relabel(read_mask(path, size=image_size(self.image_path(image_id))))
+        for fault in label_faults(labels, self.num_classes + 1).values():
+            raise UserError(f"{path}: {fault}; make it again, or set the right classes")
         return labels
 
     def relabel(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -62,20 +62,6 @@ class VOC2012(KnownClasses):
                     "set dataset.root to the folder that holds JPEGImages"
                 )
 
-    def ids(self, split: Split) -> list[str]:
-        """The ids of a split; in `train`, only photos that show a kept class.
-
-        Raises:
-            UserError: an id has no photo, or a training photo has no object at all.
-        """
-        ids = self.listed(split)
-        for image_id in ids:
-            if not self.image_path(image_id).is_file():
-                raise UserError(
-                    f"{self._list_path(self.lists[split])}: id '{image_id}' has no photo {self.image_path(image_id)}"
-                )
-        return self.shown(ids) if split == "train" else ids
-
     def listed(self, split: Split) -> list[str]:  # noqa: D102
         return read_ids(self._list_path(self.lists[split]))
 

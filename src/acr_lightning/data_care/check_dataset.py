@@ -1,13 +1,12 @@
 """A whole data set: every split, every photo, in a pool of processes."""
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from typing import get_args
 
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.data_care.check_photo import PhotoResult, Wanted, check_photo
+from acr_lightning.data_care.check_photo import PhotoResult, Wanted, check_photo, pixel_shares
 from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
 from acr_lightning.errors import UserError
 from acr_lightning.system.pool import map_in_pool
@@ -34,18 +33,15 @@ def check_dataset(dataset: TaggedDataset, workers: int | None = None) -> Report:
         report.problems += result.problems
         report.notes += result.notes
     _compare_splits(splits, report)
-    report.tables["splits"] = (
-        ("split", "photos", "with a mask", "photos with problems"),
-        [
-            (
-                split,
-                len(ids),
-                sum(bool(results[i].pixels) for i in ids),
-                sum(bool(results[i].problems) for i in ids),
-            )
-            for split, ids in splits.items()
-        ],
-    )
+    report.tables["splits"] = [
+        {
+            "split": split,
+            "photos": len(ids),
+            "with a mask": sum(bool(results[image_id].pixels) for image_id in ids),
+            "photos with problems": sum(bool(results[image_id].problems) for image_id in ids),
+        }
+        for split, ids in splits.items()
+    ]
     report.tables["classes"] = _class_table(dataset, splits, results, report)
     return report
 
@@ -79,8 +75,7 @@ def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Repo
             dataset.make_masks(ids)
         except UserError as error:
             report.problems.append(from_error("list", "", error))
-        paths = [dataset.mask_path(image_id) for image_id in ids]
-        if any(path is not None and path.is_file() for path in paths):
+        if any(map(dataset.has_mask, ids)):
             ids_with_masks |= set(ids)
         elif ids:
             what = "has no masks, so nothing is scored on it"
@@ -100,22 +95,20 @@ def _compare_splits(splits: dict[Split, list[str]], report: Report) -> None:
 
 def _class_table(
     dataset: TaggedDataset, splits: dict[Split, list[str]], results: dict[str, PhotoResult], report: Report
-) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+) -> list[dict[str, Cell]]:
     """Photos by class: tagged in train, with pixels in each scored split, and the share of pixels."""
     tag_counts = Counter(tag for image_id in splits.get("train", []) for tag in results[image_id].tags)
     masks = {
         split: Counter(label for image_id in splits.get(split, []) for label in results[image_id].pixels)
         for split in SCORED
     }
-    pixels: Counter[int] = Counter()
-    for result in results.values():
-        pixels.update(result.pixels)
-    total = max(1, pixels.total())
-    rows: list[Sequence[Cell]] = []
+    shares = pixel_shares(results.values())
+    rows: list[dict[str, Cell]] = []
     for label, name in [*enumerate(["background", *dataset.class_names]), (IGNORE, "not scored")]:
         in_train: str | int = tag_counts[label - 1] if 0 < label < IGNORE else ""
-        rows.append((name, in_train, *(masks[split][label] for split in SCORED), round(100 * pixels[label] / total, 2)))
+        in_masks = {f"in masks of {split}": masks[split][label] for split in SCORED}
+        rows.append({"class": name, "tagged in train": in_train, **in_masks, "% of the masks' pixels": shares[label]})
         if in_train == 0:
             what = f"no training photo is tagged {name}, so it cannot be learned"
             report.notes.append(Finding("class", "", "train", what, "add photos, or leave the class out"))
-    return ("class", "tagged in train", "in masks of seed", "in masks of val", "% of the masks' pixels"), rows
+    return rows

@@ -1,17 +1,15 @@
 """A linter for a folder of label maps: pseudo-labels, or masks that somebody drew."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.data.images import image_size
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.data_care.check_photo import check_mask
+from acr_lightning.data_care.check_photo import PhotoResult, check_mask, count_pixels, pixel_shares
 from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
 from acr_lightning.errors import UserError
 from acr_lightning.system.pool import map_in_pool
@@ -33,14 +31,6 @@ class LabelMap(NamedTuple):
     path: Path
     photo: Path | None
     tags: tuple[int, ...] | None
-
-
-class LabelResult(NamedTuple):
-    """Findings of one label map, and its pixels by label."""
-
-    problems: list[Finding]
-    notes: list[Finding]
-    pixels: dict[int, int]
 
 
 def check_labels(
@@ -72,11 +62,11 @@ def check_labels(
     for result in results:
         report.problems += result.problems
         report.notes += result.notes
-    report.tables["labels"] = _label_table(names, tags, results)
+    report.tables["labels"] = _label_table(names, results)
     return report
 
 
-def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...]) -> LabelResult:
+def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...]) -> PhotoResult:
     """Check one label map against its palette, its photo's size, and its photo's tags."""
     size = None
     problems: list[Finding] = []
@@ -89,9 +79,8 @@ def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...
     mask, faults = check_mask(item.image_id, item.path, size, num_labels)
     problems += faults
     if mask is None:
-        return LabelResult(problems, notes, {})
-    values, counts = np.unique(mask.labels, return_counts=True)
-    pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        return PhotoResult(item.image_id, problems, notes, item.tags or (), {})
+    pixels = count_pixels(mask.labels)
     file = str(item.path)
     if mask.colours is None:
         notes.append(Finding("palette", item.image_id, file, "is grey, without a palette", "fine to train on"))
@@ -105,7 +94,7 @@ def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...
     if item.tags is not None and (strange := [label for label in labels if label - 1 not in item.tags]):
         what = f"shows what is not tagged: {', '.join(class_names[label - 1] for label in strange)}"
         problems.append(Finding("tags", item.image_id, file, what, "keep the tagged classes only"))
-    return LabelResult(problems, notes, pixels)
+    return PhotoResult(item.image_id, problems, notes, item.tags or (), pixels)
 
 
 def _expected(
@@ -127,19 +116,17 @@ def _expected(
     return tags, photos
 
 
-def _label_table(
-    names: tuple[str, ...], tags: dict[str, tuple[int, ...]], results: list[LabelResult]
-) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+def _label_table(names: tuple[str, ...], results: list[PhotoResult]) -> list[dict[str, Cell]]:
     """By label: photos tagged, label maps that show it, share of all pixels."""
-    photo_counts = Counter(tag + 1 for photo_tags in tags.values() for tag in photo_tags)
-    map_counts = Counter(label for result in results for label in result.pixels)
-    pixels: Counter[int] = Counter()
-    for result in results:
-        pixels.update(result.pixels)
-    total = max(1, pixels.total())
-    rows: list[Sequence[Cell]] = []
-    for label, name in [*enumerate(["background", *names]), (IGNORE, "unknown (255)")]:
-        if photo_counts[label] or map_counts[label] or label in (0, IGNORE):
-            count: str | int = photo_counts[label] if tags and 0 < label < IGNORE else ""
-            rows.append((name, count, map_counts[label], round(100 * pixels[label] / total, 2)))
-    return ("label", "photos tagged", "label maps", "% of all pixels"), rows
+    photo_counts = Counter(tag + 1 for result in results for tag in result.tags)
+    map_counts, shares = Counter(label for result in results for label in result.pixels), pixel_shares(results)
+    return [
+        {
+            "label": name,
+            "photos tagged": photo_counts[label] if photo_counts and 0 < label < IGNORE else "",
+            "label maps": map_counts[label],
+            "% of all pixels": shares[label],
+        }
+        for label, name in [*enumerate(["background", *names]), (IGNORE, "unknown (255)")]
+        if photo_counts[label] or map_counts[label] or label in (0, IGNORE)
+    ]

@@ -1,13 +1,16 @@
 """One photo, its tags and its mask: what is wrong with them."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from acr_lightning.artefacts.palette import IGNORE, StoredMask, read_stored_mask
+from acr_lightning.artefacts.palette import StoredMask, label_faults, read_stored_mask
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.data_care.finding import Finding, from_error
+from acr_lightning.data_care.finding import REMEDIES, Finding, from_error
 from acr_lightning.errors import UserError
 
 
@@ -26,7 +29,7 @@ class Wanted(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """What was found with one photo.
+    """What was found with one photo's mask or pseudo-label.
 
     Attributes:
         image_id: the photo.
@@ -61,17 +64,30 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
             problems.append(from_error("tags", image_id, error))
     path = dataset.mask_path(image_id)
     mask = None
-    if path is not None and path.is_file():
+    if path is not None and dataset.has_mask(image_id):
         mask, faults = check_mask(image_id, path, size, dataset.num_stored_labels)
         problems += faults
     elif path is not None and wanted.mask:
         problems.append(Finding("missing", image_id, str(path), "no such mask", "add it, or take the id off the list"))
     if mask is None:
         return PhotoResult(image_id, problems, [], tags, {})
-    labels, counts = np.unique(dataset.relabel(mask.labels), return_counts=True)
-    pixels = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    pixels = count_pixels(dataset.relabel(mask.labels))
     notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if wanted.tags else []
     return PhotoResult(image_id, problems, notes, tags, pixels)
+
+
+def count_pixels(labels: NDArray[np.uint8]) -> dict[int, int]:
+    """The pixels of a label map, by label."""
+    values, counts = np.unique(labels, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def pixel_shares(results: Iterable[PhotoResult]) -> dict[int, float]:
+    """Per cent of all their masks' pixels, by label."""
+    pixels: Counter[int] = Counter()
+    for result in results:
+        pixels.update(result.pixels)
+    return defaultdict(float, {label: round(100 * count / pixels.total(), 2) for label, count in pixels.items()})
 
 
 def check_mask(
@@ -92,19 +108,10 @@ def check_mask(
         mask = read_stored_mask(path)
     except UserError as error:
         return None, [from_error("colour" if "8-bit grey" in str(error) else "damaged", image_id, error)]
-    findings = []
+    faults = label_faults(mask.labels, num_labels, size)
     if wrong := mask.wrong_colours():
-        what = f"the palette's colour of {_some(wrong)} is not VOC's, so the indices may not be labels"
-        findings.append(Finding("palette", image_id, str(path), what, "write the labels themselves as indices"))
-    if size is not None and mask.labels.shape != tuple(size):
-        height, width = mask.labels.shape
-        what = f"is {width}×{height}, its photo {size[1]}×{size[0]}"
-        findings.append(Finding("size", image_id, str(path), what, "make it again at the photo's size"))
-    unknown = [value for value in np.unique(mask.labels).tolist() if num_labels <= value < IGNORE]
-    if unknown:
-        what = f"holds {_some(unknown)}, but labels are 0 to {num_labels - 1}, and 255"
-        findings.append(Finding("value", image_id, str(path), what, "write the labels themselves as indices"))
-    return mask, findings
+        faults["palette"] = f"the palette's colour of {wrong[0]} is not VOC's, so the indices may not be labels"
+    return mask, [Finding(kind, image_id, str(path), fault, REMEDIES[kind]) for kind, fault in faults.items()]
 
 
 def compare_tags(
@@ -120,7 +127,3 @@ def compare_tags(
         what = f"does not show what is tagged: {', '.join(class_names[k] for k in absent)}"
         findings.append(Finding("tags", image_id, str(path), what, "take the tag away, unless its pixels are 255"))
     return findings
-
-
-def _some(values: list[int]) -> str:
-    return ", ".join(map(str, values[:5])) + (" …" if len(values) > 5 else "")

@@ -1,15 +1,12 @@
 """Downloading one large file so that a cut connection or a kill costs nothing: HTTP ranges into a `.part` file."""
 
-import errno
 import hashlib
 import http.client
-import re
 import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 from acr_lightning.data_care.sources import Archive
 from acr_lightning.errors import UserError
@@ -36,23 +33,21 @@ def fetch(archive: Archive, folder: Path, tell: Tell = lambda done: None) -> Pat
         tell: called with the number of bytes that are there.
 
     Raises:
-        UserError: no address has it, the connection stays cut, its size or checksum is wrong, the disk is full, or the
-            folder cannot be written to.
+        UserError: no address has it, the connection stays cut, its size or checksum is wrong, or there is too little
+            space.
+        OSError: it cannot be written.
     """
-    try:
-        return _fetch(archive, folder, tell)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written to ({error.strerror}); choose another folder") from None
-
-
-def _fetch(archive: Archive, folder: Path, tell: Tell) -> Path:
     target, part = folder / archive.name, folder / f"{archive.name}.part"
     folder.mkdir(parents=True, exist_ok=True)
     if target.is_file():
         if reason := mismatch(target, archive):
             raise UserError(f"{target}: {reason}; remove it and run the command again")
         return target
-    _check_space(folder, archive.size - _size(part))
+    free, needed = shutil.disk_usage(folder).free, archive.size - _size(part)
+    if free < needed:
+        raise UserError(
+            f"{folder}: {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed; choose another folder"
+        )
     reasons = []
     for url in archive.urls:
         try:
@@ -98,12 +93,6 @@ def _fetch_from(url: str, part: Path, size: int, tell: Tell) -> None:
             reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
         except ValueError as error:
             raise NotThisOne(f"no valid address, or no valid answer ({error})") from None
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise UserError(f"{part}: cannot be written ({error.strerror})") from None
-            raise UserError(
-                f"{part}: no space left on the disk; {_size(part)} of {size} bytes are kept, the same command continues"
-            ) from None
         tries = TRIES if _size(part) > before else tries - 1
         if not tries:
             raise NotThisOne(reason)
@@ -120,39 +109,17 @@ def _one_connection(url: str, part: Path, size: int, tell: Tell) -> None:
         headers["Range"] = f"bytes={start}-"
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=SECONDS) as response:
         continues = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        if continues:
-            _check_range(response.headers.get("Content-Range", ""), start, size)
-        elif (length := response.headers.get("Content-Length", str(size))) != str(size):
-            raise NotThisOne(f"the file there has {length} bytes, expected {size}")
         # A server that does not know ranges sends the whole again.
+        if not continues and (length := response.headers.get("Content-Length", str(size))) != str(size):
+            raise NotThisOne(f"the file there has {length} bytes, expected {size}")
         with part.open("ab" if continues else "wb") as file:
-            _copy(response, file, start if continues else 0, size, tell)
-
-
-def _copy(response: Any, file: IO[bytes], done: int, size: int, tell: Tell) -> None:
-    tell(done)
-    while done < size and (block := response.read(min(BLOCK, size - done))):
-        file.write(block)
-        done += len(block)
-        tell(done)
-
-
-def _check_range(text: str, start: int, size: int) -> None:
-    """Check that a partial answer begins where ours ends, and is of the same file."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
-    if not match or int(match[1]) != start:
-        raise NotThisOne(f"asked for bytes from {start}, got '{text}'")
-    if match[2] not in ("*", str(size)):
-        raise NotThisOne(f"the file there has {match[2]} bytes, expected {size}")
+            done = start if continues else 0
+            tell(done)
+            while done < size and (block := response.read(min(BLOCK, size - done))):
+                file.write(block)
+                done += len(block)
+                tell(done)
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{folder}: {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed; choose another folder"
-        )

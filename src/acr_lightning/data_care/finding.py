@@ -1,6 +1,5 @@
 """What a check finds: problems, and notes on what may be meant so."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -39,6 +38,9 @@ REMEDIES = {
     "tags": "mend the annotation, or take the id off the list",
     "list": "mend the list, or name another",
     "photo": "replace the photo",
+    "palette": "write the labels themselves as indices",
+    "size": "make it again at the photo's size",
+    "value": "write the labels themselves as indices",
 }
 
 
@@ -56,17 +58,14 @@ class Report:
     Attributes:
         problems: what has to be mended.
         notes: what may be meant so.
-        tables: by title: a head and rows, for people.
+        tables: by title; a row has its cells by the names of their columns.
     """
 
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
-    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Cell]]]] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, Cell]]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The report for machines."""
-        tables = {
-            title: [dict(zip(head, row, strict=True)) for row in rows] for title, (head, rows) in self.tables.items()
-        }
         findings = {"problems": self.problems, "notes": self.notes}
-        return {**{name: [one._asdict() for one in ones] for name, ones in findings.items()}, "tables": tables}
+        return {**{name: [one._asdict() for one in ones] for name, ones in findings.items()}, "tables": self.tables}

@@ -15,12 +15,12 @@ def print_report(report: Report) -> None:
     console = Console()
     # A pipe has no width; a line that is broken there cannot be searched.
     wide = console if console.is_terminal else Console(width=200)
-    for title, (head, rows) in report.tables.items():
+    for title, rows in report.tables.items():
         table = Table(title=title, title_justify="left")
-        for number, name in enumerate(head):
+        for number, name in enumerate(rows[0] if rows else ()):
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
-            table.add_row(*map(str, row))
+            table.add_row(*map(str, row.values()))
         wide.print(table)
     by_kind = defaultdict(list)
     for note in report.notes:

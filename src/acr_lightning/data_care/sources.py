@@ -14,13 +14,15 @@ class Archive(NamedTuple):
         urls: tried in order.
         size: bytes.
         md5: of the whole file, lower-case hexadecimal.
-        places: folder in the archive, and where it goes below the folder of all data.
+        inside: the folder in the archive that is wanted.
+        place: where it goes below the folder of all data.
     """
 
     urls: tuple[str, ...]
     size: int
     md5: str
-    places: dict[str, str]
+    inside: str
+    place: str
 
     @property
     def name(self) -> str:
@@ -30,7 +32,7 @@ class Archive(NamedTuple):
 
 def _coco(path: str, size: int, md5: str, folder: str) -> Archive:
     hosts = ("http://images.cocodataset.org", "https://s3.amazonaws.com/images.cocodataset.org")
-    return Archive(tuple(f"{host}/{path}" for host in hosts), size, md5, {folder: f"coco/{folder}"})
+    return Archive(tuple(f"{host}/{path}" for host in hosts), size, md5, folder, f"coco/{folder}")
 
 
 VOC_TAR = "pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar"
@@ -44,7 +46,8 @@ SOURCES: dict[str, tuple[Archive, ...]] = {
             ),
             1_999_639_040,
             "6cd6e144f989b92b3379bac3b3de84fd",
-            {"VOCdevkit/VOC2012": "VOC2012"},
+            "VOCdevkit/VOC2012",
+            "VOC2012",
         ),
     ),
     "sbd": (
@@ -52,7 +55,8 @@ SOURCES: dict[str, tuple[Archive, ...]] = {
             ("https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",),
             1_419_539_633,
             "82b4d87ceb2ed10f6038a1cba92111cb",
-            {"benchmark_RELEASE/dataset": "SBD"},
+            "benchmark_RELEASE/dataset",
+            "SBD",
         ),
     ),
     "coco2014": (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acr_lightning.artefacts.cam_file import LEVELS, read_levels
+from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.labels.threshold import otsu, otsu_of_three
 from acr_lightning.metrics.cam_scores import sweep_cams
@@ -38,7 +38,7 @@ def _histogram(files: Iterable[Path]) -> NDArray[np.int64]:
     """Pixels by the level of their winning score."""
     histogram = np.zeros(LEVELS + 1, np.int64)
     for path in files:
-        _, levels = read_levels(path)
+        levels = read_cam(path).levels
         if len(levels):
             histogram += np.bincount(levels.max(axis=0).ravel(), minlength=LEVELS + 1)
     return histogram

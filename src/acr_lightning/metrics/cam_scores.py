@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from acr_lightning.artefacts.cam_file import LEVELS, read_levels
+from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -58,7 +58,6 @@ def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdS
         mask = dataset.mask(image_id)
         if mask is None:
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
-        path = item_path(cams, image_id, ".npz")
-        classes, levels = read_levels(path, dataset.num_classes, mask.shape)
-        sweep.update(mask, classes, levels)
+        cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, mask.shape)
+        sweep.update(mask, cam.classes, cam.levels)
     return sweep

@@ -1,9 +1,6 @@
 """IoU, precision and recall from a confusion matrix of integer counts."""
 
-import csv
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from acr_lightning.artefacts.atomic import as_csv
 from acr_lightning.artefacts.palette import IGNORE
-from acr_lightning.errors import UserError
 
 
 def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels: int) -> NDArray[np.int64]:
@@ -32,20 +29,6 @@ def confusion(mask: NDArray[np.uint8], prediction: NDArray[np.uint8], num_labels
     return counts.numpy().astype(np.int64)
 
 
-def check_labels(labels: NDArray[np.uint8], num_labels: int, where: str | Path) -> None:
-    """Check that a prediction holds nothing but labels: it has no 255.
-
-    Raises:
-        UserError: it has another value.
-    """
-    highest = int(labels.max(initial=0))
-    if highest >= num_labels:
-        raise UserError(
-            f"{where}: holds the value {highest}, but a prediction's labels are 0 to {num_labels - 1}; "
-            "make it again, or set the right number of classes"
-        )
-
-
 def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:
     """A confusion matrix as CSV: a row for each true label, a column for each predicted one, pixels.
 
@@ -53,11 +36,8 @@ def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:
         counts: `[K + 1, K + 1]`.
         label_names: K + 1 names, background first.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")  # a class name may hold a comma
-    writer.writerow(["true \\ predicted", *label_names])
-    writer.writerows([name, *row] for name, row in zip(label_names, counts.tolist(), strict=True))
-    return text.getvalue()
+    rows = [[name, *row] for name, row in zip(label_names, counts.tolist(), strict=True)]
+    return as_csv([["true \\ predicted", *label_names], *rows])
 
 
 def miou(counts: NDArray[np.int64]) -> float:
@@ -90,10 +70,10 @@ def scores(counts: NDArray[np.int64], label_names: list[str]) -> dict[str, Any]:
         "precision": 100 * hit / np.maximum(predicted, 1),
         "recall": 100 * hit / np.maximum(true, 1),
     }
+    means = {key: float(values[present].mean()) if present.any() else 0.0 for key, values in table.items()}
     return {
-        "miou": miou(counts),
-        "precision": float(table["precision"][present].mean()) if present.any() else 0.0,
-        "recall": float(table["recall"][present].mean()) if present.any() else 0.0,
+        "miou": means.pop("iou"),
+        **means,
         "classes": {
             name: {key: float(values[label]) for key, values in table.items()}
             for label, name in enumerate(label_names)

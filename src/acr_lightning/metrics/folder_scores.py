@@ -10,9 +10,7 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.id_list import read_ids
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import check_labels, confusion
-
-MOST_LABELS = IGNORE  # 0 to 254, for 255 is not scored
+from acr_lightning.metrics.confusion import confusion
 
 
 def score_folders(
@@ -38,13 +36,10 @@ def score_folders(
     ids = read_ids(id_list) if id_list else _ids_of(masks)
     if not ids:
         raise UserError(f"{masks}: holds no mask (<id>.png)")
-    num_labels = MOST_LABELS if num_classes is None else num_classes + 1
+    num_labels = IGNORE if num_classes is None else num_classes + 1
 
     def mask_of(image_id: str) -> NDArray[np.uint8]:
-        path = item_path(masks, image_id, ".png")
-        mask = read_mask(path)
-        check_labels(mask[mask != IGNORE], num_labels, path)
-        return mask
+        return read_mask(item_path(masks, image_id, ".png"), num_labels)
 
     counts = count_folder(predictions, ids, mask_of, num_labels)
     if num_classes is None:
@@ -75,18 +70,13 @@ def count_folder(
     require_files(predictions, ids)
     counts = np.zeros((num_labels, num_labels), np.int64)
     for image_id in ids:
-        path = item_path(predictions, image_id, ".png")
-        mask, prediction = mask_of(image_id), read_mask(path)
+        mask = mask_of(image_id)
         if mask is None:
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
-        if mask.shape != prediction.shape:
-            raise UserError(
-                f"{path}: is {prediction.shape[1]}×{prediction.shape[0]}, "
-                f"its mask {mask.shape[1]}×{mask.shape[0]}; predict at the photo's size"
-            )
+        path = item_path(predictions, image_id, ".png")
+        prediction = read_mask(path, num_labels, mask.shape, unknown=ignored is not None)
         if ignored is not None:
             prediction = np.where(prediction == IGNORE, np.uint8(ignored), prediction)
-        check_labels(prediction, num_labels, path)
         counts += confusion(mask, prediction, num_labels)
     return counts
 

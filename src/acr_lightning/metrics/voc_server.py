@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.own_files import write_own
-from acr_lightning.artefacts.palette import png_bytes, read_mask, read_stored_mask
+from acr_lightning.artefacts.palette import label_faults, png_bytes, read_mask, read_stored_mask
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import check_labels
 from acr_lightning.metrics.folder_scores import require_files
 
 FOLDER = PurePosixPath("results/VOC2012/Segmentation/comp6_test_cls")
 NUM_LABELS = 21
 SUFFIXES = (".tgz", ".tar.gz")
-# No label map of a VOC photo comes near; a member that claims more is not read.
-MOST_BYTES = 1 << 26
 
 
 def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDArray[np.uint8]) -> None:
@@ -43,19 +40,15 @@ def write_pack(path: Path, predictions: Path, ids: list[str], stored_labels: NDA
         raise UserError(f"{path}: the server takes a .tgz; name the pack so")
     require_files(predictions, ids)
     content = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-    ):
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for image_id in ids:
             source = item_path(predictions, image_id, ".png")
-            labels = read_mask(source)
-            check_labels(labels, len(stored_labels), source)
+            labels = read_mask(source, len(stored_labels), unknown=False)
             png = png_bytes(stored_labels[labels])
             member = tarfile.TarInfo(str(FOLDER / f"{image_id}.png"))
             member.size = len(png)
             archive.addfile(member, io.BytesIO(png))
-    write_own(path, content.getvalue())
+    write_own(path, gzip.compress(content.getvalue(), mtime=0))
 
 
 def verify_pack(path: Path, sizes: dict[str, tuple[int, int]]) -> None:
@@ -89,31 +82,27 @@ def pack_faults(path: Path, sizes: dict[str, tuple[int, int]]) -> list[str]:
     faults: list[str] = []
     names: set[str] = set()
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with tarfile.open(fileobj=io.BytesIO(_whole(path)), mode="r:") as archive:
             for member in archive:
                 faults += _member_faults(archive, member, sizes, names)
-        _check_end(path)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         return [*faults, f"is no whole tar archive ({str(error).splitlines()[0].rstrip(':')})"]
     missing = [image_id for image_id in sizes if f"{FOLDER / image_id}.png" not in names]
     return faults + [f"{FOLDER / image_id}.png is missing" for image_id in missing]
 
 
-def _check_end(path: Path) -> None:
-    """Read an archive to its end, checksum included: `tarfile` itself stops at the first block of zeros.
+def _whole(path: Path) -> bytes:
+    """An archive to its end, unpacked, checksum included: `tarfile` itself stops at the first block of zeros.
 
     Raises:
         EOFError: it is cut short, or another kind of archive.
         OSError: its checksum is wrong, or something follows its end.
     """
-    size, tail = 0, b""
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if is_gzip else path.open("rb") as file:
-        while block := file.read(1 << 20):
-            size, tail = size + len(block), (tail + block)[-2 * tarfile.BLOCKSIZE :]
-    if size % tarfile.BLOCKSIZE or tail != bytes(2 * tarfile.BLOCKSIZE):
+    content = path.read_bytes()
+    content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    if len(content) % tarfile.BLOCKSIZE or not content.endswith(bytes(2 * tarfile.BLOCKSIZE)):
         raise EOFError("it does not end in two blocks of zeros")
+    return content
 
 
 def _member_faults(
@@ -127,7 +116,7 @@ def _member_faults(
         return [f"{name} leads out of the archive"]
     if member.isdir() and PurePosixPath(name) in (FOLDER, *FOLDER.parents):
         return []
-    if not member.isfile():
+    if not member.isfile() or member.issparse():
         return [f"{name} is no plain file"]
     if name in names:
         return [f"{name} is there twice"]
@@ -137,35 +126,22 @@ def _member_faults(
     size = sizes.get(PurePosixPath(name).stem)
     if size is None or not name.endswith(".png"):
         return [f"{name} is not on the list"]
-    if member.size > MOST_BYTES:
-        return [f"{name} claims {member.size} bytes"]
     content = archive.extractfile(member)
     assert content is not None  # a plain file
-    return label_map_faults(name, content.read(), size)
+    return _label_map_faults(name, content.read(), size)
 
 
-def label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[str]:
-    """The faults of one label map.
-
-    Args:
-        name: for the messages.
-        content: of the file.
-        size: height and width that it must have.
-    """
+def _label_map_faults(name: str, content: bytes, size: tuple[int, int]) -> list[str]:
+    """The faults of one label map, whose photo has a size."""
     try:
         mask = read_stored_mask(content, name)
     except UserError as error:
         return [str(error).partition("; ")[0]]
-    faults = []
+    faults = [f"{name} {fault}" for fault in label_faults(mask.labels, NUM_LABELS, size, unknown=False).values()]
     if mask.file_format != "PNG":
         faults.append(f"{name} is a {mask.file_format} file, not a PNG")
     if mask.colours is None:
         faults.append(f"{name} is grey, it must have VOC's palette")
     if wrong := mask.wrong_colours():
         faults.append(f"{name}: the palette's colour of label {wrong[0]} is not VOC's")
-    if mask.labels.shape != size:
-        height, width = mask.labels.shape
-        faults.append(f"{name} is {width}×{height}, its photo {size[1]}×{size[0]}")
-    if mask.labels.max(initial=0) >= NUM_LABELS:
-        faults.append(f"{name} holds the value {mask.labels.max()}, labels are 0 to {NUM_LABELS - 1}")
     return faults

@@ -1,15 +1,14 @@
 """Tables of variants: mean and deviation over seeds; Markdown, CSV and one HTML page."""
 
-import csv
-import io
 import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from acr_lightning.artefacts import manifest
+from acr_lightning.artefacts.atomic import as_csv
 from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.errors import UserError
 from acr_lightning.report.markdown import plain
@@ -141,15 +140,13 @@ def _mean(column: str, values: Sequence[float]) -> str:
 
 def _csv(rows: Sequence[Row]) -> str:
     """One line a table, variant and column; the values of all seeds are kept."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["table", "variant", "column", "mean", "deviation", "seeds", "values"])
+    lines: list[list[Any]] = [["table", "variant", "column", "mean", "deviation", "seeds", "values"]]
     for row in rows:
         for column, values in row.values.items():
             deviation = statistics.stdev(values) if len(values) > 1 else ""
             each = (" ".join(map(str, numbers)) for numbers in (row.seeds, values))
-            writer.writerow([row.title, row.name, column, statistics.mean(values), deviation, *each])
-    return file.getvalue()
+            lines.append([row.title, row.name, column, statistics.mean(values), deviation, *each])
+    return as_csv(lines)
 
 
 def _figures(rows: Sequence[Row], plan: str) -> list[str]:

@@ -3,7 +3,6 @@
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from acr_lightning.artefacts import manifest
 from acr_lightning.report.score_files import SCORES, first_record
@@ -14,7 +13,7 @@ STAGES = {"cam": ("fit", "cam"), "walked cam": AFFINITY, "label": (*AFFINITY, "l
 
 
 def main() -> None:
-    """Print them."""
+    """Print them; a score that a run has not ends the program."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prefix", help="of the figures' names")
     parser.add_argument(
@@ -28,7 +27,9 @@ def main() -> None:
         name, _, source = text.partition("=")
         run, _, kind = source.rpartition(":")
         what, _, split = kind.partition("@")
-        scores[name] = (first_score(Path(run), what, split or None), seconds(Path(run), what))
+        if (record := first_record(Path(run), what, split or None)) is None:
+            raise SystemExit(f"{Path(run, SCORES)}: no score of '{what}'{f' on {split}' if split else ''}")
+        scores[name] = (record, seconds(Path(run), what))
     print("\n| | split | mIoU | precision | recall | stages | seconds |\n|---|---|---|---|---|---|---|")
     for name, (score, took) in scores.items():
         cells = [f"{score[key]:.1f}" for key in ("miou", "precision", "recall")]
@@ -40,17 +41,6 @@ def main() -> None:
         print(f"figure {options.prefix}.gain {scores[ours][0]['miou'] - scores[control][0]['miou']:.1f}")
     if options.since:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
-
-
-def first_score(run: Path, what: str, split: str | None = None) -> dict[str, Any]:
-    """The first record of this kind (for CAMs the one at the best threshold), on any split or this one.
-
-    Raises:
-        SystemExit: the run has no such score.
-    """
-    if (record := first_record(run, what, split)) is None:
-        raise SystemExit(f"{run / SCORES}: no score of '{what}'{f' on {split}' if split else ''}")
-    return record
 
 
 def seconds(run: Path, what: str) -> dict[str, float]:

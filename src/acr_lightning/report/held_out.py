@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
@@ -29,19 +27,14 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     folder = predictions_of(run)
     paths = {image_id: item_path(folder, image_id, ".png") for image_id in dataset.ids("val")}
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
-    if not ids or not _has_mask(dataset, ids[0]):
+    if not ids or not dataset.has_mask(ids[0]):
         return [(image_id, "") for image_id in spread(ids, count)]
-    scores = {image_id: notes.without(partial(_score, paths[image_id], dataset, image_id), None) for image_id in ids}
-    order = sorted(
-        (image_id for image_id in ids if scores[image_id] is not None), key=lambda image_id: -(scores[image_id] or 0)
-    )
-    if len(order) > count:
-        order = order[: count - count // 2] + order[-(count // 2) :]
-    best = len(order) - len(order) // 2
-    return [
-        (image_id, f"{'best' if at < best else 'worst'}: mIoU {scores[image_id] or 0:.0f}")
-        for at, image_id in enumerate(order)
-    ]
+    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in ids}
+    order = sorted([(score, one) for one, score in scores.items() if score is not None], key=lambda pair: -pair[0])
+    worst = min(count, len(order)) // 2
+    best = min(count, len(order)) - worst
+    shown = [("best", *pair) for pair in order[:best]] + [("worst", *pair) for pair in order[len(order) - worst :]]
+    return [(image_id, f"{word}: mIoU {score:.0f}") for word, score, image_id in shown]
 
 
 def spread(ids: list[str], count: int) -> list[str]:
@@ -49,14 +42,9 @@ def spread(ids: list[str], count: int) -> list[str]:
     return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids
 
 
-def _has_mask(dataset: TaggedDataset, image_id: str) -> bool:
-    path = dataset.mask_path(image_id)
-    return path is not None and path.is_file()
-
-
 def _score(path: Path, dataset: TaggedDataset, image_id: str) -> float:
     """The mIoU of one photo, per cent, over the labels that it or its prediction has."""
-    mask, prediction = dataset.mask(image_id), read_mask(path)
-    if mask is None or mask.shape != prediction.shape or prediction.max() > dataset.num_classes:
-        raise UserError(f"{path}: not a prediction for its mask; make it again")
-    return miou(confusion(mask, prediction.astype(np.uint8), dataset.num_classes + 1))
+    mask, num_labels = dataset.mask(image_id), dataset.num_classes + 1
+    if mask is None:
+        raise UserError(f"{image_id}: no mask to score with")
+    return miou(confusion(mask, read_mask(path, num_labels, mask.shape, unknown=False), num_labels))

@@ -13,7 +13,7 @@ from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
 from acr_lightning.report.held_out import held_out, spread
 from acr_lightning.report.notes import Notes
-from acr_lightning.report.pictures import colour, last_monitor, pictures, predicted
+from acr_lightning.report.pictures import colour, last_monitor, pictures
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.stranger import dataset_of, require_contained
 from acr_lightning.report.summary import class_table, next_step, sentence
@@ -55,26 +55,30 @@ def write_report(
         for run in runs:
             require_contained(run)
         dataset = dataset_of(runs[0], allow, notes)
-    ids = spread(dataset.ids("seed"), images) if dataset else []
-    tests = held_out(runs[0], dataset, HELD_OUT, notes) if dataset else []
     scores: dict[str, list[dict[str, Any]]] = {run.name: notes.without(partial(read_scores, run), []) for run in runs}
+    shown: dict[str, Any] = {"rows": []}
+    if dataset:
+        tests = held_out(runs[0], dataset, HELD_OUT, notes)
+        shown = {
+            "tested": [(words, pictures(one, dataset, runs, notes, only_network=True)) for one, words in tests],
+            "rows": [(one, pictures(one, dataset, runs, notes)) for one in spread(dataset.ids("seed"), images)],
+            "classes": class_table(dataset, [row for rows in scores.values() for row in rows]),
+            "legend": [(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)],
+        }
     page = render(
         "page.html",
         version=__version__,
         title=" · ".join(run.name for run in runs),
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
-        tested=[(words, predicted(image_id, dataset, runs, notes)) for image_id, words in tests] if dataset else [],
         scores=scores,
-        classes=class_table(dataset, [row for rows in scores.values() for row in rows]) if dataset else [],
         curves=[curve for run in runs for curve in _curves(run, notes)],
-        legend=[(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)] if dataset else [],
-        rows=[(image_id, pictures(image_id, dataset, runs, notes)) for image_id in ids] if dataset else [],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         settings={run.name: _settings(run) for run in runs},
         notes=notes,
+        **shown,
     )
     write_own(output, page)
-    return len(ids)
+    return len(shown["rows"])
 
 
 def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:

@@ -12,12 +12,12 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from acr_lightning.artefacts.cam_file import CamFile, read_cam
+from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.manifest import part, read, stages_of
 from acr_lightning.artefacts.palette import IGNORE, read_mask
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.errors import UserError
+from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.run_scores import Stages, walked
 from acr_lightning.report.score_files import is_number
@@ -39,45 +39,38 @@ def predictions_of(run: Path) -> Path:
     return stages_of(run).get("evaluate", run / "evaluate") / "predictions"
 
 
-def predicted(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
-    """A photo, each run's prediction of it, and its mask if it has one."""
-    image = notes.without(partial(dataset.image, image_id), None)
-    if image is None:
-        return []
-    row = [Picture(f"photo {image_id}", _jpeg(image))]
-    for run in runs:
-        if (path := item_path(predictions_of(run), image_id, ".png")).is_file():
-            title = f"{run.name}: network" if len(runs) > 1 else "network"
-            row += notes.without(partial(_label_picture, path, image, title), [])
-    return row + _mask_picture(image_id, dataset, image, notes)
+def pictures(
+    image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes, only_network: bool = False
+) -> list[Picture]:
+    """What there is to show of one photo, in the chain's order, run by run.
 
-
-def pictures(image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes) -> list[Picture]:
-    """All that there is to show of one photo, in the chain's order, run by run; `notes` says what cannot be read."""
+    Args:
+        image_id: the photo.
+        dataset: its photos, and its masks if it has any.
+        runs: whose results are shown.
+        notes: says what cannot be read.
+        only_network: leave out CAMs and pseudo-labels.
+    """
     image = notes.without(partial(dataset.image, image_id), None)
     if image is None:
         return []
     row = [Picture(f"photo {image_id}", _jpeg(image))]
     for run in runs:
         prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
-        for stage, name in (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),):
-            if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
-                make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
-                row += notes.without(make, [])
-        for title, stage, folder in (
-            ("pseudo-label", "label", "labels"),
-            ("network", "evaluate", "predictions"),
-        ):
-            if (path := item_path(stages.get(stage, run) / folder, image_id, ".png")).is_file():
+        labels = {"network": predictions_of(run)}
+        if not only_network:
+            labels = {"pseudo-label": stages.get("label", run) / "labels", **labels}
+            for stage, name in (
+                (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),)
+            ):
+                if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
+                    make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
+                    row += notes.without(make, [])
+        for title, folder in labels.items():
+            if (path := item_path(folder, image_id, ".png")).is_file():
                 row += notes.without(partial(_label_picture, path, image, prefix + title), [])
-    return row + _mask_picture(image_id, dataset, image, notes)
-
-
-def _mask_picture(image_id: str, dataset: TaggedDataset, image: NDArray[np.uint8], notes: Notes) -> list[Picture]:
-    """The mask, if there is one."""
-    path = dataset.mask_path(image_id)
-    mask = None if path is None or not path.is_file() else notes.without(partial(dataset.mask, image_id), None)
-    return [] if mask is None else [Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
+    mask = notes.without(partial(dataset.mask, image_id), None) if dataset.has_mask(image_id) else None
+    return row if mask is None else [*row, Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
 
 
 def _cam_pictures(
@@ -88,14 +81,13 @@ def _cam_pictures(
         Picture(f"{title} {dataset.class_names[label]}", _jpeg(heat(image, scores)))
         for label, scores in zip(cam.classes, cam.scores, strict=True)
     ]
-    return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, _winners(cam, threshold))))]
+    constant = threshold if cam.background is None else None
+    labels = pseudo_label(image, cam.classes, cam.scores, constant, background=cam.background)
+    return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, labels)))]
 
 
 def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> list[Picture]:
-    labels = read_mask(path)
-    if labels.shape != image.shape[:2]:
-        raise UserError(f"{path}: not of the size of its photo; make it again")
-    return [Picture(title, _jpeg(overlay(image, labels)))]
+    return [Picture(title, _jpeg(overlay(image, read_mask(path, size=image.shape[:2]))))]
 
 
 def last_monitor(run: Path) -> str | None:
@@ -128,14 +120,6 @@ def class_colours() -> NDArray[np.uint8]:
 def colour(label: int) -> str:
     """The colour of a label, `#rrggbb`."""
     return "#" + class_colours()[label].tobytes().hex()
-
-
-def _winners(cam: CamFile, threshold: float) -> NDArray[np.uint8]:
-    if not len(cam.classes):
-        return np.zeros(cam.scores.shape[1:], np.uint8)
-    winner = (cam.classes + 1).astype(np.uint8)[cam.scores.argmax(axis=0)]
-    background = threshold if cam.background is None else cam.background
-    return np.where(cam.scores.max(axis=0) >= background, winner, 0).astype(np.uint8)
 
 
 def _threshold(stages: Stages) -> float:

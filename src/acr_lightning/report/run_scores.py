@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.atomic import as_json, write_json, write_text
+from acr_lightning.artefacts.atomic import as_csv, as_json, write_json, write_text
 from acr_lightning.artefacts.cam_file import LEVELS
 from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
@@ -16,7 +16,6 @@ from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.report.markdown import plain
-from acr_lightning.report.scores_csv import scores_csv
 from acr_lightning.segment.recorded_test import recorded_test
 
 # Folders of a run's stages, by name.
@@ -26,6 +25,9 @@ ORACLE = "best of all thresholds on these masks"
 CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
 # Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
+
+# Of scores.csv, before the scores.
+CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner")
 
 
 def score_run(
@@ -53,8 +55,8 @@ def score_run(
         for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
             if stage in stages:
                 records += _cam_records(stages, stage, dataset, ids, folder)
-        val_ids = dataset.ids("val") if "val" in _cam_splits(stages) else []
-        if has_masks(dataset, val_ids):
+        cam_splits = part(_made(stages, "cam"), "config", "data", "init_args").get("splits") or []
+        if "val" in cam_splits and has_masks(dataset, val_ids := dataset.ids("val")):
             records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
         if "label" in stages:
             counts = count_folder(stages["label"] / "labels", ids, dataset.mask, len(names), ignored=0)
@@ -85,13 +87,11 @@ def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
         UserError: some have a mask and some have not.
     """
     dataset.make_masks(ids)
-    paths = [dataset.mask_path(image_id) for image_id in ids]
-    missing = [path for path in paths if path is None or not path.is_file()]
-    if missing and len(missing) < len(paths):
-        raise UserError(
-            f"{missing[0]}: no such mask ({len(missing)} of {len(paths)} are missing); add it or its id's line"
-        )
-    return bool(paths) and not missing
+    missing = [image_id for image_id in ids if not dataset.has_mask(image_id)]
+    if missing and len(missing) < len(ids):
+        path = dataset.mask_path(missing[0])
+        raise UserError(f"{path}: no such mask ({len(missing)} of {len(ids)} are missing); add it or its id's line")
+    return bool(ids) and not missing
 
 
 def walked(stages: Stages) -> bool:
@@ -115,7 +115,8 @@ def _cam_records(
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
     curves = cam_curves(stages[name] / "cams", dataset, ids)
     write_json(folder / SWEEPS[name], curves.brief())
-    conditions = _kept(_init_args(stages["cam"]), "scales", "flip", "long_side", "power") if "cam" in stages else {}
+    model = part(_made(stages, "cam"), "config", "model", "init_args")
+    conditions = _kept(model, "scales", "flip", "long_side", "power")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "refiner": "none"}
     if name == "affinity_walk":
         base |= {"what": "walked cam", **_affinity(stages)}
@@ -127,12 +128,6 @@ def _cam_records(
         level = round(threshold * LEVELS)
         records.append({**base, "chosen": counts.get("chosen"), **curves.thresholds[level]})
     return records
-
-
-def _cam_splits(stages: Stages) -> list[str]:
-    """The splits that stage `cam` was asked for; none where it was not done, or took its own default."""
-    splits: Any = part(_made(stages, "cam"), "config", "data", "init_args").get("splits")
-    return splits if isinstance(splits, list) else []
 
 
 def _cam_of_val(stages: Stages, dataset: TaggedDataset, ids: list[str], best: dict[str, Any]) -> dict[str, Any]:
@@ -171,11 +166,6 @@ def trained_as(stages: Stages) -> str:
     )
 
 
-def _init_args(folder: Path) -> dict[str, Any]:
-    """The arguments of the model that a stage's folder was made with."""
-    return part(read_manifest(folder), "config", "model", "init_args")
-
-
 def _kept(settings: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: settings[name] for name in names if name in settings}
 
@@ -193,7 +183,22 @@ def print_and_keep(records: list[dict[str, Any]], output: str | None, more: Mapp
 
 def _texts(records: list[dict[str, Any]]) -> dict[str, str]:
     """The files of some scores by their names."""
-    return {"scores.json": as_json(records), "scores.csv": scores_csv(records), "scores.md": table(records)}
+    return {"scores.json": as_json(records), "scores.csv": _csv(records), "scores.md": table(records)}
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    """The records of `scores.json` (see `score_run`), in per cent.
+
+    Columns: the conditions, empty where a score has none of the kind; `label`, which is `(mean)` for the mIoU and the
+    mean precision and recall; `iou`, `precision` and `recall`. Absent labels have no row.
+    """
+    rows: list[list[Any]] = [[*CSV_CONDITIONS, "label", "iou", "precision", "recall"]]
+    for record in records:
+        conditions = [record.get(name) for name in CSV_CONDITIONS]
+        rows.append([*conditions, "(mean)", record["miou"], record["precision"], record["recall"]])
+        for label, one in record["classes"].items():
+            rows.append([*conditions, label, one["iou"], one["precision"], one["recall"]])
+    return as_csv(rows)
 
 
 def table(records: list[dict[str, Any]]) -> str:

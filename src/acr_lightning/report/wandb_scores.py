@@ -114,8 +114,8 @@ def _pictures(folder: Path, dataset: TaggedDataset, ids: list[str]) -> dict[str,
 
     rows = []
     for image_id in spread([one for one in ids if item_path(folder, one, ".png").is_file()], PICTURES):
-        image, path = dataset.image(image_id), dataset.mask_path(image_id)
-        mask = dataset.mask(image_id) if path is not None and path.is_file() else None
+        image = dataset.image(image_id)
+        mask = dataset.mask(image_id) if dataset.has_mask(image_id) else None
         arrays = [image, overlay(image, read_mask(item_path(folder, image_id, ".png")))]
         arrays += [] if mask is None else [overlay(image, mask)]
         images = [wandb.Image(one, file_type="jpg") for one in arrays]  # a PNG would count among the stage's label maps
