@@ -53,8 +53,9 @@ voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/acr --stages fit,cam $(ARGS); \
 	for preset in none psa irn; do \
+	    spread=affinity_labels,affinity_train,affinity_walk,; [ $$preset != none ] || spread=; \
 	    $(VOC6) --run runs/voc6/labels/$$preset --affinity=$$preset --from.fit=runs/voc6/acr --from.cam=runs/voc6/acr \
-	        --stages affinity,label,evaluate $(ARGS); \
+	        --stages $${spread}label,evaluate $(ARGS); \
 	done; \
 	$(ACR) report runs/voc6/labels/none runs/voc6/labels/psa runs/voc6/labels/irn --output runs/voc6/labels.html; \
 	$(FIGURES) labels --since $$since cam=runs/voc6/labels/none:cam crf=runs/voc6/labels/none:label \

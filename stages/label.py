@@ -89,7 +89,7 @@ def _require_one_way(
 
     if (threshold is None) == (alpha is None):
         raise UserError(
-            "label: give either threshold (a number, auto, auto_strong, oracle or walked) or alpha; set the other to null"
+            "label: give either threshold (a number, auto, auto_strong, oracle, walked) or alpha; set the other to null"
         )
     if margin is not None and threshold in (None, "walked"):
         raise UserError("label.margin: goes with a threshold (a number, auto, auto_strong or oracle); set it to null")
@@ -106,7 +106,9 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
     if threshold == "auto":
         return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        return automatic_thresholds(files)[1], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
+        return automatic_thresholds(files)[
+            1
+        ], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":

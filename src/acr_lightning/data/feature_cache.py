@@ -44,7 +44,7 @@ class FeatureCache:
 
     Attributes:
         images: `[N, size, size, 3]` bytes.
-        maps: each `[N, 2, h, w, C]` in half precision, divided by the deviations; the second one is of the mirror image.
+        maps: each `[N, 2, h, w, C]` in half precision, divided by the deviations; the second is of the mirror image.
         deviations: of each map, the root mean square of each channel, but at least 0.001.
 
     Args:
@@ -66,7 +66,11 @@ class FeatureCache:
             if (self.images.dtype, self.images.shape) != (np.uint8, (photos, size, size, 3)):
                 raise ValueError("photos of another number or size")
             for one, deviations in zip(self.maps, self.deviations, strict=True):
-                if one.dtype != np.float16 or one.ndim != 5 or (*one.shape[:2], one.shape[4]) != (photos, 2, len(deviations)):
+                if (
+                    one.dtype != np.float16
+                    or one.ndim != 5
+                    or (*one.shape[:2], one.shape[4]) != (photos, 2, len(deviations))
+                ):
                     raise ValueError("maps of another number or shape")
         except Exception as error:  # JSON and NumPy's reader each raise their own
             reason = str(error).partition("\n")[0]
