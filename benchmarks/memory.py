@@ -50,7 +50,7 @@ def main() -> None:
 def _cams(dataset: "MadeUpPhotos", folder: Path) -> None:
     from benchmarks.cam import checkpoint, stage
 
-    path = checkpoint(folder / "last.ckpt", "tiny_resnet", None)
+    path = checkpoint(folder / "last.ckpt", "test_resnet", 8)
     stage(dataset, path, folder / f"cams{dataset.count}", scales=(1.0,))
 
 

@@ -1,6 +1,7 @@
 """Every kind of classifier, tiny where it can be, by the number of its classes; and a checkpoint of one."""
 
 import torch
+from tiny_acr import tiny_classifier
 
 from acr_lightning.methods.cpn.region_cam import RegionCam
 from acr_lightning.methods.recam.reactivated import ReactivatedCam
@@ -11,21 +12,16 @@ from acr_lightning.nets.frozen_classifier import FrozenClassifier
 from acr_lightning.nets.refined_cam import RefinedCam
 from acr_lightning.nets.wrapped_classifier import WrappedClassifier
 
-
-def tiny(num_classes, **options):
-    return CamClassifier(num_classes, "tiny_resnet", **options)
-
-
 CLASSIFIERS = {
-    "cnn": tiny,
-    "one convolution": lambda num_classes: tiny(num_classes, width=None, taps=4),
-    "wrapped": lambda num_classes: WrappedClassifier(tiny(num_classes)),
+    "cnn": tiny_classifier,
+    "one convolution": lambda num_classes: tiny_classifier(num_classes, width=None, taps=4),
+    "wrapped": lambda num_classes: WrappedClassifier(tiny_classifier(num_classes)),
     "resnet38d": lambda num_classes: CamClassifier(num_classes, "resnet38d"),
-    "frozen": lambda num_classes: FrozenClassifier(num_classes, "tiny_resnet", taps=3, width=16),
-    "CPN's": lambda num_classes: RegionCam(tiny(num_classes)),
-    "ReCAM's": lambda num_classes: ReactivatedCam(tiny(num_classes)),
-    "SEAM's and PPC's": lambda num_classes: RefinedCam(tiny(num_classes)),
-    "SIPE's": lambda num_classes: PrototypeCam(tiny(num_classes, taps=4)),
+    "frozen": lambda num_classes: FrozenClassifier(num_classes, "test_resnet", taps=3, width=16),
+    "CPN's": lambda num_classes: RegionCam(tiny_classifier(num_classes)),
+    "ReCAM's": lambda num_classes: ReactivatedCam(tiny_classifier(num_classes)),
+    "SEAM's and PPC's": lambda num_classes: RefinedCam(tiny_classifier(num_classes)),
+    "SIPE's": lambda num_classes: PrototypeCam(tiny_classifier(num_classes, taps=4)),
 }
 
 

@@ -98,7 +98,7 @@ def trained_run(tmp_path_factory, shapes_root):
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
     )  # fmt: skip
     sgd = OptimizerSettings(lr=1e-3)
-    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=False, rates=(1, 2), optimizer=sgd)
+    segmenter = Segmenter(4, "test_resnet", freeze_batchnorm=False, rates=(1, 2), optimizer=sgd)
     torch.nn.init.normal_(segmenter.network.head.branches[0].weight, std=0.3)  # so that several labels occur
     trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(run / "segment" / "last.ckpt")

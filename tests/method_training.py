@@ -21,7 +21,9 @@ KINDS = ("usual", "frozen")
 
 def classifier_of(kind):
     torch.manual_seed(1)
-    made = tiny_classifier() if kind == "usual" else FrozenClassifier(4, "tiny_resnet", taps=4, width=16)
+    made = (
+        tiny_classifier() if kind == "usual" else FrozenClassifier(4, "test_resnet", output_stride=8, taps=4, width=16)
+    )
     torch.nn.init.uniform_(made.classify.weight, -0.05, 0.1)  # so that there is a CAM
     return made
 

@@ -22,7 +22,7 @@ SAME = ("*.npz", "*.png", "scores.json", "sweep*.json", "threshold.json", "confu
 def experiment(folder: str = "shapes") -> dict[str, Any]:
     """The experiment, on `Shapes` in a folder of where the command runs, so that all trials have one digest."""
     cpu = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_progress_bar": False}
-    network = {"backbone": "tiny_resnet", "freeze_batchnorm": False, "output_stride": None}
+    network = {"backbone": "test_resnet", "output_stride": 8, "freeze_batchnorm": False}
     loaded = {"num_workers": 0}
     return {
         "run": "run",
@@ -30,7 +30,7 @@ def experiment(folder: str = "shapes") -> dict[str, Any]:
         "dataset": {"class_path": "Shapes", "init_args": {"root": folder, **SHAPES}},
         "fit": {
             "model": {
-                "classifier": {"backbone": "tiny_resnet", "freeze_batchnorm": False},
+                "classifier": network,
                 "reconstructor": {"depth": 3, "width": 8, "stride": 2}, "srf": {"grid": 4},
                 "optimizer": {"name": "adamw", "lr": 0.001, "new_layer_factor": 1.0},
             },

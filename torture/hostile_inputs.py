@@ -49,7 +49,7 @@ def experiments() -> Iterator[Attack]:
     refiner = node("torture.harmless.Refiner")
     kinds = {
         "dataset": own_data(), "label.refiner": refiner, "evaluate.model.refiner": refiner,
-        "fit.model.classifier": node("torture.harmless.Network", backbone="tiny_resnet", freeze_batchnorm=False),
+        "fit.model.classifier": node("torture.harmless.Network", backbone="test_resnet", freeze_batchnorm=False),
         "fit.trainer.callbacks": node("torture.harmless.Talk"),
     }  # fmt: skip
     for key, harmless in kinds.items():
@@ -146,7 +146,7 @@ def folder_names() -> Iterator[Attack]:
     section = f"label: {{refiner: {{class_path: subprocess.Popen, init_args: {{args: touch {RAN}, shell: true}}}}}}"
     hostile = {name: f"photos{sign}{section}{sign}#" for name, sign in BREAKS.items()}
     hostile |= {f"{name} alone": f"a{sign}b" for name, sign in BREAKS.items()}
-    net = "{class_path: CamClassifier, init_args: {backbone: tiny_resnet, freeze_batchnorm: false, weights: null}}"
+    net = "{class_path: CamClassifier, init_args: {backbone: test_resnet, freeze_batchnorm: false, weights: null}}"
     small = (f"--fit.model.classifier={net}", "--stages=[fit, cam, label]", "--label.workers=1", "--affinity=none")
 
     def photos(folder: Path, below: str) -> None:

@@ -122,8 +122,8 @@ def pickles() -> Iterator[Attack]:
             ("evaluate", "--cams", "run/cam/cams", *CHAIN, "--split=seed", "--output=out"), "out",
         ),
         f"{PREDICTIONS}/val_00001.png": (("evaluate", "--pred", PREDICTIONS, *CHAIN, "--output=out"), "out"),
-        "net.safetensors": (("weights", "check", "net.safetensors", "--backbone=tiny_resnet"), _are_used),
-        "net.pth": (("weights", "check", "net.pth", "--backbone=tiny_resnet"), _are_used),
+        "net.safetensors": (("weights", "check", "net.safetensors", "--backbone=test_resnet"), _are_used),
+        "net.pth": (("weights", "check", "net.pth", "--backbone=test_resnet"), _are_used),
         "pictures/val_00001.jpg": ((*PREDICT, "--output", "masks"), "masks/val_00001.png"),
     }  # fmt: skip
     for place, (words, product) in readers.items():

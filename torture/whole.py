@@ -65,7 +65,7 @@ def prepare_kinds(folder: Path) -> None:
     coco = {"class_path": "COCO", "init_args": {"root": "coco", "cache": "coco_cache"}}
     (folder / "coco_data.yaml").write_text(yaml.safe_dump({"run": "run", "dataset": coco}))
     call(["data", "check", "--config", "coco_data.yaml"], folder / "said.log", folder)
-    frozen = {"class_path": "FrozenClassifier", "init_args": {"backbone": "tiny_resnet"}}
+    frozen = {"class_path": "FrozenClassifier", "init_args": {"backbone": "test_resnet"}}
     kept = {"class_path": "FrozenFeatures", "init_args": {"size": 64, "cache": "features"}}
     for name, classifier, data in (("kept", frozen, kept), ("weights", {"weights": "net.safetensors"}, None)):
         content = {**experiment(), "run": f"run_{name}"}
@@ -83,7 +83,7 @@ def _save_weights(path: Path) -> int:
     import timm
     from safetensors.torch import save_file
 
-    save_file(timm.create_model("tiny_resnet").state_dict(), path)
+    save_file(timm.create_model("test_resnet").state_dict(), path)
     return 0
 
 

@@ -96,7 +96,7 @@ def test_pair_loss_without_any_sure_pair_is_zero():
 
 
 def test_affinity_net_has_the_published_layers():
-    net = AffinityNet(Backbone("tiny_resnet", freeze_batchnorm=False))
+    net = AffinityNet(Backbone("test_resnet", output_stride=8, freeze_batchnorm=False))
     assert [reduce.out_channels for reduce in net.reduce] == [64, 128, 256]
     assert net.mix.in_channels == net.mix.out_channels == 448
     assert not any(name.endswith(".bias") for name, _ in net.reduce.named_parameters())
@@ -105,7 +105,7 @@ def test_affinity_net_has_the_published_layers():
     parts = [F.elu(F.conv2d(tap, reduce.weight)) for tap, reduce in zip(taps, net.reduce, strict=True)]
     wanted = F.elu(F.conv2d(torch.cat(parts, 1), net.mix.weight))
     assert torch.allclose(net(image), wanted)
-    assert net(image).shape == (1, 448, 8, 10)
+    assert net(image).shape == (1, 448, 4, 5)
 
 
 def test_taps_of_other_strides_are_enlarged_to_the_first():
@@ -143,7 +143,7 @@ def test_only_the_branch_is_trained():
 
 
 def learner(kind):
-    settings = dict(backbone="tiny_resnet", freeze_batchnorm=False, freeze_backbone=False)
+    settings = dict(backbone="test_resnet", output_stride=8, freeze_batchnorm=False, freeze_backbone=False)
     adamw = OptimizerSettings("adamw", lr=0.003, new_layer_factor=1.0)
     return AffinityLearner(4, kind, **settings, optimizer=adamw)
 
@@ -174,10 +174,10 @@ def test_training_learns_which_cells_belong_together(kind, shapes, tmp_path):
 
 def test_a_cell_has_the_label_at_its_centre():
     net = learner("features")
-    label = torch.full((1, 16, 16), 255)
-    # Cell (0, 0) covers pixels 0..3; the centre pixel is 2.
-    label[0, 2::4, 2::4] = torch.arange(16).view(4, 4) % 2
-    batch = {"image": torch.rand(1, 3, 16, 16), "label": label}
+    label = torch.full((1, 32, 32), 255)
+    # Cell (0, 0) covers pixels 0..7; the centre pixel is 4.
+    label[0, 4::8, 4::8] = torch.arange(16).view(4, 4) % 2
+    batch = {"image": torch.rand(1, 3, 32, 32), "label": label}
     output = net.network(net.network.backbone.normalise(batch["image"]))
     wanted = loss_of(feature_affinity(output, 5), torch.arange(16).view(1, 4, 4) % 2, 5).total()
     assert net.pair_terms(**batch).total().item() == pytest.approx(wanted.item(), rel=1e-5)
@@ -187,7 +187,7 @@ def test_a_cell_has_the_label_at_its_centre():
 def checkpoint(tmp_path):
     def make(kind):
         torch.manual_seed(1)
-        network = NETWORKS[kind](Backbone("tiny_resnet", freeze_batchnorm=False), freeze_backbone=True)
+        network = NETWORKS[kind](Backbone("test_resnet", output_stride=8, freeze_batchnorm=False), freeze_backbone=True)
         saved = {"state_dict": {f"network.{key}": value for key, value in network.state_dict().items()}}
         describe_in(saved, network, "network")
         path = tmp_path / f"{kind}.ckpt"
@@ -215,7 +215,7 @@ def dense_walk(scores, affinity_map, radius, beta, exponent):
 
 
 def test_walk_as_psa_publishes_it(checkpoint, tmp_path, rng):
-    scores, image = rng.random((2, 24, 28), np.float32), torch.rand(3, 24, 28)
+    scores, image = rng.random((2, 48, 56), np.float32), torch.rand(3, 48, 56)
     write_cam(tmp_path / "cams" / "a.npz", np.array([1, 4]), scores)
     walk = AffinityWalk(
         checkpoint("features"), str(tmp_path / "cams"), beta=8, exponent=6, background_alpha=16, normalise=False,
@@ -226,8 +226,8 @@ def test_walk_as_psa_publishes_it(checkpoint, tmp_path, rng):
         cam = torch.from_numpy(read_cam(tmp_path / "cams" / "a.npz").scores)
         stacked = torch.cat([cam, (1 - cam.amax(0, keepdim=True)) ** 16])
         features = walk.network(walk.network.backbone.normalise(image[None]))
-        wanted = dense_walk(F.avg_pool2d(stacked, 4), feature_affinity(features, 5), 5, 8, 6)
-        wanted = F.interpolate(wanted[None], (24, 28), mode="bilinear")[0]
+        wanted = dense_walk(F.avg_pool2d(stacked, 8), feature_affinity(features, 5), 5, 8, 6)
+        wanted = F.interpolate(wanted[None], (48, 56), mode="bilinear")[0]
     assert got.classes.tolist() == [1, 4]
     assert torch.allclose(got.scores, wanted[:2], atol=1e-5)
     assert torch.allclose(got.background, wanted[2], atol=1e-5)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from tiny_acr import tiny_acr
+from classifiers import checkpoint_of
+from tiny_acr import tiny_acr, tiny_classifier
 
 from acr_lightning.affinity.random_walk import random_walk
 from acr_lightning.artefacts.cam_file import read_cam
@@ -65,9 +66,11 @@ def test_keeping_every_attention_gives_the_same(monkeypatch):
 def test_the_plain_loop_makes_the_same_cams(tmp_path, monkeypatch):
     monkeypatch.setattr(cam, "SCALES", (1.0, 2.0))
     dataset = MadeUpPhotos(str(tmp_path / "photos"), 2, 32, 40)
-    path = cam.checkpoint(tmp_path / "last.ckpt", "tiny_resnet", None)
+    classifier = tiny_classifier(len(dataset.class_names))
+    torch.nn.init.uniform_(classifier.classify.weight, -0.05, 0.1)  # so that there is a CAM
+    path = checkpoint_of(classifier, tmp_path)
     cam.stage(dataset, path, tmp_path / "ours", scales=(1.0, 2.0))
-    cam.plain_loop(dataset, CamInference(str(path)).classifier, tmp_path / "plain")
+    cam.plain_loop(dataset, CamInference(path).classifier, tmp_path / "plain")
     for image_id in ("0", "1"):
         plain = np.nan_to_num(np.load(tmp_path / "plain" / f"{image_id}.npy"))  # an empty CAM is divided by 0 there
         assert np.abs(read_cam(tmp_path / "ours" / f"{image_id}.npz").scores - plain).max() < 0.01

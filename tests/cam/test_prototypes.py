@@ -128,16 +128,15 @@ def told_apart(classifier, inputs, output):
 
 @pytest.mark.parametrize(("taps", "weighted"), [(1, False), (2, True), (9, False)])
 @torch.no_grad()
-def test_a_photo_is_read_as_by_a_plain_loop(checkpoint, taps, weighted, monkeypatch):
-    monkeypatch.setattr(prototype_inference, "CELL", 4)  # those of the CAM
+def test_a_photo_is_read_as_by_a_plain_loop(checkpoint, taps, weighted):
     inference = PrototypeInference(checkpoint, taps, weighted, scales=SCALES)
     inference.classifier.register_forward_hook(told_apart)
-    images = torch.rand(3, 3, 32, 48)
+    images = torch.rand(3, 3, 64, 96)
     tags = torch.tensor([[1.0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0]])
     samples = [{"id": "abc"[at], "image": images[at], "tags": tags[at]} for at in range(3)]
     results = inference.predict_step(samples, 0)
     assert [classes.tolist() for _, classes, _ in results] == [[0, 2], [], [1]]
-    assert results[1][2].shape == (0, 32, 48)
+    assert results[1][2].shape == (0, 64, 96)
     for at in (0, 2):
         scores = results[at][2]
         wanted = slow_read(inference.classifier, images[at], tags[at], SCALES, taps, weighted)
@@ -155,12 +154,12 @@ def test_views_have_sides_that_the_classifier_takes(checkpoint):
     assert sizes == [(16, 32)] * 2 + [(32, 48)] * 2  # the nearest multiples, and the mirror image
 
 
-@pytest.mark.parametrize(("cell", "grid"), [(16, (3, 3)), (2, (10, 12))])
+@pytest.mark.parametrize(("cell", "grid"), [(32, (3, 3)), (4, (10, 12))])
 @torch.no_grad()
 def test_a_cam_of_finer_cells_is_compared_on_coarser_ones(checkpoint, cell, grid, monkeypatch):
-    monkeypatch.setattr(prototype_inference, "CELL", cell)  # those of the CAM are of 4 pixels
+    monkeypatch.setattr(prototype_inference, "CELL", cell)  # those of the CAM are of 8 pixels
     inference = PrototypeInference(checkpoint, scales=[1.0], taps=9)
-    views = torch.rand(1, 3, 40, 48)
+    views = torch.rand(1, 3, 80, 96)
     output, cells = inference.classifier(views), inference._cells(views)
     assert torch.allclose(cells[:, :4], F.adaptive_avg_pool2d(output.cam_logits, grid))
     assert torch.equal(cells[:, 4:], unit_vectors(output.features, grid))

@@ -33,7 +33,7 @@ STAGES = f"--stages={','.join(CHAIN.chosen_by('affinity'))}"
 
 def experiment_file(folder, shapes_root):
     """A tiny experiment on real files."""
-    net = {"backbone": "tiny_resnet", "freeze_batchnorm": False}
+    net = {"backbone": "test_resnet", "output_stride": 8, "freeze_batchnorm": False}
     content = {
         "run": str(folder / "run"),
         "seed": 1,
@@ -54,7 +54,7 @@ def experiment_file(folder, shapes_root):
         "affinity": "none",
         "affinity_labels": {"workers": 1},
         "affinity_train": {
-            "model": {**net, "weights": None, "output_stride": None, "freeze_backbone": False, "radius": 4},
+            "model": {**net, "weights": None, "freeze_backbone": False, "radius": 4},
             "data": {"crop": 48, "scale": [1, 1], "batch_size": 8, "num_workers": 0},
             "trainer": {"max_epochs": 2, **CPU},
         },

@@ -11,7 +11,7 @@ from acr_lightning.segment.segmenter import Segmenter
 def section(root, folder, frozen, devices):
     dataset = {"class_path": "acr_lightning.data.shapes.Shapes"}
     dataset["init_args"] = {"root": str(root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
-    model = {"backbone": "tiny_resnet", "output_stride": None, "rates": [1, 2], "freeze_batchnorm": frozen}
+    model = {"backbone": "test_resnet", "rates": [1, 2], "freeze_batchnorm": frozen}
     return {
         "seed": 0,
         "model": {"class_path": "acr_lightning.segment.segmenter.Segmenter", "init_args": model},
@@ -41,7 +41,7 @@ def test_gpus_learn_it_together():
 
 
 def test_what_rests_goes_on_resting_when_it_is_synchronised():
-    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, freeze_batchnorm=True, rates=(1, 2))
+    segmenter = Segmenter(4, "test_resnet", freeze_batchnorm=True, rates=(1, 2))
     made = SyncBatchNorm.convert_sync_batchnorm(segmenter).train()
     norms = [module for module in made.modules() if isinstance(module, SyncBatchNorm)]
     assert norms

@@ -23,10 +23,10 @@ def experiment(shapes_root, tmp_path):
     small = {
         "run": str(tmp_path / "run"),
         "dataset": {"class_path": "Shapes", "init_args": scenes},
-        "fit.model": {"classifier": {"backbone": "tiny_resnet"}, "reconstructor": {"depth": 3, "stride": 2}},
+        "fit.model": {"classifier": {"backbone": "test_resnet"}, "reconstructor": {"depth": 3, "stride": 2}},
         "fit.data": {"crop": 48, "batch_size": 8},
         "fit.trainer": {"accelerator": "cpu", "devices": 1},
-        "segment.model": {"backbone": "tiny_resnet", "output_stride": None, "rates": [1, 2]},
+        "segment.model": {"backbone": "test_resnet", "rates": [1, 2]},
         "segment.trainer": {"accelerator": "cpu", "devices": 1},
     }
     return lambda **values: load(CHAIN, None, {**small, **values})
@@ -200,7 +200,7 @@ def outside(experiment, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["HandingOn", "Taking"])
 def test_an_own_method_with_any_keywords_inherits_what_it_takes(outside, name):
-    mine = outside(name).with_values({"fit.model.classifier.backbone": "tiny_resnet"})
+    mine = outside(name).with_values({"fit.model.classifier.backbone": "test_resnet"})
     assert set(mine.section("fit")["model"]["init_args"]) == {"classifier"}  # no reconstructor
     check_thoroughly(mine, ["fit"], build=True)
     if name == "HandingOn":
@@ -220,7 +220,7 @@ def test_defaults_that_are_names_or_computed(outside):
 
 
 def test_every_classifier_of_an_own_method_knows_the_classes(outside):
-    classifier = {"class_path": "CamClassifier", "init_args": {"backbone": "tiny_resnet"}}
+    classifier = {"class_path": "CamClassifier", "init_args": {"backbone": "test_resnet"}}
     pair = outside("Taught", init_args={"classifier": classifier, "teacher": classifier})
     built = TrainerCLI(pair.section("fit"))
     assert built.model.teacher.num_classes == built.model.classifier.num_classes == 4
@@ -262,7 +262,7 @@ def test_help_shows_every_value_of_a_section(experiment, capsys):
     print_help(experiment(**{"fit.model.reconstructor.depth": 5, "fit.trainer.max_epochs": 7}), "fit")
     text = " ".join(capsys.readouterr().out.split())
     for line in (
-        "--model.classifier.backbone BACKBONE a timm CNN or ViT, or `resnet38d`. (type: str, default: tiny_resnet)",
+        "--model.classifier.backbone BACKBONE a timm CNN or ViT, or `resnet38d`. (type: str, default: test_resnet)",
         "--model.reconstructor.depth DEPTH", "default: 5)", "--trainer.max_epochs", "default: 7)",
         "--data.batch_size", "--model.optimizer.lr LR of pretrained weights. (type: float, default: 0.01)",
     ):  # fmt: skip

@@ -50,7 +50,7 @@ def test_first_steps(stage, preset, changed, lr, new, momentum, decay, shapes_ro
     values = {
         "run": str(tmp_path), stage.removesuffix("_train"): preset,
         "dataset": {"class_path": "Shapes", "init_args": shapes},
-        f"{stage}.model.backbone": "tiny_resnet", f"{stage}.model.weights": None, f"{stage}.model.output_stride": None,
+        f"{stage}.model.backbone": "test_resnet", f"{stage}.model.weights": None,
         f"{stage}.data": {"labels": "masks", "crop": 32, "batch_size": 4, "num_workers": 0},
         f"{stage}.trainer.max_epochs": 1, f"{stage}.trainer.logger": False, f"{stage}.trainer.accelerator": "cpu",
         f"{stage}.trainer.devices": 1,
@@ -76,5 +76,5 @@ def test_first_steps(stage, preset, changed, lr, new, momentum, decay, shapes_ro
 
 
 def test_the_affinity_networks_own_rates_are_psas():
-    settings = AffinityLearner(backbone="tiny_resnet").optimizer_settings
+    settings = AffinityLearner(backbone="test_resnet").optimizer_settings
     assert settings == OptimizerSettings("sgd", 0.1, 10.0, momentum=5e-4, weight_decay=5e-4, bias_factor=2.0)

@@ -41,7 +41,7 @@ def write_config(folder, shapes_root):
         },
         "fit": {
             "model": {
-                "classifier": {"backbone": "tiny_resnet", "freeze_batchnorm": False},
+                "classifier": {"backbone": "test_resnet", "output_stride": 8, "freeze_batchnorm": False},
                 "reconstructor": {"depth": 3, "width": 8, "stride": 2}, "srf": {"grid": 4},
                 "optimizer": {"name": "adamw", "lr": 0.001, "new_layer_factor": 1.0},
             },
@@ -53,7 +53,7 @@ def write_config(folder, shapes_root):
         },
         "label": {"workers": 1},
         "segment": {
-            "model": {"backbone": "tiny_resnet", "output_stride": None, "freeze_batchnorm": False, "rates": [1, 2]},
+            "model": {"backbone": "test_resnet", "freeze_batchnorm": False, "rates": [1, 2]},
             "data": {"crop": 48, "batch_size": 4, "num_workers": 0},
             "trainer": {"max_epochs": 1, "logger": False, "accelerator": "cpu", "devices": 1},
         },

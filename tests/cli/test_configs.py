@@ -125,13 +125,13 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
             values |= {"fit.data.size": 32, "fit.data.cache": str(tmp_path / "features")}
             values["fit.model.reconstructor.stride"] = 4
         if name == "voc_release.yaml":  # its ResNet38d is that of voc.yaml, and takes half a minute
-            values["fit.model.classifier.backbone"] = "tiny_resnet"
+            values["fit.model.classifier.backbone"] = "test_resnet"
         if name in WITH_VIT:
             values |= {"fit.model.classifier.backbone": "test_vit", "fit.model.step.micro_batches": 1}
-            values |= {"fit.model.encoder.backbone": "tiny_resnet", "fit.model.encoder.weights": None}
+            values |= {"fit.model.encoder.backbone": "test_resnet", "fit.model.encoder.weights": None}
     else:
         if name in ("voc_release.yaml", *WITH_VIT):  # likewise
-            values["segment.model.backbone"] = "tiny_resnet"
+            values["segment.model.backbone"] = "test_resnet"
         values |= {"segment.model.weights": None, "segment.data.labels": "masks", "segment.data.long_side": None}
     cli = TrainerCLI(load(name, list(values.items())).section(stage))
     convolutions = [part for part in cli.model.modules() if isinstance(part, torch.nn.Conv2d)]

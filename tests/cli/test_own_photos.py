@@ -11,8 +11,8 @@ from acr_lightning.cli.main import main
 from acr_lightning.stages.chain import CHAIN
 
 CPU = {"accelerator": "cpu", "devices": 1, "logger": False}
-NET = {"backbone": "tiny_resnet", "freeze_batchnorm": False}
-WALKED = {"weights": None, "output_stride": None, "freeze_backbone": False, "radius": 4}
+NET = {"backbone": "test_resnet", "output_stride": 8, "freeze_batchnorm": False}
+WALKED = {"weights": None, "freeze_backbone": False, "radius": 4}
 
 
 def contents(folder):
@@ -55,7 +55,7 @@ def config(tmp_path, photos):
         "affinity_walk": {"model": {"radius": 4}, "data": loaded, "trainer": CPU},
         "label": {"workers": 1, "refiner": "none"},
         "segment": {
-            "model": {**NET, "output_stride": None, "rates": [1, 2]},
+            "model": {**NET, "rates": [1, 2]},
             "data": {"crop": 48, "batch_size": 4, **loaded},
             "trainer": {"max_epochs": 1, **CPU},
         },

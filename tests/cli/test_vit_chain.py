@@ -20,7 +20,7 @@ def config(config):
     cpu = {"accelerator": "cpu", "devices": 1, "logger": False}
     content["fit"]["model"] |= {
         "classifier": {"class_path": "MCTFormer", "init_args": {"backbone": "test_vit", "drop_path": 0.0}},
-        "encoder": {"class_path": "CamClassifier", "init_args": {"backbone": "tiny_resnet"}},
+        "encoder": {"class_path": "CamClassifier", "init_args": {"backbone": "test_resnet"}},
         "cu": {"outside": 0.1},
     }
     content["fit"]["trainer"]["max_epochs"] = 1

@@ -66,10 +66,10 @@ def test_own_dataset(example, shapes):
         Image.fromarray(shapes.image(image_id)).save(folder / f"{number}.jpg")
     config = ["--config", "own_dataset.yaml"]
     assert "0 problems" in acr(example, "data", "check", *config, "--workers=1")
-    small = {"model.classifier.backbone": "tiny_resnet", "model.classifier.weights": "null",
-             "model.classifier.output_stride": "null", "model.strategy": "baseline", "data.crop": 32,
-             "data.long_side": [40, 48], "data.batch_size": 4, "data.num_workers": 0, "trainer.max_epochs": 1,
-             "trainer.logger": "false", "trainer.accelerator": "cpu"}  # fmt: skip
+    small = {"model.classifier.backbone": "test_resnet", "model.classifier.weights": "null",
+             "model.strategy": "baseline", "data.crop": 32, "data.long_side": [40, 48], "data.batch_size": 4,
+             "data.num_workers": 0, "trainer.max_epochs": 1, "trainer.logger": "false",
+             "trainer.accelerator": "cpu"}  # fmt: skip
     acr(example, "fit", *config, *(f"--{key}={value}" for key, value in small.items()))
     manifest = json.loads((example / "runs" / "own_dataset" / "fit" / "manifest.json").read_text())
     assert manifest["counts"]["photos"] == 12
@@ -89,7 +89,7 @@ def test_own_method_classifier_and_readout(example, shapes):
               "cam.model.long_side": 64, "label.refiner": "none", "label.workers": 1, "affinity": "none"}  # fmt: skip
     if example_name(example) != "classifier":
         values |= {f"fit.model.classifier.{key}": value for key, value in
-                   {"backbone": "tiny_resnet", "weights": "null", "output_stride": "null"}.items()}  # fmt: skip
+                   {"backbone": "test_resnet", "weights": "null"}.items()}  # fmt: skip
     else:
         values |= {"fit.model.reconstructor": '{"depth": 2, "width": 8, "stride": 2}', "fit.model.srf.grid": 4,
                    "fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0}  # fmt: skip

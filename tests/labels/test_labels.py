@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from classifiers import checkpoint_of
-from tiny_acr import tiny_classifier
+from method_training import classifier_of
 from torch.nn import functional as F
 
 from acr_lightning.cam.cam_inference import CamInference
@@ -163,7 +163,7 @@ def test_photos_together_are_photos_one_by_one(flip):
 
 
 def test_a_power_is_of_the_scores_of_the_cam(tmp_path):
-    checkpoint = checkpoint_of(tiny_classifier(), tmp_path)
+    checkpoint = checkpoint_of(classifier_of("usual"), tmp_path)
     sample = {"id": "a", "image": torch.rand(3, 48, 64), "tags": torch.tensor([1.0, 0, 1, 0])}
     plain, raised = (
         CamInference(checkpoint, (1.0,), power=power).predict_step([sample], 0)[0][2] for power in (1.0, 0.5)

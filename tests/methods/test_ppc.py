@@ -83,8 +83,8 @@ def slow_intra(vectors, labels, prototypes, noise):
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_step_is_a_plain_transcription(kind):
-    ppc, photos = PPC(classifier_of(kind).eval(), smaller=0.5, contrast=SMALL), photos_of(4, 48)
-    photos.image = torch.rand(4, 3, 6, 6).repeat_interleave(8, 2).repeat_interleave(8, 3)  # so that cells differ
+    ppc, photos = PPC(classifier_of(kind).eval(), smaller=0.5, contrast=SMALL), photos_of(4, 96)
+    photos.image = torch.rand(4, 3, 6, 6).repeat_interleave(16, 2).repeat_interleave(16, 3)  # so that cells differ
     loss, terms = ppc.losses(photos)
     loss.backward()
     got = {name: one.grad.clone() for name, one in ppc.named_parameters() if one.grad is not None}
@@ -96,7 +96,7 @@ def test_the_step_is_a_plain_transcription(kind):
     wanted, as_seam = seam.losses(photos)
     net, views = other.classifier, []
     image = net.normalise(photos.image)
-    for view in (image, F.interpolate(image, (24, 24), mode="bilinear", align_corners=True)):
+    for view in (image, F.interpolate(image, (48, 48), mode="bilinear", align_corners=True)):
         embedded, _ = net.classifier.embed(view)
         spread = net.refined(view, net(view))
         spread = F.interpolate(spread, view.shape[-2:], mode="bilinear", align_corners=True)

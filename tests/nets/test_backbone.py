@@ -9,26 +9,30 @@ from acr_lightning.nets.backbone import Backbone
 
 @pytest.mark.parametrize(
     ("name", "stride", "channels"),
-    [("tf_efficientnet_lite0", 16, [40, 112, 320]), ("test_resnet", 8, None), ("tiny_resnet", None, [48, 64, 64])],
+    [
+        ("tf_efficientnet_lite0", 16, [40, 112, 320]),
+        ("test_resnet", 8, [48, 192, 96]),
+        ("test_resnet", None, [48, 192, 96]),
+    ],
 )
 def test_any_cnn_gives_three_taps(name, stride, channels):
     backbone = Backbone(name, output_stride=stride).eval()
     taps = backbone(torch.randn(1, 3, 64, 64))
     assert [tap.shape[1] for tap in taps] == backbone.channels
-    assert channels is None or backbone.channels == channels
-    assert taps.final.shape[-1] == 64 // (stride or 4)
+    assert backbone.channels == channels
+    assert taps.final.shape[-1] == 64 // (stride or 32)
 
 
 def test_frozen_batchnorm_stays_frozen():
-    frozen = Backbone("tiny_resnet", freeze_batchnorm=True).train()
+    frozen = Backbone("test_resnet", freeze_batchnorm=True).train()
     before = {key: value.clone() for key, value in frozen.state_dict().items()}
     frozen(torch.randn(4, 3, 32, 32)).final.sum().backward()
     norms = [module for module in frozen.modules() if isinstance(module, nn.BatchNorm2d)]
     assert all(not norm.training and norm.weight.grad is None for norm in norms)
     assert all(torch.equal(value, before[key]) for key, value in frozen.state_dict().items())
-    free = Backbone("tiny_resnet", freeze_batchnorm=False).train()
+    free = Backbone("test_resnet", freeze_batchnorm=False).train()
     free(torch.randn(4, 3, 32, 32))
-    assert not torch.equal(free.net["stem"][1].running_mean, torch.zeros(16))
+    assert not torch.equal(free.net["bn1"].running_mean, torch.zeros(32))
 
 
 def test_normalises_as_the_weights_were_trained():
@@ -60,19 +64,19 @@ def test_conv_head_gives_what_the_networks_own_classifier_pools(name, tmp_path):
 
 
 def test_a_file_of_weights(tmp_path):
-    source = timm.create_model("tiny_resnet", num_classes=7)
+    source = timm.create_model("test_resnet", num_classes=7)
     path = tmp_path / "weights.pth"
     torch.save(source.state_dict(), path)
-    backbone = Backbone("tiny_resnet", str(path))
-    assert torch.equal(backbone.net["block4"].conv2.weight, source.block4.conv2.weight)
+    backbone = Backbone("test_resnet", str(path))
+    assert torch.equal(backbone.net["layer4"][0].conv2.weight, source.layer4[0].conv2.weight)
 
 
 @pytest.mark.parametrize(
     ("name", "weights", "stride", "message"),
     [
         ("resnet_nine", None, None, "no model 'resnet_nine'"),
-        ("tiny_resnet", "nowhere.pth", None, "no file nowhere.pth"),
-        ("tiny_resnet", "lite0", None, "fits the backbone tf_efficientnet_lite0"),
+        ("test_resnet", "nowhere.pth", None, "no file nowhere.pth"),
+        ("test_resnet", "lite0", None, "fits the backbone tf_efficientnet_lite0"),
         ("resnet38d", None, 16, "output_stride 8, not 16"),
     ],
 )
@@ -82,22 +86,22 @@ def test_what_cannot_be_built_is_said(name, weights, stride, message):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    other = timm.create_model("test_resnet").state_dict()
+    other = timm.create_model("test_efficientnet").state_dict()
     torch.save(other, tmp_path / "other.pth")
-    with pytest.raises(UserError, match="does not fit tiny_resnet"):
-        Backbone("tiny_resnet", str(tmp_path / "other.pth"))
+    with pytest.raises(UserError, match="does not fit test_resnet"):
+        Backbone("test_resnet", str(tmp_path / "other.pth"))
     (tmp_path / "net.params").write_bytes(b"")
     with pytest.raises(
         UserError, match=r"convert it: python tools/convert_resnet38d\.py .*net\.params OUT\.safetensors"
     ):
-        Backbone("tiny_resnet", str(tmp_path / "net.params"))
+        Backbone("test_resnet", str(tmp_path / "net.params"))
     (tmp_path / "noise.pth").write_bytes(b"\x00" * 100)
     with pytest.raises(UserError, match="not a weights file"):
-        Backbone("tiny_resnet", str(tmp_path / "noise.pth"))
+        Backbone("test_resnet", str(tmp_path / "noise.pth"))
 
 
 def test_frozen_batchnorm_is_still_in_a_new_backbone_too():
-    backbone = Backbone("tiny_resnet", freeze_batchnorm=True)
+    backbone = Backbone("test_resnet", freeze_batchnorm=True)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     backbone(torch.rand(2, 3, 32, 32))
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())

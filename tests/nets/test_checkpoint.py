@@ -25,13 +25,13 @@ def saved(network, path):
 
 
 def tiny_backbone():
-    return Backbone("tiny_resnet", freeze_batchnorm=False)
+    return Backbone("test_resnet", freeze_batchnorm=False)
 
 
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
-        (lambda: CamClassifier(3, "tiny_resnet", output_stride=8, width=16), Classifier),
+        (lambda: CamClassifier(3, "test_resnet", output_stride=8, width=16), Classifier),
         (lambda: AffinityNet(tiny_backbone(), freeze_backbone=True), AffinityNetwork),
         (lambda: BoundaryNet(tiny_backbone(), freeze_backbone=False), AffinityNetwork),
         (lambda: DeepLab(tiny_backbone(), 4, "v3plus", rates=(1, 2)), DeepLab),
@@ -50,11 +50,11 @@ def test_round_trip(tmp_path, make, kind):
 
 def test_weights_are_not_part_of_a_description():
     assert "weights" not in tiny_classifier().description()["init_args"]
-    assert CamClassifier(3, "tiny_resnet").description()["init_args"]["backbone"] == "tiny_resnet"
+    assert CamClassifier(3, "test_resnet").description()["init_args"]["backbone"] == "test_resnet"
 
 
 def test_a_copy_keeps_its_arguments_and_another_one_is_made_alike():
-    network = CamClassifier(3, "tiny_resnet", width=16)
+    network = CamClassifier(3, "test_resnet", width=16)
     assert copy.deepcopy(network).arguments == network.arguments
     again = network.again()
     assert again.reduce.weight.shape == network.reduce.weight.shape

@@ -11,7 +11,7 @@ from acr_lightning.nets.frozen_classifier import FrozenClassifier
 from acr_lightning.nets.refined_cam import RefinedCam
 
 
-@pytest.mark.parametrize("name", ["tiny_resnet", "test_efficientnet", "test_convnext"])
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "test_convnext"])
 @pytest.mark.parametrize("wrapped", [False, True])
 @torch.no_grad()
 def test_maps_are_those_of_the_runs_backbone(tmp_path, name, wrapped):
@@ -28,28 +28,21 @@ def test_maps_are_those_of_the_runs_backbone(tmp_path, name, wrapped):
 
 
 def test_kept_maps_are_named_by_the_weights_not_by_where_they_lie(tmp_path):
-    networks = [CamClassifier(3, "tiny_resnet", width=8) for _ in range(2)]
+    networks = [CamClassifier(3, "test_resnet", width=8) for _ in range(2)]
     one, two = (saved(network, tmp_path / f"{at}.ckpt") for at, network in enumerate(networks))
     copy = saved(networks[0], tmp_path / "copy.ckpt")
-    sources = [FrozenClassifier(3, "tiny_resnet", str(path)).source() for path in (one, copy, two)]
+    sources = [FrozenClassifier(3, "test_resnet", str(path)).source() for path in (one, copy, two)]
     assert sources[0] == sources[1] != sources[2]
 
 
-@pytest.mark.parametrize(
-    ("trained", "wanted", "said"),
-    [
-        (CamClassifier(3, "tiny_resnet", width=8), "test_resnet", "another backbone"),
-        (CamClassifier(3, "test_efficientnet", width=8), "test_resnet", "another backbone"),
-    ],
-)
-def test_another_backbone_is_refused(tmp_path, trained, wanted, said):
-    path = saved(trained, tmp_path / "last.ckpt")
-    with pytest.raises(UserError, match=said):
-        Backbone(wanted, str(path))
+def test_another_backbone_is_refused(tmp_path):
+    path = saved(CamClassifier(3, "test_efficientnet", width=8), tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match="another backbone"):
+        Backbone("test_resnet", str(path))
 
 
 def test_a_run_without_a_classifier_is_refused(tmp_path):
     with pytest.raises(UserError, match="no such checkpoint; run `acr fit` first"):
-        Backbone("tiny_resnet", str(tmp_path))
+        Backbone("test_resnet", str(tmp_path))
     with pytest.raises(UserError, match="no such checkpoint"):
-        Backbone("tiny_resnet", str(tmp_path / "lost.ckpt"))
+        Backbone("test_resnet", str(tmp_path / "lost.ckpt"))

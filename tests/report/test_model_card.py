@@ -11,7 +11,7 @@ from acr_lightning.report.run_scores import ORACLE
 from acr_lightning.segment.network_inference import load_network
 
 SECTION = {
-    "model": {"class_path": "Segmenter", "init_args": {"backbone": "tiny_resnet", "weights": None}},
+    "model": {"class_path": "Segmenter", "init_args": {"backbone": "test_resnet", "weights": None}},
     "data": {"class_path": "LabelledCrops", "init_args": {"dataset": {"class_path": "acr_lightning.data.Shapes"}}},
 }
 
@@ -71,7 +71,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert "was chosen with masks" in card
     assert "Method: ACR, strategy baseline." in card
     assert "Data set: Shapes" in card
-    assert "tiny_resnet, weights None" in card
+    assert "test_resnet, weights None" in card
     assert "pseudo-labels" in card
     assert cells(card, "segment")[:4] == ["segment", "15", "7", "60 s"]
     assert "scales [1.0, 1.5], flip True" in card

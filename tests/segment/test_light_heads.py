@@ -114,9 +114,7 @@ def test_torchscript_gives_what_torch_gives(tmp_path):
 
 def test_frozen_batchnorm_does_not_learn_unless_it_is_asked_to():
     for frozen in (True, False):
-        backbone = Segmenter(
-            4, "tiny_resnet", output_stride=None, rates=(1, 2), freeze_batchnorm=frozen
-        ).network.backbone
+        backbone = Segmenter(4, "test_resnet", rates=(1, 2), freeze_batchnorm=frozen).network.backbone
         norms = [part for part in backbone.modules() if isinstance(part, torch.nn.BatchNorm2d)]
         learn = {id(one) for one in backbone.parameters() if one.requires_grad}
         assert {id(one) in learn for norm in norms for one in norm.parameters()} == {not frozen}

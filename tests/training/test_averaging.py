@@ -29,7 +29,7 @@ def test_the_checkpoint_of_the_segmenter_holds_the_average(tmp_path, shapes):
         enable_model_summary=False, enable_checkpointing=False, limit_train_batches=4,
         callbacks=[recorder, EMAWeightAveraging(decay=0.5)],
     )  # fmt: skip
-    segmenter = Segmenter(4, "tiny_resnet", output_stride=None, rates=(1, 2), optimizer=OptimizerSettings(lr=0.01))
+    segmenter = Segmenter(4, "test_resnet", rates=(1, 2), optimizer=OptimizerSettings(lr=0.01))
     trainer.fit(segmenter, LabelledCrops(shapes, "masks", crop=48, batch_size=4, num_workers=0))
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     average = recorder.seen[0]

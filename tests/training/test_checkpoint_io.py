@@ -110,7 +110,7 @@ def section(tmp_path, shapes, **trainer):
             "init_args": {
                 "classifier": {
                     "class_path": "acr_lightning.nets.classifier.CamClassifier",
-                    "init_args": {"backbone": "tiny_resnet"},
+                    "init_args": {"backbone": "test_resnet"},
                 }
             },
         },

@@ -59,7 +59,7 @@ class TwoBackbones(Recording):
 
     def __init__(self):
         super().__init__(optimizer=OptimizerSettings(lr=0.25, new_layer_factor=2.0, bias_factor=1.0))
-        self.second = nn.Sequential(Backbone("tiny_resnet"), nn.Conv2d(4, 4, 1))
+        self.second = nn.Sequential(Backbone("test_resnet"), nn.Conv2d(4, 4, 1))
 
     def trained(self):
         return nn.ModuleList([self.classifier, self.second])

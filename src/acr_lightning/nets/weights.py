@@ -10,8 +10,7 @@ import torch
 from timm.models import load_state_dict
 from torch import Tensor
 
-import acr_lightning.nets.resnet38d
-import acr_lightning.nets.tiny_resnet  # noqa: F401  importing registers both with timm
+import acr_lightning.nets.resnet38d  # noqa: F401  importing registers it with timm
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.tensors_digest import require_whole
 

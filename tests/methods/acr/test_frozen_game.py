@@ -26,7 +26,7 @@ REC = partial(Reconstructor, depth=2, width=8, stride=4, taps=[0, 1], side_chann
 
 def frozen_acr(**options):
     torch.manual_seed(0)
-    return ACR(FrozenClassifier(4, "tiny_resnet", taps=3, width=16), REC, srf=SRF(4), optimizer=ADAMW, **options)
+    return ACR(FrozenClassifier(4, "test_resnet", taps=3, width=16), REC, srf=SRF(4), optimizer=ADAMW, **options)
 
 
 def fit(tmp_path, module, data, epochs=1):
@@ -51,7 +51,7 @@ def test_a_step_on_kept_maps_is_the_step_on_images():
             assert float(first) == pytest.approx(float(second), abs=1e-10)
 
 
-@pytest.mark.parametrize("make", [frozen_acr, lambda: Plain(FrozenClassifier(4, "tiny_resnet", taps=3), ADAMW)])
+@pytest.mark.parametrize("make", [frozen_acr, lambda: Plain(FrozenClassifier(4, "test_resnet", taps=3), ADAMW)])
 def test_training_on_kept_maps(tmp_path, shapes, make):
     module = make()
     data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
@@ -73,7 +73,7 @@ def test_training_on_kept_maps(tmp_path, shapes, make):
      ("map_0.npy", b"\x93NUMPY"), ("images.npy", None)],
 )  # fmt: skip
 def test_damaged_maps_are_made_again(tmp_path, shapes, name, content):
-    classifier = FrozenClassifier(4, "tiny_resnet", taps=3).eval()
+    classifier = FrozenClassifier(4, "test_resnet", taps=3).eval()
     data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
     data.prepare(classifier, torch.device("cpu"), make=True)
     (folder,) = (tmp_path / "features").iterdir()
@@ -93,7 +93,7 @@ def test_kept_maps_want_a_frozen_backbone(tmp_path, shapes):
 def test_kept_maps_are_no_food_for_another_encoder(tmp_path, shapes):
     data = FrozenFeatures(shapes, size=32, batch_size=4, cache=str(tmp_path / "features"))
     with pytest.raises(UserError, match=r"set model\.encoder to null"):
-        fit(tmp_path, frozen_acr(encoder=FrozenClassifier(4, "tiny_resnet", taps=3, width=16)), data)
+        fit(tmp_path, frozen_acr(encoder=FrozenClassifier(4, "test_resnet", taps=3, width=16)), data)
 
 
 def test_each_phase_has_its_schedule(tmp_path, shapes):

@@ -226,7 +226,7 @@ def test_a_checkpoint_makes_it_again(tmp_path):
         load_network(tmp_path / "last.ckpt", Classifier, "acr fit", overrides={"refined": False})
 
 
-@pytest.mark.parametrize("name", ["tiny_resnet", "deit_tiny_distilled_patch16_224", "vit_tiny_r_s16_p8_224", "nothing"])
+@pytest.mark.parametrize("name", ["test_resnet", "deit_tiny_distilled_patch16_224", "vit_tiny_r_s16_p8_224", "nothing"])
 def test_other_networks_are_refused(name):
     with pytest.raises(UserError, match="backbone: "):
         MCTFormer(K, name)

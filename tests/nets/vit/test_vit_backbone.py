@@ -48,8 +48,8 @@ def test_blocks_that_cannot_be(blocks):
 
 
 def test_what_only_the_other_kind_takes():
-    with pytest.raises(UserError, match="blocks: tiny_resnet has none"):
-        Backbone("tiny_resnet", blocks=[1, 2, 3])
+    with pytest.raises(UserError, match="blocks: test_resnet has none"):
+        Backbone("test_resnet", blocks=[1, 2, 3])
     with pytest.raises(UserError, match="set output_stride to null"):
         Backbone(VIT, output_stride=8)
 
