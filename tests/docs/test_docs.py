@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-DOCUMENTS = [ROOT / "README.md", *PAGES]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES]
 # Where a reader looks for a file that a document names: from the top, or in the library.
 PLACES = (ROOT, ROOT / "src" / "acr_lightning")
 NAMED = r"`((?:[\w-]+/)+\w+\.py|(?:src|stages|tests|docs|configs|examples)/[\w/.-]*)`"
@@ -39,7 +40,7 @@ def anchors(page):
 
 
 def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text().split()) <= README_WORDS
+    assert len(README.read_text().split()) <= README_WORDS
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -60,7 +61,7 @@ def test_the_site_has_every_page():
 
 def test_the_readmes_figures_stand_on_the_page_of_results():
     """Only the README may say a figure a second time, and then the same one."""
-    figures, measured = (re.findall(FIGURE, path.read_text()) for path in (DOCUMENTS[0], ROOT / "docs" / "results.md"))
+    figures, measured = (re.findall(FIGURE, path.read_text()) for path in (README, RESULTS))
     published = re.findall(FIGURE, (ROOT / "docs" / "method.md").read_text())
     assert figures
     assert not {*figures} - {*measured, *published}
