@@ -109,7 +109,6 @@ READERS = (
     Reader(TAGS, (*SCORE[:2], "--config=json.yaml", "--split=train"), ("tags.json", "json.yaml")),
     Reader(EXPERIMENTS, ("fit", *CHAIN, "--print_config"), ("chain.yaml",)),
     Reader(EXPERIMENTS, ("run", *CHAIN, "--check"), ("chain.yaml",)),
-    Reader(RUNS, ("data", "check", *CHAIN, "--pack", "pack.tgz", "--split=val"), ("pack.tgz",)),
     Reader(
         RUNS, ("data", "check", "--config", "coco_data.yaml"),
         ("coco/annotations/*", "coco/*2014/*", "coco_cache/*/*.npz", "coco_cache/*/masks/*"),

@@ -3,14 +3,12 @@
 import json
 import os
 import shutil
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from acr_lightning.data.shapes_scenes import CLASS_NAMES
-from acr_lightning.metrics.voc_server import FOLDER
 from tests.tiny_coco import write_coco
 from torture.chain import STAGES, Baseline, experiment
 from torture.commands import call, in_copy, remove
@@ -45,9 +43,6 @@ def prepare(made: Baseline) -> None:
         arguments = {"root": "shapes/JPEGImages", "tags": tags, "masks": "shapes/SegmentationClass"}
         dataset = {"class_path": "TagFolder", "init_args": arguments}
         (folder / name).write_text(yaml.safe_dump({**experiment(), "dataset": dataset}))
-    with tarfile.open(folder / "pack.tgz", "w:gz") as pack:
-        for image_id in ids:
-            pack.add(folder / PREDICTIONS / f"{image_id}.png", f"{FOLDER}/{image_id}.png")
     (folder / "plan.yaml").write_text(yaml.safe_dump(plan({"a": {"evaluate.model.long_side": 32}, "b": {}})))
     prepare_kinds(folder)
 

@@ -67,7 +67,7 @@ def test_a_folder_against_the_data_sets_masks_and_against_a_folder(config, predi
 def test_the_pack_of_a_folder_holds_vocs_list(config, predictions, shapes, tmp_path, capsys):
     words = ["evaluate", "--config", config, "--pred", str(predictions), "--split", "val", "--pack"]
     assert main([*words, str(tmp_path / "results.tgz")]) == 0
-    assert "6 label maps, verified" in capsys.readouterr().out
+    assert "6 label maps, each as large as its photo" in capsys.readouterr().out
     with tarfile.open(tmp_path / "results.tgz") as archive:
         names = archive.getnames()
     assert names == [f"results/VOC2012/Segmentation/comp6_test_cls/{image_id}.png" for image_id in shapes.ids("val")]

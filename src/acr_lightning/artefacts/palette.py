@@ -62,35 +62,30 @@ class StoredMask(NamedTuple):
         return [int(i) for i in labels if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
 
 
-def read_stored_mask(source: str | Path | bytes, name: str | None = None) -> StoredMask:
+def read_stored_mask(path: str | Path) -> StoredMask:
     """Read a mask file with its palette, to its end.
-
-    Args:
-        source: a path, or a file's content.
-        name: of a content, for the message.
 
     Raises:
         UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
     """
-    where = name or str(source)
     try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        content = Path(path).read_bytes()
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.verify()  # every chunk: decoding alone does not miss a cut tail
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.mode not in ("P", "L"):
-                raise UserError(f"{where}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
+                raise UserError(f"{path}: a mask must be a palette or 8-bit grey PNG, this one is {image.mode}")
             labels = np.array(image, dtype=np.uint8)
             flat = image.getpalette("RGB") if image.mode == "P" else None
             colours = None if flat is None else np.array(flat, np.uint8).reshape(-1, 3)
             return StoredMask(labels, colours, image.format or "unknown")
     except FileNotFoundError:
-        raise UserError(f"{where}: no such mask") from None
+        raise UserError(f"{path}: no such mask") from None
     except UserError:
         raise
     except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        user_error = UserError(f"{where}: cannot be read as a mask ({error}); make it again or replace it")
-        raise refusal(where, error) or user_error from None
+        user_error = UserError(f"{path}: cannot be read as a mask ({error}); make it again or replace it")
+        raise refusal(path, error) or user_error from None
 
 
 def label_faults(

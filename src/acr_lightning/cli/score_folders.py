@@ -66,16 +66,16 @@ def _show(predictions: Path, counts: NDArray[np.int64], names: list[str], split:
 
 
 def write_pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str]) -> None:
-    """Write an archive for PASCAL VOC's server, and verify it."""
+    """Write an archive for PASCAL VOC's server."""
     from acr_lightning.data.images import image_size
     from acr_lightning.data.voc import VOC2012
     from acr_lightning.metrics import voc_server
 
     if not isinstance(dataset, VOC2012):
         raise UserError(f"--pack: PASCAL VOC's server takes no predictions on {type(dataset).__name__}")
-    voc_server.write_pack(path, predictions, ids, dataset.stored_labels())
-    voc_server.verify_pack(path, {image_id: image_size(dataset.image_path(image_id)) for image_id in ids})
-    print(f"{path}: {len(ids)} label maps, verified")
+    sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in ids}
+    voc_server.write_pack(path, predictions, sizes, dataset.stored_labels())
+    print(f"{path}: {len(ids)} label maps, each as large as its photo")
 
 
 def ids_of(dataset: TaggedDataset, split: Split) -> list[str]:
