@@ -9,7 +9,7 @@ VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
 	--fit.model.classifier.weights=runs/voc6/plain
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
-# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, benchmark_vit, demo_seeds.
+# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, benchmark_vit, chain, demo_seeds.
 PLAN     ?= ablation
 DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
@@ -28,14 +28,18 @@ $(VENV)/installed: setup.cfg pyproject.toml
 
 install: $(VENV)/installed  ## Make the virtual environment and install everything
 
-demo: install  ## The whole chain on generated scenes, plain CAM against ACR; ends with runs/demo/report.html
-	@since=$$(date +%s); set -e; \
-	$(ACR) run --config demo.yaml --run runs/demo/baseline --stages fit,cam,evaluate \
-	    --fit.model.strategy=baseline --cam.data.splits='[seed]' $(ARGS); \
-	$(ACR) run --config demo.yaml --run runs/demo/acr --stages fit,cam,label,segment,evaluate $(ARGS); \
-	$(ACR) report runs/demo/acr runs/demo/baseline --output runs/demo/report.html; \
-	$(FIGURES) demo --since $$since baseline_cam=runs/demo/baseline:cam acr_cam=runs/demo/acr:cam \
-	    label=runs/demo/acr:label network=runs/demo/acr:network --gain acr_cam-baseline_cam
+demo: install  ## The whole chain on generated scenes, plain CAM and ACR; ends with runs/demo/report.html
+	@since=$$(date +%s); set -e; export OMP_NUM_THREADS=1; mkdir -p runs/demo; \
+	echo "the control runs at the same time, see runs/demo/control.log"; \
+	$(ACR) run --config demo.yaml --run runs/demo/control --fit.model.strategy=baseline $(ARGS) \
+	    > runs/demo/control.log 2>&1 & control=$$!; trap "kill $$control 2> /dev/null || true" EXIT; \
+	$(ACR) run --config demo.yaml --run runs/demo/acr $(ARGS); \
+	wait $$control || { tail -n 5 runs/demo/control.log; exit 1; }; \
+	$(ACR) report runs/demo/acr runs/demo/control --output runs/demo/report.html; \
+	$(FIGURES) demo --since $$since control_cam=runs/demo/control:cam acr_cam=runs/demo/acr:cam \
+	    control_label=runs/demo/control:label acr_label=runs/demo/acr:label \
+	    control_network=runs/demo/control:network acr_network=runs/demo/acr:network \
+	    --gain acr_cam-control_cam acr_label-control_label acr_network-control_network
 
 voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC2012
 	@since=$$(date +%s); set -e; \

@@ -71,7 +71,7 @@ def test_affinity_is_asked_for_but_where_its_small_network_was_tried(name):
     )
 
 
-ABLATIONS = [f"plans/{name}.yaml" for name in ("ablation", "ablation_long", "ablation_weights", "demo_seeds")]
+ABLATIONS = [f"plans/{name}.yaml" for name in ("ablation", "ablation_long", "ablation_weights", "chain", "demo_seeds")]
 
 
 def variants(name):

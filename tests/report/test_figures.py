@@ -27,9 +27,10 @@ def test_table_and_figures(run, monkeypatch, capsys):
     main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == ["figure x.plain 44.4", "figure x.crf 47.0"]
-    monkeypatch.setattr(sys, "argv", [*sys.argv, "--gain", "crf-plain"])
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--gain", "crf-plain", "plain-crf"])
     main()
-    assert capsys.readouterr().out.splitlines()[-1] == "figure x.gain 2.6"  # 47.0 - 44.44
+    gains = capsys.readouterr().out.splitlines()[-2:]
+    assert gains == ["figure x.gain.crf 2.6", "figure x.gain.plain -2.6"]  # 47.0 - 44.44
     assert "| plain | seed | 44.4 | 60.0 | 70.0 | fit, cam | 13 |" in lines
     assert "| crf | seed | 47.0 | 60.0 | 70.0 | label | 5 |" in lines
 

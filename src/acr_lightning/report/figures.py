@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument(
         "scores", nargs="+", help=f"NAME=RUN:WHAT or NAME=RUN:WHAT@SPLIT; WHAT is one of {', '.join(STAGES)}"
     )
-    parser.add_argument("--gain", metavar="NAME-NAME", help="also the difference of two of them")
+    parser.add_argument("--gain", metavar="A-B", nargs="+", default=[], help="also the differences of two of them")
     parser.add_argument("--since", type=float, help="when it all began, seconds since 1970")
     options = parser.parse_args()
     scores = {}
@@ -36,9 +36,8 @@ def main() -> None:
         print(f"| {name} | {score['split']} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
     for name, (score, _) in scores.items():
         print(f"figure {options.prefix}.{name} {score['miou']:.1f}")
-    if options.gain:
-        ours, _, control = options.gain.partition("-")
-        print(f"figure {options.prefix}.gain {scores[ours][0]['miou'] - scores[control][0]['miou']:.1f}")
+    for ours, _, control in (gain.partition("-") for gain in options.gain):
+        print(f"figure {options.prefix}.gain.{ours} {scores[ours][0]['miou'] - scores[control][0]['miou']:.1f}")
     if options.since:
         print(f"figure {options.prefix}.seconds {time.time() - options.since:.0f}")
 
