@@ -56,7 +56,7 @@ def another_split_and_the_pack(config, run, tmp_path, capsys):
     assert here("evaluate", "--config", config, "--split", "val", "--pack", tmp_path / "results.tgz") == 0
     packed = capsys.readouterr()
     assert "done before" in packed.err
-    assert "results.tgz: 6 label maps, verified" in packed.out
+    assert "results.tgz: 6 label maps, each as large as its photo" in packed.out
     assert here("evaluate", "--config", config, "--split", "train") == 0
     assert [record["what"] for record in json.loads((run / "evaluate_train" / "scores.json").read_text())] == [
         "network"
