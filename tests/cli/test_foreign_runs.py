@@ -117,6 +117,16 @@ def test_no_link_leads_a_report_out_of_the_run(tmp_path, photos, capsys):
     assert f"{link}: a link leads out of the run; remove it, or" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("place", "status"), [("fit/wandb/run-1/logs/debug-core.log", 0), ("cam/cams/wandb/1.npz", 2)])
+def test_wandbs_own_links_are_no_way_out(tmp_path, photos, place, status):
+    own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
+    run = write_manifest(tmp_path / "run", own, seen=own)
+    (tmp_path / "core-debug.log").write_text("of another folder")
+    (run / place).parent.mkdir(parents=True)
+    (run / place).symlink_to(tmp_path / "core-debug.log")
+    assert main(["report", str(run)]) == status
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_stage_in_another_run_is_read_where_it_is_what_this_one_was_made_from(tmp_path, photos, capsys, known):
     own = node("acr_lightning.data.tag_folder.TagFolder", **photos)
