@@ -8,17 +8,17 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from acr_lightning.report.notes import Notes
-from acr_lightning.report.page import dataset_of
 from acr_lightning.report.pictures import pictures
+from acr_lightning.report.stranger import dataset_of
 
 # Of the held-out scenes the first ones with one tag, so that no one chose them.
 SCENES, SIDE, GAP, LINE = 4, 150, 6, 26
-TITLES = ("photo", "CAM", "pseudo-label", "network", "true mask")
+TITLES = ("photo", "scores", "pseudo-label", "network", "true mask")
 
 
 def main(run: Path, output: Path) -> None:
     """Draw a row for each scene."""
-    scenes = dataset_of(run, ())
+    scenes = dataset_of(run, (), Notes())
     assert scenes is not None, f"{run} is not a run"
     ids = [image_id for image_id in scenes.ids("val") if len(scenes.tags(image_id)) == 1][:SCENES]
     sheet = Image.new("RGB", (len(TITLES) * (SIDE + GAP) - GAP, LINE + SCENES * (SIDE + GAP) - GAP), "white")
