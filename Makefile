@@ -96,7 +96,7 @@ picture:  ## The README's picture, of the run that make demo left
 	$(BIN)/python docs/chain_picture.py runs/demo/acr docs/chain.jpg
 
 notebook: install  ## Run docs/notebook.ipynb, the chain on generated scenes; minutes
-	$(BIN)/jupyter execute docs/notebook.ipynb --timeout=300
+	$(BIN)/jupyter execute docs/notebook.ipynb --timeout=600
 
 torture: install  ## Kills, damaged and hostile input for the real commands; an hour on one core
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m torture $(ARGS)
