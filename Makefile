@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
+DEMO    = --config demo.yaml --stages fit,cam,label,segment,evaluate
 VOC6_PLAIN = $(ACR) run --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
 # On the backbone that VOC6_PLAIN has tuned.
 VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
@@ -31,9 +32,9 @@ install: $(VENV)/installed  ## Make the virtual environment and install everythi
 demo: install  ## The whole chain on generated scenes, plain CAM and ACR; ends with runs/demo/report.html
 	@since=$$(date +%s); set -e; export OMP_NUM_THREADS=1; mkdir -p runs/demo; \
 	echo "the control runs at the same time, see runs/demo/control.log"; \
-	$(ACR) run --config demo.yaml --run runs/demo/control --fit.model.strategy=baseline $(ARGS) \
+	$(ACR) run $(DEMO) --run runs/demo/control --fit.model.strategy=baseline $(ARGS) \
 	    > runs/demo/control.log 2>&1 & control=$$!; trap "kill $$control 2> /dev/null || true" EXIT; \
-	$(ACR) run --config demo.yaml --run runs/demo/acr $(ARGS); \
+	$(ACR) run $(DEMO) --run runs/demo/acr $(ARGS); \
 	wait $$control || { tail -n 5 runs/demo/control.log; exit 1; }; \
 	$(ACR) report runs/demo/acr runs/demo/control --output runs/demo/report.html; \
 	$(FIGURES) demo --since $$since control_cam=runs/demo/control:cam acr_cam=runs/demo/acr:cam \
