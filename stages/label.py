@@ -106,9 +106,8 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
     if threshold == "auto":
         return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        return automatic_thresholds(files)[
-            1
-        ], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
+        _, strong = automatic_thresholds(files)
+        return strong, "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":
