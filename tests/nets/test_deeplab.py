@@ -46,3 +46,14 @@ def test_v3plus_on_resnet38d_takes_its_stride_4_map():
         net = DeepLab(Backbone("resnet38d"), 21, "v3plus")
         assert net.backbone.strides[net.head.low] == 4
         assert net.head.reduce[0].in_channels == 256
+
+
+def test_v3plus_separates_its_convolutions_at_the_published_rates():
+    head = DeepLab(Backbone("test_resnet", output_stride=8), 3, "v3plus").head
+    wide = [branch[0] for branch in head.aspp.convs[1:-1]]
+    assert [depthwise.dilation for depthwise, _ in wide] == [(rate, rate) for rate in RATES["v3plus"]]
+    for depthwise, pointwise in [*wide, head.classify[0]]:
+        maps = torch.rand(1, depthwise.in_channels, 9, 9)
+        dense = pointwise.weight * depthwise.weight[:, 0]  # one full 3×3 kernel
+        wanted = F.conv2d(maps, dense, padding=depthwise.padding, dilation=depthwise.dilation)
+        assert torch.allclose(pointwise(depthwise(maps)), wanted, atol=1e-4)

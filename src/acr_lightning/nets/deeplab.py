@@ -119,11 +119,19 @@ class SummedASPP(nn.Module):
         return logits
 
 
-class V3PlusDecoder(nn.Module):
-    """DeepLabV3+'s head: ASPP, upsampled and joined with a map of stride 4.
+def separable(before: int, after: int, rate: int) -> nn.Sequential:
+    """A 3×3 convolution of this dilation, channel by channel, then a 1×1 one: a ninth of the work."""
+    return nn.Sequential(
+        nn.Conv2d(before, before, 3, padding=rate, dilation=rate, groups=before, bias=False),
+        nn.Conv2d(before, after, 1, bias=False),
+    )
 
-    Its BatchNorm starts from nothing, so it is trained whatever the backbone's does; its image pooling needs more than
-    one image a device.
+
+class V3PlusDecoder(nn.Module):
+    """DeepLabV3+'s head: ASPP, upsampled and joined with a map of stride 4 (Chen et al., ECCV 2018, section 3).
+
+    Its 3×3 convolutions are separable, as the paper has them in ASPP and in the decoder. Its BatchNorm starts from
+    nothing, so it is trained whatever the backbone's does; its image pooling needs more than one image a device.
 
     Args:
         backbone: whose maps are used.
@@ -136,14 +144,13 @@ class V3PlusDecoder(nn.Module):
         # The last map at stride 4, or the finest of a network that starts coarser.
         self.low = max((at for at, stride in enumerate(backbone.strides) if stride <= 4), default=0)
         self.aspp = ASPP(backbone.channels[-1], list(rates))
+        for branch, rate in zip(self.aspp.convs[1:], rates, strict=False):  # after the 1×1 one, before the pooling
+            branch[0] = separable(backbone.channels[-1], 256, rate)
         self.reduce = nn.Sequential(
             nn.Conv2d(backbone.map_channels[self.low], 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU()
         )
         self.classify = nn.Sequential(
-            nn.Conv2d(256 + 48, 256, 3, padding=1, bias=False),
-            nn.BatchNorm2d(256),
-            nn.ReLU(),
-            nn.Conv2d(256, num_labels, 1),
+            separable(256 + 48, 256, 1), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, num_labels, 1)
         )
 
     def forward(self, maps: list[Tensor]) -> Tensor:
