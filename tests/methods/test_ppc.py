@@ -15,7 +15,8 @@ from acr_lightning.methods.ppc.module import PPC
 from acr_lightning.methods.seam.module import SEAM
 from acr_lightning.training.step_seed import photo_generators
 
-SMALL = Contrast(grid=4, width=8)
+# Its prototypes are of four cells: two of one weight would be equally like their mean.
+SMALL = Contrast(grid=6, width=8)
 
 
 def norm(p):
@@ -65,19 +66,20 @@ def slow_mean(vectors, labels, prototypes):
 
 
 def slow_intra(vectors, labels, prototypes, noise):
-    chosen = []
+    """As the release samples: each label's random half, then as many of its hardest but for the first tenth."""
+    means = []
     for label in sorted(set(labels)):
         at = [n for n, one in enumerate(labels) if one == label]
-        count = ceil(len(at) / 4)
-        chosen += sorted(at, key=lambda n: float(vectors[n] @ prototypes[labels[n]]))[:count]
-        chosen += sorted(at, key=lambda n: -float(noise[n]))[:count]
-    each = []
-    for n in chosen:
-        others = [k for k, one in enumerate(prototypes) if one is not None and k != labels[n]]
-        others.sort(key=lambda k: -float(vectors[n] @ prototypes[k]))
-        kept = others[floor(0.15 * len(others)) : ceil(0.65 * len(others))]
-        each.append(slow_f(vectors[n], labels[n], prototypes, kept))
-    return sum(each) / len(each)
+        half, most = len(at) // 2, int(len(at) * 0.6)
+        hardest = sorted(at, key=lambda n: float(vectors[n].detach() @ prototypes[label]))[:most]
+        each = []
+        for n in sorted(at, key=lambda n: float(noise[n]))[:half] + hardest[most - half :]:
+            others = [k for k, one in enumerate(prototypes) if one is not None and k != label]
+            others.sort(key=lambda k: -float(vectors[n].detach() @ prototypes[k]))
+            kept = others[floor(0.15 * len(others)) : ceil(0.65 * len(others))]
+            each.append(slow_f(vectors[n], label, prototypes, kept))
+        means.append(sum(each) / len(each) if each else 0)
+    return sum(means) / len(means)
 
 
 @pytest.mark.usefixtures("double")
@@ -103,8 +105,8 @@ def test_the_step_is_a_plain_transcription(kind):
         projected = torch.einsum("dc,bchw->bdhw", other.projection.weight[:, :, 0, 0], embedded).clamp(min=0)
         views.append(slow_cells(projected, spread, photos.tags, SMALL))
     (v1, s1, y1), (v2, s2, y2) = views
-    p1, p2 = slow_prototypes(v1, s1, 2), slow_prototypes(v2, s2, 2)
-    noise = torch.cat([torch.rand(16, generator=one) for one in photo_generators(photos.drawn)])
+    p1, p2 = slow_prototypes(v1, s1, 4), slow_prototypes(v2, s2, 4)
+    noise = torch.cat([torch.rand(36, generator=one) for one in photo_generators(photos.drawn)])
     more = {
         "cross_prototype": (slow_mean(v1, y1, p2) + slow_mean(v2, y2, p1)) / 2,
         "cross_label": (slow_mean(v1, y2, p1) + slow_mean(v2, y1, p2)) / 2,
@@ -146,9 +148,16 @@ def test_semi_hard_prototypes_are_the_fourth_to_the_thirteenth_of_twenty():
 
 
 def test_hard_and_random_cells_of_each_label():
-    labels = torch.tensor([0] * 8 + [2])
-    alike, noise = torch.tensor([5.0, 1, 7, 2, 8, 6, 4, 3, 0]), torch.arange(9.0)
-    assert sampled(alike, labels, noise).tolist() == [1, 3, 7, 6, 8, 8]
+    labels = torch.tensor([0] * 8 + [2] + [3] * 2)
+    alike, noise = torch.tensor([5.0, 1, 7, 2, 8, 6, 4, 3, 0, 1, 2]), torch.arange(11.0)
+    # Of eight, four at random and the four hardest (0.6 × 8 = 4); of one, none; of two, one and the hardest.
+    wanted = [1 / 8, 2 / 8, 1 / 8, 2 / 8, 0, 0, 1 / 8, 1 / 8, 0, 1, 0]
+    assert sampled(alike, labels, noise, 4).tolist() == wanted
+
+
+def test_the_hardest_tenth_is_left_out():
+    shares = sampled(torch.arange(20.0), torch.zeros(20, dtype=torch.long), -torch.arange(20.0), 1)
+    assert shares.nonzero().flatten().tolist() == list(range(2, 20))  # 2 to 11 hard, 10 to 19 at random
 
 
 def test_nothing_but_background_stays_finite():

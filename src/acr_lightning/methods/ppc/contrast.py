@@ -1,7 +1,6 @@
 """Cells against prototypes (PPC, CVPR 2022)."""
 
 from dataclasses import dataclass
-from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -38,7 +37,7 @@ class Terms(NamedTuple):
     Attributes:
         cross_prototype: a size's cells and labels against the other's prototypes.
         cross_label: a size's cells and prototypes by the other's labels.
-        intra: a size's hard and random cells against its own semi-hard prototypes.
+        intra: a size's hard and random cells against its own semi-hard prototypes, the mean over labels.
     """
 
     cross_prototype: Tensor
@@ -66,25 +65,26 @@ def contrast(one: Cells, two: Cells, noise: Tensor, settings: Contrast) -> Terms
         )
 
 
-def loss(
-    vectors: Tensor, labels: Tensor, prototypes: Prototypes, temperature: float, among: Tensor | None = None
-) -> Tensor:
-    """The mean of `−log softmax` of each cell's own prototype; cells whose class has none are left out.
+def loss(vectors: Tensor, labels: Tensor, prototypes: Prototypes, temperature: float) -> Tensor:
+    """The mean of `losses` over the cells; those whose class has no prototype are left out."""
+    is_present = prototypes.present[labels]
+    each = losses(vectors, labels, prototypes, temperature, prototypes.present)
+    return (each * is_present).sum() / is_present.sum().clamp(min=1)
+
+
+def losses(vectors: Tensor, labels: Tensor, prototypes: Prototypes, temperature: float, among: Tensor) -> Tensor:
+    """`−log softmax` of each cell's own prototype, `[N]`.
 
     Args:
         vectors: `[N, D]`.
         labels: `[N]`.
         prototypes: of all classes.
         temperature: that likeness is divided by.
-        among: which prototypes each cell is compared with beside its own, `[N, K + 1]`; None takes all.
+        among: which prototypes a cell is compared with beside its own, `[K + 1]` or of each cell `[N, K + 1]`.
     """
     alike = vectors @ prototypes.vectors.T / temperature
-    own_score = alike.gather(1, labels[:, None])[:, 0]
-    mask = prototypes.present if among is None else among & prototypes.present
-    mask = mask.expand_as(alike).scatter(1, labels[:, None], True)
-    each = alike.masked_fill(~mask, -torch.inf).logsumexp(dim=1) - own_score
-    is_present = prototypes.present[labels]
-    return (each * is_present).sum() / is_present.sum().clamp(min=1)
+    mask = among.expand_as(alike).scatter(1, labels[:, None], True)
+    return alike.masked_fill(~mask, -torch.inf).logsumexp(dim=1) - alike.gather(1, labels[:, None])[:, 0]
 
 
 def semi_hard(vectors: Tensor, labels: Tensor, prototypes: Prototypes) -> Tensor:
@@ -96,25 +96,41 @@ def semi_hard(vectors: Tensor, labels: Tensor, prototypes: Prototypes) -> Tensor
     return others & (ranks >= (SEMI_HARD[0] * count).floor()) & (ranks < (SEMI_HARD[1] * count).ceil())
 
 
-def sampled(alike: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
-    """Of each label's cells the quarter that is least like its prototype, and a quarter at random: indices.
+def sampled(alike: Tensor, labels: Tensor, noise: Tensor, num_labels: int) -> Tensor:
+    """How often each cell counts: a random half of each label's cells, and the 10 to 60 % least like its prototype.
 
     Args:
         alike: how much each cell is like its own prototype, `[N]`.
         labels: `[N]`.
         noise: `[N]`.
+        num_labels: K + 1.
+
+    Returns:
+        0, 1 or 2 over how many of its label there are in all, `[N]`; a label that has one cell has none.
     """
-    indices = []
-    for label in labels.unique():
-        at = (labels == label).nonzero()[:, 0]
-        count = ceil(len(at) / 4)
-        indices += [at[alike[at].topk(count, largest=False).indices], at[noise[at].topk(count).indices]]
-    return torch.cat(indices)
+    counts = (labels[:, None] == torch.arange(num_labels, device=labels.device)).sum(dim=0)
+    of_label = counts[labels]
+    half, most = of_label // 2, of_label * 3 // 5
+    hardness = _ranks(alike, labels, counts)
+    times = (_ranks(noise, labels, counts) < half).int() + ((hardness >= most - half) & (hardness < most)).int()
+    return times / (2 * half).clamp(min=1)
+
+
+def _ranks(values: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
+    """The place of each cell among those of its label, the smallest value first, `[N]`."""
+    order = values.argsort()
+    order = order[labels[order].argsort(stable=True)]
+    first = counts.cumsum(dim=0) - counts
+    place = torch.arange(len(labels), device=labels.device) - first[labels[order]]
+    return torch.empty_like(place).scatter(0, order, place)
 
 
 def _intra(cells: Cells, prototypes: Prototypes, noise: Tensor, temperature: float) -> Tensor:
-    vectors = cells.vectors.detach()
-    alike = (vectors * prototypes.vectors[cells.labels]).sum(dim=1)
-    at = sampled(alike, cells.labels, noise)
-    among = semi_hard(vectors[at], cells.labels[at], prototypes)
-    return loss(cells.vectors[at], cells.labels[at], prototypes, temperature, among)
+    """The mean over the labels that are there of the means of their sampled cells."""
+    vectors, labels = cells.vectors.detach(), cells.labels
+    alike = (vectors * prototypes.vectors[labels]).sum(dim=1)
+    num_labels = len(prototypes.present)
+    each = losses(cells.vectors, labels, prototypes, temperature, semi_hard(vectors, labels, prototypes))
+    shares = sampled(alike, labels, noise, num_labels) * prototypes.present[labels]
+    are_there = (labels[:, None] == torch.arange(num_labels, device=labels.device)).any(dim=0).sum()
+    return (each * shares).sum() / are_there
