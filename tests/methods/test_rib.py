@@ -117,15 +117,30 @@ def test_where_it_stops(made_of):
     once = total(steps=1)
     assert total() == pytest.approx(4 * once)
     assert total(most_score=0.0) == pytest.approx(once)
-    assert total(most_covered=0.0) == pytest.approx(once)
+    assert total(most_covered=0.0) == pytest.approx(2 * once)
     with pytest.raises(UserError, match="one from 1 up"):
         made_of(rib.classifier, scales=[0.5])
 
 
 def test_what_covers_a_cell():
-    maps = torch.tensor([[[1.0, 0.2], [0.0, -5.0]], [[9.0, 9.0], [9.0, 9.0]], [[-1.0, 0.1], [0.04, 0.0]]])
-    # The second class is not tagged; of the third 0.04 is over 0.3 of its largest value.
-    assert covered(maps, torch.tensor([1.0, 0, 1]), 0.3).item() == 0.75
+    cams = torch.tensor([[[1.0, 0.2], [0.0, 0.0]], [[0.0, 0.1], [0.04, 0.0]]])
+    assert covered(cams, 0.3).item() == 0.75  # 0.04 is over 0.3 of its largest value
+
+
+def test_both_views_together_say_what_is_covered(made_of):
+    """Each view covers a half of its own, so that their sum covers all, and either alone a half."""
+
+    class Half(CamClassifier):
+        def forward(self, image):
+            output = super().forward(image)
+            half = (torch.arange(output.cam_logits.shape[-1]) < output.cam_logits.shape[-1] / 2).float()
+            return output._replace(cam_logits=output.cam_logits * 0 + half)
+
+    rib = made_of(Half(4, "test_resnet", output_stride=8), scales=[1.0])
+    photo, tags = rib.classifier.normalise(torch.rand(1, 3, 32, 32)), torch.tensor([1.0, 0, 1, 0])
+    assert rib._add_photo(photo, tags, torch.zeros(2, 32, 32))[1] == 1
+    rib.flip = False
+    assert rib._add_photo(photo, tags, torch.zeros(2, 32, 32))[1] == 0.5
 
 
 def test_a_class_that_shows_nowhere_counts_in_all_cells():

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from acr_lightning.training.optimisation import OptimizerSettings
 
@@ -20,7 +19,7 @@ class Finetuning:
         long_side: smallest and largest long side that they are resized to before cropping, pixels.
         shown: cells from this share of the largest CAM logit on are left out of the score: they show the class already.
         most_score: the photo's score from which no step follows.
-        most_covered: share of the photo's cells, likewise, that a tagged class's CAM covers.
+        most_covered: share of the photo's cells, likewise, that a tagged class's CAM covers, from the second CAM on.
         covers: share of the largest value from which a CAM covers a cell.
         lr: of pretrained weights; the other layers have ten times that.
         momentum: of SGD; the line that this comes from takes the weight decay for it.
@@ -62,7 +61,6 @@ def unshown_scores(cam_logits: Tensor, tags: Tensor, shown: float) -> Tensor:
     return (remainder.mean(dim=(2, 3)) * tags).sum(dim=1)
 
 
-def covered(cam_logits: Tensor, tags: Tensor, covers: float) -> Tensor:
-    """Share of the cells of a map `[K, h, w]` that the CAM of any class tagged in `[K]` covers, a scalar."""
-    cams = F.relu(cam_logits[tags > 0])
+def covered(cams: Tensor, covers: float) -> Tensor:
+    """Share of the cells that any of the CAMs `[P, h, w]`, 0 or more, covers, a scalar."""
     return (cams > covers * cams.amax(dim=(1, 2), keepdim=True)).any(dim=0).float().mean()

@@ -74,7 +74,9 @@ class RIB(CamInference):
         total = photo.new_zeros(int(tags.sum()), *photo.shape[-2:])
         for step in range(1, settings.steps + 1):
             optimizer.zero_grad()
-            enough = self._add_photo(photo, tags, total)
+            score, share = self._add_photo(photo, tags, total)
+            # The classifier as it was trained may cover what it likes.
+            enough = abs(score) > settings.most_score or (step > 1 and share > settings.most_covered)
             if enough or step == settings.steps:
                 break
             self._add_others(next(others))
@@ -82,8 +84,8 @@ class RIB(CamInference):
             schedule.step()
         return total
 
-    def _add_photo(self, photo: Tensor, tags: Tensor, total: Tensor) -> bool:
-        """Add the photo's CAMs to the sum, and its gradient to the classifier's; whether it needs no other step."""
+    def _add_photo(self, photo: Tensor, tags: Tensor, total: Tensor) -> tuple[float, float]:
+        """Add the photo's CAMs to the sum, and its gradient to the classifier's; its score, and the share covered."""
         score, share = 0.0, 0.0
         each = scaled_views(photo, self.scales, self.flip, self.long_side, self.classifier.multiple)
         for scale, views in zip(self.scales, each, strict=True):
@@ -97,8 +99,8 @@ class RIB(CamInference):
                 loss.backward()
                 score += loss.item()
             if scale == 1:
-                share = covered(cam_logits[0].detach(), tags, self.finetuning.covers).item()
-        return abs(score) > self.finetuning.most_score or share > self.finetuning.most_covered
+                share = covered(cams.sum(dim=0), self.finetuning.covers).item()
+        return score, share
 
     def _add_others(self, samples: list[dict[str, Any]]) -> None:
         """Add the gradient of photos of other classes, which keeps the classifier from showing the class anywhere."""
