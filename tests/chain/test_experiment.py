@@ -122,8 +122,8 @@ def test_presets_of_the_network_have_the_published_numbers():
             10582,
             2e4,
         ),
-        "deeplabv2_resnet101": ("resnet101", "v2", "balanced", 321, 10, 2.5e-4, "test_deeplabv2", 10582, 2.5e4),
-        "coco": ("resnet101", "v2", "balanced", 321, 20, 2e-4, "test_deeplabv2", 82081, 1e5),
+        "deeplabv2_resnet101": ("resnet101.tv_in1k", "v2", "balanced", 321, 10, 2.5e-4, "test_deeplabv2", 10582, 2.5e4),
+        "coco": ("resnet101.tv_in1k", "v2", "balanced", 321, 20, 2e-4, "test_deeplabv2", 82081, 1e5),
     }
     for preset, (backbone, head, loss, crop, batch, lr, crf, photos, iterations) in wanted.items():
         experiment = load(None, [("segment", preset), ("segment.model.optimizer.momentum", 0.8)])
