@@ -81,5 +81,5 @@ def test_the_cam_is_that_of_the_folded_weights():
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
     initial = plain_run(kind, tmp_path / "plain", shapes)
-    method = ReCAM(classifier_of(kind), initial, optimizer=ADAMW, step=HALVES)
+    method = ReCAM(classifier_of(kind), initial=initial, optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path / "recam", shapes, method).values())

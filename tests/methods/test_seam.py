@@ -2,13 +2,16 @@
 
 import pytest
 import torch
-from method_training import KINDS, check_step, classifier_of, photos_of, trained_and_loaded
+from method_training import KINDS, check_step, classifier_of, data_of, fit, photos_of, plain_run, trained_and_loaded
 from tiny_acr import ADAMW, HALVES
 from torch.nn import functional as F
 
 import acr_lightning.nets.refined_cam as refined_cam
+from acr_lightning.errors import UserError
+from acr_lightning.methods.plain.module import Plain
 from acr_lightning.methods.seam.module import SEAM
-from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.checkpoint import load_network
+from acr_lightning.nets.classifier import CamClassifier, Classifier
 from acr_lightning.nets.refined_cam import RefinedCam, exclusive_cam, spread
 
 
@@ -168,6 +171,18 @@ def test_a_photo_without_any_cam_stays_finite():
 def test_training(kind, tmp_path, shapes):
     moved = trained_and_loaded(kind, tmp_path, shapes, SEAM(classifier_of(kind), 0.5, optimizer=ADAMW, step=HALVES))
     assert all(moved.values())
+
+
+def test_going_on_from_a_plain_run_and_from_its_own(tmp_path, shapes):
+    plain = plain_run("usual", tmp_path / "plain", shapes)
+    trained = load_network(tmp_path / "plain" / "fit" / "last.ckpt", Classifier, "acr fit")
+    seam = SEAM(classifier_of("usual"), 0.5, optimizer=ADAMW, initial=plain)
+    assert all(map(torch.equal, seam.classifier.classifier.state_dict().values(), trained.state_dict().values()))
+    fit(tmp_path / "seam", seam, data_of("usual", tmp_path, shapes))
+    again = SEAM(classifier_of("usual"), 0.5, initial=str(tmp_path / "seam"))
+    assert all(map(torch.equal, again.classifier.state_dict().values(), seam.classifier.state_dict().values()))
+    with pytest.raises(UserError, match=r"initial: .* holds RefinedCam.*, but CamClassifier.* is wanted"):
+        Plain(classifier_of("usual"), initial=str(tmp_path / "seam"))
 
 
 def test_a_step_with_resnet50_whose_maps_have_other_grids():

@@ -59,7 +59,7 @@ def load_network(
 
 
 def load_weights(network: Described, source: str | Path) -> None:
-    """Give a network the weights of one that is made in the same way.
+    """Give a network, or the one that is wrapped in it, the weights of one that is made in the same way.
 
     Args:
         network: that gets them.
@@ -70,11 +70,12 @@ def load_weights(network: Described, source: str | Path) -> None:
     """
     path = fit_checkpoint(source)
     checkpoint = read_checkpoint(path, "acr fit")
-    if checkpoint[NETWORK] != network.description():
-        raise UserError(
-            f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
-        )
-    _load(network, checkpoint, path)
+    for part in network.modules():
+        if isinstance(part, Described) and part.description() == checkpoint[NETWORK]:
+            return _load(part, checkpoint, path)
+    raise UserError(
+        f"initial: {path} holds {_short(checkpoint[NETWORK])}, but {_short(network.description())} is wanted"
+    )
 
 
 def class_names_of(path: str | Path, made_by: str) -> list[str]:

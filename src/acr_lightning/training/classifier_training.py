@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.checkpoint import describe_in, load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.kept_maps import attach_features
@@ -22,6 +22,7 @@ class ClassifierTraining(AlternatingModule):
         classifier: whose CAM is wanted.
         optimizer: of the classifier and of what a method adds to it, whose layers are new ones.
         step: how a batch becomes a step.
+        initial: a run, or a checkpoint of stage `fit`, whose classifier this one goes on from; null starts anew.
     """
 
     compiled_parts: tuple[str, ...] = ("classifier",)
@@ -31,9 +32,12 @@ class ClassifierTraining(AlternatingModule):
         classifier: Classifier,
         optimizer: OptimizerSettings = OptimizerSettings(),
         step: StepSettings = StepSettings(),
+        initial: str | None = None,
     ) -> None:
         super().__init__(optimizer, step)
         self.classifier = classifier
+        if initial is not None:
+            load_weights(classifier, initial)
 
     @abstractmethod
     def losses(self, photos: Photos) -> Update:

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from acr_lightning.methods.clims.judge import Clip, Judge
 from acr_lightning.methods.clims.loss import Matching, like, like_any, over_photos, unlike
-from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
@@ -23,20 +22,10 @@ class CLIMS(ClassifierTraining):
     Args:
         classifier: whose CAM is wanted.
         clip: the judge; its weights are your own.
-        initial: a run, or a checkpoint of stage `fit`, whose classifier it was; null starts anew.
         matching: the weights.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        clip: Clip,
-        initial: str | None = None,
-        matching: Matching = Matching(),
-        **training: Any,
-    ) -> None:
-        if initial is not None:
-            load_weights(classifier, initial)
+    def __init__(self, classifier: Classifier, clip: Clip, matching: Matching = Matching(), **training: Any) -> None:
         super().__init__(classifier, **training)
         self.clip, self.matching = clip, matching
 

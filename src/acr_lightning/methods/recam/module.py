@@ -4,7 +4,6 @@ from typing import Any
 
 from acr_lightning.methods.recam.loss import class_features, reactivation_loss
 from acr_lightning.methods.recam.reactivated import ReactivatedCam
-from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
@@ -19,17 +18,12 @@ class ReCAM(ClassifierTraining):
 
     Args:
         classifier: that goes on; its CAM is a convolution.
-        initial: a run, or a checkpoint of stage `fit`, whose classifier it was; null starts anew.
         weight: λ; 1 for VOC and 0.1 for COCO in the release.
     """
 
     classifier: ReactivatedCam
 
-    def __init__(
-        self, classifier: ConvolutionalClassifier, initial: str | None = None, weight: float = 1.0, **training: Any
-    ) -> None:
-        if initial is not None:
-            load_weights(classifier, initial)
+    def __init__(self, classifier: ConvolutionalClassifier, weight: float = 1.0, **training: Any) -> None:
         super().__init__(ReactivatedCam(classifier), **training)
         self.weight = weight
 
