@@ -44,12 +44,12 @@ from acr_lightning.training.optimisation import OptimizerSettings
 SGD = OptimizerSettings(lr=0.01)  # Adam blows up rounding
 TRAINED = {
     "OC-CSE": lambda net, plain: OCCSE(net, plain, optimizer=SGD),
-    "ReCAM": lambda net, plain: ReCAM(net, plain, optimizer=SGD),
+    "ReCAM": lambda net, plain: ReCAM(net, initial=plain, optimizer=SGD),
     "SEAM": lambda net, _: SEAM(net, 0.5, optimizer=SGD),
     "SIPE": lambda net, _: SIPE(net, optimizer=SGD),
     "AEFT": lambda net, _: AEFT(net, Triplet(start=0, margin=9.0), optimizer=SGD),  # so that all pairs are near
     "CPN": lambda net, _: CPN(net, [16], optimizer=SGD),
-    "PPC": lambda net, _: PPC(net, 0.5, Contrast(grid=4, width=8), optimizer=SGD),
+    "PPC": lambda net, _: PPC(net, 0.5, Contrast(grid=6, width=8), optimizer=SGD),
     "CDA": lambda net, _: Plain(net, SGD),
 }
 if WITH_CLIP := find_spec("open_clip") is not None:  # an extra; the CLIP lies beside the plain run

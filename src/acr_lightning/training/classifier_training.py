@@ -1,7 +1,7 @@
 """One classifier and what it minimises: what a method without an opponent needs around its losses."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -58,8 +58,13 @@ class ClassifierTraining(AlternatingModule):
         numbers = draws.uniform(len(image)).to(image.device)
         photos = Photos(image, tags, batch.get("maps"), drawn=numbers, valid=batch.get("valid"))
         self.trained().train()
-        self.update("classifier", "loss", photos.split(self.split_evenly(len(image))), self.losses)
+        for part in self.updates_of(photos):
+            self.update("classifier", "loss", part.split(self.split_evenly(len(part.image))), self.losses)
         self.step_schedules()
+
+    def updates_of(self, photos: Photos) -> Sequence[Photos]:
+        """The photos of each update of a batch: all are of one."""
+        return [photos]
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
         return {"classifier": Player(self.trained(), self.optimizer_settings)}

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.cam.normalise import normalise_cam
+from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.training.whole_batch import of_whole_batch
 
 EPSILON = 1e-5
@@ -19,6 +20,7 @@ class Triplet:
 
     Args:
         start: first epoch; before it there is the classification alone.
+        updates: of a batch, before that; from then on a batch is one, and a part as large as theirs is classified.
         erase: what has at least this much of any tag is erased.
         attraction: weight of the first term.
         repulsion: weight of the second one.
@@ -26,6 +28,7 @@ class Triplet:
     """
 
     start: int = 18
+    updates: PositiveInt = 4
     erase: float = 0.6
     attraction: float = 0.2
     repulsion: float = 0.15

@@ -1,5 +1,7 @@
 """AEFT as a LightningModule."""
 
+from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from torch import nn
@@ -17,7 +19,8 @@ class AEFT(ClassifierTraining):
     """Class logits from a gated pyramid of the CAM, and erasing as metric learning (ECCV 2022).
 
     `L = BCE(o, y)`, and from `triplet.start` on `+ 0.2·attraction + 0.15·repulsion`. The gates are not needed for the
-    CAM, so stage `cam` gets the classifier without them.
+    CAM, so stage `cam` gets the classifier without them. As in the release, small batches come before the triplet and
+    large ones with it, and the rate is that of small ones to the end, so that it ends near 45 %.
 
     Args:
         classifier: whose CAM is wanted.
@@ -34,13 +37,24 @@ class AEFT(ClassifierTraining):
     def trained(self) -> nn.Module:  # noqa: D102
         return nn.ModuleList([self.classifier, self.pooling])
 
+    def updates_of(self, photos: Photos) -> Sequence[Photos]:
+        """Several of a batch before the triplet."""
+        return [photos] if self._in_triplet() else photos.split(self._classified(photos))
+
+    def step_schedules(self) -> None:
+        """With the triplet, where a batch is one update instead of several, the rate falls as much more slowly."""
+        if not self._in_triplet() or (self.trainer.fit_loop.batch_idx + 1) % self.triplet.updates == 0:
+            super().step_schedules()
+
     def losses(self, photos: Photos) -> Update:
         """The classification, and the triplet once its time has come."""
         cam_logits = self.classifier(photos.seen_by(self.classifier)).cam_logits
         pooled = self.pooling(cam_logits)
-        classification = F.binary_cross_entropy_with_logits(class_logits(cam_logits, pooled), photos.tags)
+        count = self._classified(photos) if self._in_triplet() else len(photos.tags)
+        logits = class_logits(cam_logits[:count], pooled[:count])
+        classification = F.binary_cross_entropy_with_logits(logits, photos.tags[:count])
         terms = {"classification": classification}
-        if self.current_epoch < self.triplet.start:
+        if not self._in_triplet():
             return Update(classification, terms)
         size = (photos.image.shape[-2], photos.image.shape[-1])
         mask = kept(cam_logits, photos.tags, size, self.triplet.erase)
@@ -49,3 +63,9 @@ class AEFT(ClassifierTraining):
         push = repulsion(cam_logits, pooled, photos.tags, photos.drawn, self.triplet.margin)
         loss = classification + self.triplet.attraction * pull + self.triplet.repulsion * push
         return Update(loss, {**terms, "attraction": pull, "repulsion": push})
+
+    def _in_triplet(self) -> bool:
+        return self.current_epoch >= self.triplet.start
+
+    def _classified(self, photos: Photos) -> int:
+        return ceil(len(photos.tags) / self.triplet.updates)
