@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import active_children, get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from acr_lightning.system.child_process import die_with
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Of a worker: what it does on every item. A data set that came along with each item made the cost quadratic.
+_work: Callable[[Any], Any]
 
 
 def map_in_pool(
@@ -20,7 +23,7 @@ def map_in_pool(
     """Do some work on every item, with a progress bar, and give the results in the items' order.
 
     Args:
-        work: a function at the top of a module (or a partial of one): it travels to other processes.
+        work: a function at the top of a module (or a partial of one): it travels to other processes, once to each.
         items: what it is done on.
         title: of the progress bar.
         workers: processes; None takes all cores.
@@ -35,9 +38,9 @@ def map_in_pool(
     console = Console(stderr=True)  # standard output is for results
     # Spawned, not forked: the result must not hang on which threads this process already has.
     workers = workers or len(os.sched_getaffinity(0))
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(), work)) as pool:
         try:
-            yield from track(pool.map(work, items, chunksize=4), title, total=len(items), console=console)
+            yield from track(pool.map(_work_on, items, chunksize=4), title, total=len(items), console=console)
         except BaseException as stop:
             if not isinstance(stop, Exception):  # a signal; the pool would end what it has begun, for minutes
                 _kill_workers(pool)
@@ -53,7 +56,14 @@ def _kill_workers(pool: ProcessPoolExecutor) -> None:
     threading.excepthook = hook
 
 
-def _begin_worker(parent: int) -> None:
-    """Leave it to the parent to hear Ctrl-C, and end with it."""
+def _begin_worker(parent: int, work: Callable[[Any], Any]) -> None:
+    """Take the work; leave it to the parent to hear Ctrl-C, and end with it."""
+    global _work
+    _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent)
+
+
+def _work_on(item: Any) -> Any:
+    """What this worker was given to do."""
+    return _work(item)
