@@ -3,14 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ACR    := $(BIN)/acr
-DEMO    = --config demo.yaml --stages fit,cam,label,segment,evaluate
-VOC6_PLAIN = $(ACR) run --config voc6_plain.yaml --dataset.root='$(VOC_ROOT)'
-# On the backbone that VOC6_PLAIN has tuned.
-VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)' \
-	--fit.model.classifier.weights=runs/voc6/plain
+VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)'
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
-# Of configs/plans: ablation, ablation_long, ablation_weights, benchmark, benchmark_vit, chain, demo_seeds.
+# Of configs/plans: ablation, benchmark, benchmark_vit, chain, demo_seeds.
 PLAN     ?= ablation
 DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
 # Appended to `acr`: make voc-fit ARGS="--trainer.devices=4 --dataset.root=/data/VOC2012"
@@ -29,33 +25,31 @@ $(VENV)/installed: setup.cfg pyproject.toml
 
 install: $(VENV)/installed  ## Make the virtual environment and install everything
 
-demo: install  ## The whole chain on generated scenes, plain CAM and ACR; ends with runs/demo/report.html
-	@since=$$(date +%s); set -e; export OMP_NUM_THREADS=1; mkdir -p runs/demo; \
-	echo "the control runs at the same time, see runs/demo/control.log"; \
-	$(ACR) run $(DEMO) --run runs/demo/control --fit.model.strategy=baseline $(ARGS) \
-	    > runs/demo/control.log 2>&1 & control=$$!; trap "kill $$control 2> /dev/null || true" EXIT; \
-	$(ACR) run $(DEMO) --run runs/demo/acr $(ARGS); \
-	wait $$control || { tail -n 5 runs/demo/control.log; exit 1; }; \
-	$(ACR) report runs/demo/acr runs/demo/control --output runs/demo/report.html; \
-	$(FIGURES) demo --since $$since control_cam=runs/demo/control:cam acr_cam=runs/demo/acr:cam \
-	    control_label=runs/demo/control:label acr_label=runs/demo/acr:label \
-	    control_network=runs/demo/control:network acr_network=runs/demo/acr:network \
-	    --gain acr_cam-control_cam acr_label-control_label acr_network-control_network
+# ACR and its control, each on a core, and a page of both; EXPERIMENT says what they are runs of.
+define pair
+@since=$$(date +%s); set -e; export OMP_NUM_THREADS=1; mkdir -p runs/$@; \
+echo "the control runs at the same time, see runs/$@/control.log"; \
+$(ACR) run $(EXPERIMENT) --run runs/$@/control --fit.model.strategy=baseline $(ARGS) > runs/$@/control.log 2>&1 & \
+control=$$!; trap "kill $$control 2> /dev/null || true" EXIT; \
+$(ACR) run $(EXPERIMENT) --run runs/$@/acr $(ARGS); \
+wait $$control || { tail -n 5 runs/$@/control.log; exit 1; }; \
+$(ACR) report runs/$@/acr runs/$@/control --output runs/$@/report.html; \
+$(FIGURES) $@ --since $$since control_cam=runs/$@/control:cam acr_cam=runs/$@/acr:cam \
+    control_label=runs/$@/control:label acr_label=runs/$@/acr:label \
+    control_network=runs/$@/control:network acr_network=runs/$@/acr:network \
+    --gain acr_cam-control_cam acr_label-control_label acr_network-control_network
+endef
 
+demo: EXPERIMENT = --config demo.yaml --stages fit,cam,label,segment,evaluate
+demo: install  ## The whole chain on generated scenes, plain CAM and ACR; ends with runs/demo/report.html
+	$(pair)
+
+voc6: EXPERIMENT = --config voc6.yaml --dataset.root='$(VOC_ROOT)'
 voc6: install  ## VOC-6, ACR and its control: make voc6 VOC_ROOT=/path/to/VOC2012
-	@since=$$(date +%s); set -e; \
-	$(VOC6_PLAIN) $(ARGS); \
-	$(VOC6) --run runs/voc6/baseline --affinity=none --stages fit,cam,evaluate \
-	    --fit.model.strategy=baseline --cam.data.splits='[seed,val]' $(ARGS); \
-	$(VOC6) --run runs/voc6/acr $(ARGS); \
-	$(ACR) report runs/voc6/acr runs/voc6/baseline --output runs/voc6/report.html; \
-	$(FIGURES) voc6 --since $$since baseline_cam=runs/voc6/baseline:cam acr_cam=runs/voc6/acr:cam \
-	    baseline_val=runs/voc6/baseline:cam@val acr_val=runs/voc6/acr:cam@val \
-	    label=runs/voc6/acr:label network=runs/voc6/acr:network --gain acr_cam-baseline_cam
+	$(pair)
 
 voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 	@since=$$(date +%s); set -e; \
-	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/acr --stages fit,cam $(ARGS); \
 	for preset in none psa irn; do \
 	    spread=affinity_labels,affinity_train,affinity_walk,; [ $$preset != none ] || spread=; \
@@ -68,13 +62,12 @@ voc6-labels: install  ## VOC-6, labels from one set of CAMs: CRF alone, PSA, IRN
 
 voc6-bound: install  ## VOC-6, the network trained on pseudo-labels against the same one trained on the true masks
 	@since=$$(date +%s); set -e; \
-	$(VOC6_PLAIN) $(ARGS); \
 	$(VOC6) --run runs/voc6/acr $(ARGS); \
 	$(ACR) run --config voc6_supervised.yaml --dataset.root='$(VOC_ROOT)' $(ARGS); \
 	$(FIGURES) segment --since $$since labels=runs/voc6/acr:label pseudo=runs/voc6/acr:network \
 	    supervised=runs/voc6/supervised:network
 
-ablation: install  ## A plan of variants, three seeds: make ablation PLAN=ablation_long VOC_ROOT=/path/to/VOC2012
+ablation: install  ## A plan of variants, three seeds: make ablation PLAN=chain VOC_ROOT=/path/to/VOC2012
 	$(ACR) compare --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
 
 benchmark: PLAN = benchmark

@@ -113,7 +113,7 @@ data check                                      | give --config FILE, or --label
 data download voc2013                           | Did you mean 'voc2012'?
 compare                                         | missing a required .*'config'
 compare --config plan.yaml                      | tabels: no such key. Did you mean 'tables'?
-compare --config plans/ablation_lon.yaml        | Did you mean 'plans/ablation_long.yaml'?
+compare --config plans/ablatio.yaml             | Did you mean 'plans/ablation.yaml'?
 compare --config plans/ablation.yaml --seeds [] | seeds is missing or empty
 compare --config plans/ablation.yaml --seeds 0  | seeds: expected a list
 compare --config tiny.yaml                      | cam: no such key
