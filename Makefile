@@ -73,7 +73,7 @@ ablation: install  ## A plan of variants, three seeds: make ablation PLAN=chain 
 benchmark: PLAN = benchmark
 benchmark: ablation  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
 
-bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels
+bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels, bench-scale
 	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
