@@ -13,7 +13,6 @@ HELP = """the network's predictions, and every score: CAMs at all thresholds, ps
 Reads `cam/cams/`, `label/labels/` and `segment/last.ckpt`, each if its stage was done. Writes
 `evaluate/predictions/<id>.png`, `evaluate/scores.json`, `scores.csv`, `scores.md` and `evaluate/confusion_*.csv`
 (pixels); without masks nothing is scored. Where the training was logged to W&B, a W&B run of its group gets the same.
-`acr evaluate --split S` does another split, in the folder `evaluate_S`.
 """
 
 
@@ -39,9 +38,8 @@ def main(job: Job) -> dict[str, Any]:
             return counts
     if is_first_process():
         data = job.section["data"]["init_args"]
-        dataset, own = build(data["dataset"], "dataset", TaggedDataset), job.folder.name == EVALUATE.name
-        splits = data.get("splits", ["val"])
-        records = score_run(job.inputs, dataset, splits, job.folder, own)
+        dataset, splits = build(data["dataset"], "dataset", TaggedDataset), data.get("splits", ["val"])
+        records = score_run(job.inputs, dataset, splits, job.folder)
         counts["scores"] = len(records)
         log_to_wandb(job.run, job.folder, dataset, ids_of(dataset, splits), records)
     return counts

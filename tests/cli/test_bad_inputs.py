@@ -89,9 +89,8 @@ run TINY --cam.data.splits=[sede] --check       | cam.data.splits: .*sede
 run TINY --evaluate.model.refiner=x --check     | evaluate.model.refiner: no refiner 'x'
 run TINY --segment.model.head=v4 --check        | segment.model.head: .*v4
 cam TINY                                        | run `acr fit` with the same --config
-evaluate --pred folder                          | give the masks, --gt DIR, or a data set, --config FILE
-evaluate --pred gone --gt gone                  | gone: no such folder
-evaluate TINY --cams gone                       | no CAM; run `acr cam` first
+score folder                                    | missing a required .*'config'
+score gone TINY                                 | gone: 4 of 4 label maps are missing
 report                                          | give the folders of runs
 report gone                                     | gone: not a run
 report file                                     | file: not a run
@@ -104,8 +103,8 @@ init                                            | missing a required .*'folder'
 init a b                                        | too many positional arguments; usage: acr init FOLDER
 init gone                                       | gone: no such folder of photos
 init folder                                     | folder: no tags found
-evaluate TINY --split=train --dataset.root=5    | dataset.root: Expected str. Got value: 5
-evaluate TINY --pred=. --dataset.rot=x          | dataset.rot: no such key. Did you mean 'root'?
+score . TINY --dataset.root=5                   | dataset.root: Expected str. Got value: 5
+score . TINY --dataset.rot=x                    | dataset.rot: no such key. Did you mean 'root'?
 data check TINY --labels=. --dataset.root=1.5   | dataset.root: Expected str. Got value: 1.5
 run TINY --dataset.class_path=pathlib.Path      | 'pathlib.Path' is no TaggedDataset
 list bakcbones                                  | Did you mean 'backbones'?

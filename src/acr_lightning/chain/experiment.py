@@ -111,17 +111,13 @@ class Experiment:
         """
         return build(self.dataset_node(), "dataset", TaggedDataset)
 
-    def section(self, name: str, folder: Path | None = None) -> Section:
+    def section(self, name: str) -> Section:
         """The complete section of a stage.
-
-        Args:
-            name: of the stage.
-            folder: of its results, if not the stage's own.
 
         Raises:
             UserError: the stage takes part only when it is chosen, and is not.
         """
-        section = self.own_section(name, folder or self.folder(name))
+        section = self.own_section(name, self.folder(name))
         for key, source in self.sources(name).items():
             set_value(section, key.split("."), str(self.folder(source) / self.chain.stages[source].writes))
         return section

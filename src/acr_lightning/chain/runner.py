@@ -79,14 +79,13 @@ def is_done_before(experiment: Experiment, name: str) -> bool:
         return _put_back(folder, name, digest)
 
 
-def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Path | None = None) -> None:
+def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
     """Do a stage in this process.
 
     Args:
         experiment: with the stage's section.
         name: of the stage.
         force: do it again even if it is done.
-        folder: of its results, if not the stage's own.
 
     Raises:
         UserError: a value does not fit, what it needs is missing, its input is bad, or another process does it.
@@ -94,8 +93,8 @@ def run_stage(experiment: Experiment, name: str, force: bool = False, folder: Pa
     if name in experiment.others:
         raise UserError(f"{name}: is read from {experiment.others[name]}; leave out from.{name} to do it here")
     check(experiment, [name])
-    stage, folder = experiment.chain.stages[name], folder or experiment.folder(name)
-    section, read_digests = experiment.section(name, folder), inputs(experiment, name)
+    stage, folder = experiment.chain.stages[name], experiment.folder(name)
+    section, read_digests = experiment.section(name), inputs(experiment, name)
     digest, shard = _digest(experiment, name, read_digests), shard_of(section)
     if stage_record.holds(folder, digest) and not force:
         _say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")

@@ -20,8 +20,11 @@ COMMANDS = {
     "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
     "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
     **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
-    "evaluate": ("evaluate.evaluate", "score CAMs, pseudo-labels and network; another split; any folder"),
     "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
+    "score": (
+        "score.score",
+        "score any folder of label maps, and pack it for VOC's server: acr score DIR --config FILE",
+    ),
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
     "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
