@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveInt
-from acr_lightning.stages.checks import check_refiner
+from acr_lightning.stages.label import check_refiner
 from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.checks import check_refiner
 from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
@@ -79,6 +78,13 @@ def label(
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
     rest = {"left": left} if len(own) < len(ids) else {}
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
+
+
+def check_refiner(name: str, values: Section) -> None:
+    """Refuse a refiner that cannot be made."""
+    from acr_lightning.labels.refiner import build_refiner
+
+    build_refiner(values["refiner"], f"{name}.refiner")
 
 
 def _require_one_way(

@@ -97,7 +97,7 @@ def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain
 
         os.chdir(folder)
         experiment = experiment_file.load(STAGES_AND_PRESETS, config, values)
-        digest = runner._digest(experiment, stage, runner.inputs(experiment, stage))
+        digest = runner.record_of(experiment, stage).digest
         manifest = {"status": "started", "digest": digest, "config": experiment.section(stage)}
         (folder / "run" / stage / "manifest.json").write_text(json.dumps(manifest))
         return 0

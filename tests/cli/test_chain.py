@@ -17,7 +17,7 @@ from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.manifest import read
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.chain.runner import _digest, is_done_before
+from acr_lightning.chain.runner import is_done_before, record_of
 from acr_lightning.cli.main import main
 from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.metrics.confusion import confusion, miou
@@ -145,7 +145,7 @@ def masks_that_come_later(config, tmp_path):
     assert done == {"fit": True, "cam": True, "label": True, "segment": True, "evaluate": False}
     assert not is_done_before(load(CHAIN, config, given | {"label.threshold": "oracle"}), "label")
     supervised, without = (load(CHAIN, config, one | {"segment.data.labels": "masks"}) for one in (given, {}))
-    digests = [_digest(one, "segment", {}) for one in (supervised, without)]
+    digests = [record_of(one, "segment").digest for one in (supervised, without)]
     assert digests[0] != digests[1]
 
 
