@@ -168,7 +168,7 @@ def test_scores_packs_and_findings_replace_their_own_and_nothing_else(config, sh
         write_mask(tmp_path / "gt" / f"{image_id}.png", shapes.mask(image_id))
     for words, names in (
         (["score", folder, "--config", config, "--output"], ("scores.json", "scores.md", "confusion.csv")),
-        (["data", "check", "--labels", folder, "--classes=4", "--json"], ("scores",)),
+        (["data", "check", "--config", config, "--json"], ("scores",)),
     ):
         for number, name in enumerate(names):
             output = tmp_path / f"{words[0]}{number}" / "scores"
@@ -192,7 +192,7 @@ def test_no_pipe_folder_or_link_is_replaced(trained_run, tmp_path, capsys, place
     before = path.lstat()
     for words in (
         ["export", "--run", trained_run, "--format=torchscript", "--height=32", "--width=32", "--output", path],
-        ["data", "check", "--labels", tmp_path / "gt", "--classes=2", "--json", path],
+        ["data", "check", "--config", "voc.yaml", "--json", path],
         ["score", tmp_path / "gt", "--config", "voc.yaml", "--pack", path],
         ["init", tmp_path, "--output", path],
     ):
