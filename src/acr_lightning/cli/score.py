@@ -6,7 +6,7 @@ from typing import Any
 from acr_lightning.artefacts.own_files import require_own
 from acr_lightning.chain.check import checked_dataset
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.data.tagged import Split, TaggedDataset
+from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
@@ -30,15 +30,15 @@ def score(
         output: a folder to keep scores and the confusion matrix (pixels) in.
         pack: write what PASCAL VOC's server takes, results.tgz; a split without masks can be packed, too.
         **values: of the experiment.
-
-    Raises:
-        UserError: a label map is missing or does not fit, or there is nothing to score with.
     """
     if pack:
         require_own([pack])
     dataset = checked_dataset(load(CHAIN, config, values))
+    from acr_lightning.data.images import image_size
+    from acr_lightning.data.voc import VOC2012
     from acr_lightning.metrics.confusion import confusion_csv, scores
     from acr_lightning.metrics.folder_scores import count_folder
+    from acr_lightning.metrics.voc_server import write_pack
     from acr_lightning.report.run_scores import has_masks, print_and_keep
 
     ids, predictions, names = dataset.ids(split), Path(folder), ["background", *dataset.class_names]
@@ -51,18 +51,9 @@ def score(
     elif pack is None:
         raise UserError(f"split {split}: no masks to score with")
     if pack:
-        _write_pack(Path(pack), predictions, dataset, ids)
+        if not isinstance(dataset, VOC2012):
+            raise UserError(f"--pack: PASCAL VOC's server takes no predictions on {type(dataset).__name__}")
+        sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in ids}
+        write_pack(Path(pack), predictions, sizes, dataset.stored_labels())
+        print(f"{pack}: {len(ids)} label maps, each as large as its photo")
     return 0
-
-
-def _write_pack(path: Path, predictions: Path, dataset: TaggedDataset, ids: list[str]) -> None:
-    """Write an archive for PASCAL VOC's server."""
-    from acr_lightning.data.images import image_size
-    from acr_lightning.data.voc import VOC2012
-    from acr_lightning.metrics.voc_server import write_pack
-
-    if not isinstance(dataset, VOC2012):
-        raise UserError(f"--pack: PASCAL VOC's server takes no predictions on {type(dataset).__name__}")
-    sizes = {image_id: image_size(dataset.image_path(image_id)) for image_id in ids}
-    write_pack(path, predictions, sizes, dataset.stored_labels())
-    print(f"{path}: {len(ids)} label maps, each as large as its photo")
