@@ -13,10 +13,8 @@ CAMS = "cams"
 
 def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -> Section:
     """The section's defaults of a stage, by its classes and its photos' splits."""
-    trainer = {
-        "accelerator": "auto", "devices": "auto", "logger": False, "enable_checkpointing": False,
-        "enable_model_summary": False, "default_root_dir": str(folder),
-    }  # fmt: skip
+    silent = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    trainer = {**silent, "default_root_dir": str(folder)}
     return {"model": node(model), "data": node(data, splits=splits), "trainer": trainer}
 
 

@@ -17,11 +17,6 @@ Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, an
 LABELS = "labels"
 
 
-def defaults(folder: Path) -> Section:
-    """The section's defaults."""
-    return {"output": str(folder)}
-
-
 def label(
     dataset: Any,
     cams: str,
@@ -140,7 +135,7 @@ def _way(
 LABEL = Stage(
     "label",
     HELP,
-    defaults,
+    lambda folder: {"output": str(folder)},
     reads={"cams": ("affinity_walk", "cam")},
     writes=LABELS,
     function=label,

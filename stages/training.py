@@ -31,8 +31,6 @@ def trainer_defaults(folder: Path, max_epochs: int) -> dict[str, Any]:
     run, name = folder.parent.name, folder.name
     return {
         "max_epochs": max_epochs,
-        "accelerator": "auto",
-        "devices": "auto",
         "log_every_n_steps": 10,
         "enable_model_summary": False,  # `train` logs the one line of it that matters
         "default_root_dir": str(folder),

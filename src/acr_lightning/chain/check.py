@@ -14,6 +14,7 @@ from acr_lightning.artefacts.manifest import is_done
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Section
+from acr_lightning.chain.values import data_arguments
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.data.tagged import TaggedDataset
@@ -75,14 +76,13 @@ def _check_inputs(experiment: Experiment, name: str, names: Collection[str], to_
 
 def _check_section_names(experiment: Experiment, name: str, section: Section) -> None:
     stage = experiment.chain.stages[name]
-    _check_names(section, stage.keys, name)
-    node, names = section, stage.keys
+    names = stage.keys
+    _check_names(section, names, name)
     if stage.function is None:
         _check_names(section["trainer"], argument_names(TRAINER, name).names, f"{name}.trainer")
-        data = section["data"]
-        node, names = data.get("init_args") or {}, argument_names(data["class_path"], f"{name}.data").names
+        names = argument_names(section["data"]["class_path"], f"{name}.data").names
     _check_classes(section, name)
-    if "dataset" in names and "dataset" not in node:
+    if "dataset" in names and "dataset" not in data_arguments(section):
         experiment.dataset_node()  # says what is missing
 
 

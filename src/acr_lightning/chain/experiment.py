@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Chain, Section, Stage
-from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
+from acr_lightning.chain.values import class_paths, data_arguments, get_value, merge, set_value, with_full_names
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import build, import_class
 from acr_lightning.classes.foreign_classes import OWN_PACKAGE
@@ -134,16 +134,12 @@ class Experiment:
         """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
         if _takes(section, "model.allow") and (packages := self.packages()):
             set_value(section, ["model", "allow"], packages)
-        dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))
-            data = section["data"].setdefault("init_args", {})
             if _takes(section, "data.seed"):
-                data.setdefault("seed", section["seed"])
-            if dataset is not None:
-                data.setdefault("dataset", dataset)
-        elif dataset is not None and stage.takes_dataset:
-            section.setdefault("dataset", dataset)
+                data_arguments(section).setdefault("seed", section["seed"])
+        if self.values.get("dataset") is not None and stage.takes_dataset:
+            data_arguments(section).setdefault("dataset", copy.deepcopy(self.dataset_node()))
 
 
 def _takes(section: Section, key: str) -> bool:

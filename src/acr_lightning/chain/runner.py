@@ -23,7 +23,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.chain.stage_record import Record, say
-from acr_lightning.chain.values import flat
+from acr_lightning.chain.values import data_arguments, flat
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -37,8 +37,7 @@ def record_of(experiment: Experiment, name: str) -> Record:
     """What a stage's manifest will say, and by which digest it is told whether the stage is done."""
     section, read_digests, photos = experiment.own_section(name), inputs(experiment, name), _photos(experiment, name)
     if not photos["masks"]:
-        node = section if "dataset" in section else section.get("data", {}).get("init_args", {})
-        node.get("dataset", {}).get("init_args", {}).pop("masks", None)
+        data_arguments(section).get("dataset", {}).get("init_args", {}).pop("masks", None)
     digest = stage_record.digest(section, read_digests)
     return Record(name, digest, read_digests, experiment.presets, experiment.section(name), photos)
 
@@ -73,12 +72,8 @@ def _photos(experiment: Experiment, name: str) -> dict[str, Any]:
 
 
 def is_done_before(experiment: Experiment, name: str) -> bool:
-    """Whether the stage is done with this very configuration and input; an older such result is put back first."""
-    folder, record = experiment.folder(name), record_of(experiment, name)
-    if stage_record.holds(folder, record.digest):
-        return True
-    with folder_lock(folder):
-        return stage_record.put_back(folder, record)
+    """Whether the stage is done with this very configuration and input."""
+    return stage_record.holds(experiment.folder(name), record_of(experiment, name).digest)
 
 
 def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
@@ -150,7 +145,7 @@ def _require_free(folder: Path, record: Record, shard: str | None, force: bool) 
 
 def shard_of(section: Section) -> str | None:
     """Which part of a stage's photos this job does (`3/16`); None for all."""
-    shard = section.get("shard") or section.get("data", {}).get("init_args", {}).get("shard")
+    shard = data_arguments(section).get("shard")
     return None if shard is None else str(shard)
 
 

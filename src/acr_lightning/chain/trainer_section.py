@@ -59,7 +59,7 @@ def build(section: Section, name: str, callbacks: Sequence[Callback] = ()) -> Pa
     seed_everything(config.seed, workers=True)
     objects = parser.instantiate_classes(config)
     try:
-        trainer = _trainer(vars(objects.trainer), [*callbacks, *_progress_bar(section)])
+        trainer = _trainer(vars(objects.trainer), callbacks)
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
     _require_even_batches(config.as_dict(), trainer, name)
@@ -96,9 +96,10 @@ def _asking(node: Section, key: str) -> Iterator[str]:
             yield from _asking(value, f"{key}.init_args.{name}")
 
 
-def _trainer(options: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     own = options["callbacks"] or []
-    options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks]}
+    bar = [] if options["enable_progress_bar"] is False else [RichProgressBar(leave=True)]
+    options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
     trainer = Trainer(**options)
     if trainer.num_devices * trainer.num_nodes > 1:
         trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))
@@ -109,11 +110,6 @@ def _trainer(options: dict[str, Any], callbacks: list[Callback]) -> Trainer:
             # Lightning hands on an option that wandb has dropped, and wandb warns of it.
             logger._wandb_init.pop("anonymous", None)
     return trainer
-
-
-def _progress_bar(section: Section) -> list[Callback]:
-    """A progress bar, unless the Trainer is to have none (the logs of a cluster)."""
-    return [] if section["trainer"].get("enable_progress_bar") is False else [RichProgressBar(leave=True)]
 
 
 def for_several_processes(options: dict[str, Any], device: str) -> dict[str, Any]:

@@ -78,6 +78,11 @@ def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dic
     return {key: value for key, value in parts.items() if key in argument_names(class_path, where).names}
 
 
+def data_arguments(section: dict[str, Any]) -> dict[str, Any]:
+    """Where a section has its data set and its shard: among its own keys, or those of its `data`."""
+    return section["data"].setdefault("init_args", {}) if "data" in section else section
+
+
 def flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """The values of a section by their dotted keys, as a user types them."""
     if isinstance(value, dict):

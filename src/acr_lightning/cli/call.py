@@ -35,8 +35,9 @@ def call(function: Callable[..., int], command: str, words: list[str], first: tu
     options = {name: one for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
     others = [one for name, one in signature.parameters.items() if name not in options]
     takes_values = any(one.kind is one.VAR_KEYWORD for one in others)
+    words_first = [_usage(one) for one in others[len(first) :] if one.kind is not one.VAR_KEYWORD]
     required = [f"--{name} {name.upper()}" for name, one in options.items() if one.default is one.empty]
-    usage = f"acr {command} {' '.join([*map(_usage, others[len(first) :]), *required, '[--OPTION=VALUE …]'])}"
+    usage = f"acr {command} {' '.join([*words_first, *required, '[--KEY=VALUE …]'])}"
     parser = ArgumentParser(
         exit_on_error=False, add_help=False, usage=usage,
         description=(inspect.getdoc(function) or "").partition("\n\nArgs:")[0],
@@ -57,9 +58,7 @@ def call(function: Callable[..., int], command: str, words: list[str], first: tu
 
 
 def _usage(one: Parameter) -> str:
-    """What a usage line says of a parameter that is no option."""
-    if one.kind is one.VAR_KEYWORD:
-        return "[--KEY=VALUE …]"
+    """What a usage line says of a parameter that is a word."""
     word = f"{one.name.upper()} …" if one.kind is one.VAR_POSITIONAL else one.name.upper()
     return word if one.default is one.empty else f"[{word}]"
 
