@@ -139,6 +139,12 @@ def test_presets_of_the_network_have_the_published_numbers():
         assert "preset" not in section
 
 
+def test_a_base_may_name_a_class_without_arguments(tmp_path):
+    base = write(tmp_path / "base.yaml", "dataset: {class_path: Shapes}")
+    experiment = load(write(tmp_path / "c.yaml", f"base: {base}\ndataset: {{root: x}}"), [])
+    assert experiment.dataset_node() == {"class_path": "acr_lightning.data.shapes.Shapes", "init_args": {"root": "x"}}
+
+
 def test_a_file_changes_its_base(tmp_path):
     write(
         tmp_path / "base.yaml", "run: a\nseed: 4\naffinity: psa\nfit: {model: {srf: {grid: 8}, optimizer: {lr: 0.1}}}"

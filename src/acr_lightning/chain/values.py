@@ -66,7 +66,7 @@ def merge(base: dict[str, Any], values: dict[str, Any], where: str) -> None:
 
 
 def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None:
-    path = full_path(node.get("class_path", base["class_path"]))
+    path, base["init_args"] = full_path(node.get("class_path", base["class_path"])), base.get("init_args") or {}
     if path != full_path(base["class_path"]):
         base.update(class_path=path, init_args=_shared_parts(base["init_args"], path, where))
     merge(base["init_args"], node.get("init_args") or {}, f"{where}.init_args")
@@ -84,9 +84,9 @@ def data_arguments(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """The values of a section by their dotted keys, as a user types them."""
-    if isinstance(value, dict):
-        for name, item in value.items():
+    """The values in a value by their dotted keys, as a user types them; those of a list by their numbers."""
+    if isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from flat(item, key if name == "init_args" else f"{key}.{name}")
     else:
         yield key, value
@@ -94,12 +94,7 @@ def flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 def class_paths(value: Any) -> set[str]:
     """All classes that are named in a value, at any depth, as import paths."""
-    if isinstance(value, list | tuple):
-        return set().union(*map(class_paths, value))
-    if not isinstance(value, dict):
-        return set()
-    paths = {full_path(value["class_path"])} if "class_path" in value else set()
-    return paths.union(*map(class_paths, value.values()))
+    return {full_path(name) for key, name in flat(value, "") if key.rpartition(".")[2] == "class_path"}
 
 
 def with_full_names(value: Any, place: str) -> Any:

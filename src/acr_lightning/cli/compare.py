@@ -26,16 +26,7 @@ OF_PLAN = ("run", "seed", "stages")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a plan's file says.
-
-    Attributes:
-        run: the folder of its runs and tables.
-        seeds: of its runs.
-        stages: that its runs do.
-        datasets: an experiment file, `base`, and values over it, by name.
-        tables: variants by name, each with its values, by the table's title.
-        common: values of all runs.
-    """
+    """What a plan's file says; `compare` says what of it is what."""
 
     run: str
     seeds: list[NonNegativeInt]
@@ -46,12 +37,9 @@ class Plan:
 
 
 class Cell(NamedTuple):
-    """One run.
+    """One run, of a variant of a table on a data set.
 
     Attributes:
-        table: the title of the table that has it.
-        dataset: the name of its data set.
-        variant: its name in the table.
         base: its experiment file.
         values: of the experiment, `run`, `seed` and `stages` among them.
         before: the runs that its values name, and the runs that those name.

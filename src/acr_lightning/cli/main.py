@@ -59,15 +59,13 @@ commands (acr COMMAND --help says more):
 {{commands}}
 
 options of the chain's commands:
-  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
-                    tag_folder.yaml)
+  --config FILE     an experiment file, or the name of a shipped one, such as voc.yaml: acr list configs
   --run DIR         where results go (default: the experiment's `run`)
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
                     --dataset.root=DIR, acr fit --trainer.devices=4
   --stages A,B      (acr run) only these stages
   --from.fit=RUN    read a stage's result from another run
-  --affinity NAME, --segment NAME
-                    a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
+  --affinity NAME   a published recipe, as --segment: acr list presets
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run
