@@ -57,7 +57,7 @@ def build(section: Section, name: str, callbacks: Sequence[Callback] = ()) -> Pa
     config = parsed(parser, section, f"{name}.")
     torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
     seed_everything(config.seed, workers=True)
-    objects = parser.instantiate_classes(config)
+    objects = parser.instantiate(config)
     try:
         trainer = _trainer(vars(objects.trainer), callbacks)
     except (MisconfigurationException, TypeError, ValueError) as error:
