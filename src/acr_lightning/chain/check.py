@@ -54,12 +54,13 @@ def check(
             from acr_lightning.chain import trainer_section
 
             values = trainer_section.typed_values(section, name)
-            if build and not any(key.startswith("model.") for key in experiment.sources(name)):
-                trainer_section.build(section, name)
         else:
             continue
         if stage.check:
             stage.check(name, values)
+        waits = any(key.startswith("model.") for key in experiment.sources(name))
+        if build and stage.function is None and not waits:
+            trainer_section.build(section, name)
 
 
 def _check_inputs(experiment: Experiment, name: str, names: Collection[str], to_come: Collection[Path]) -> None:
