@@ -63,7 +63,7 @@ def build(section: Section, name: str, callbacks: Sequence[Callback] = ()) -> Pa
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
     _require_even_batches(config.as_dict(), trainer, name)
-    return Parts(objects.model, objects.data, trainer, yaml.safe_load(parser.dump(config, skip_none=False)))
+    return Parts(objects.model, objects.data, trainer, yaml.safe_load(parser.dump(config, skip_unset=False)))
 
 
 def typed_values(section: Section, name: str) -> Section:
