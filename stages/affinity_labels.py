@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from acr_lightning.chain.stage import Section, Stage
+from acr_lightning.chain.stage import Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveInt
-from acr_lightning.stages.checks import check_refiner
+from acr_lightning.stages.label import check_refiner
 from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from
@@ -15,11 +15,6 @@ Reads `cam/cams/` and the photos of the split `train`. Writes `affinity_labels/l
 backgrounds disagree).
 """
 LABELS = "labels"
-
-
-def defaults(folder: Path) -> Section:
-    """The section's defaults."""
-    return {"output": str(folder / LABELS)}
 
 
 def affinity_labels(
@@ -75,7 +70,7 @@ def affinity_labels(
 AFFINITY_LABELS = Stage(
     "affinity_labels",
     HELP,
-    defaults,
+    lambda folder: {"output": str(folder / LABELS)},
     reads={"cams": ("cam",)},
     writes=LABELS,
     function=affinity_labels,

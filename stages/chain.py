@@ -5,14 +5,10 @@ import yaml
 from acr_lightning.chain.stage import Chain
 from acr_lightning.data.id_list import shipped
 from acr_lightning.stages.affinity_labels import AFFINITY_LABELS
-from acr_lightning.stages.affinity_train import AFFINITY_TRAIN
-from acr_lightning.stages.affinity_walk import AFFINITY_WALK
-from acr_lightning.stages.cam import CAM
-from acr_lightning.stages.evaluate import EVALUATE
-from acr_lightning.stages.fit import FIT
+from acr_lightning.stages.inference import AFFINITY_WALK, CAM, EVALUATE
 from acr_lightning.stages.label import LABEL
 from acr_lightning.stages.report import REPORT
-from acr_lightning.stages.segment import SEGMENT
+from acr_lightning.stages.training import AFFINITY_TRAIN, FIT, SEGMENT
 
 STAGES = (FIT, CAM, AFFINITY_LABELS, AFFINITY_TRAIN, AFFINITY_WALK, LABEL, SEGMENT, EVALUATE, REPORT)
 CHAIN = Chain(

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.checks import check_refiner
 from acr_lightning.stages.photo_labels import make_labels
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
@@ -16,11 +15,6 @@ Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, an
 `label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
 """
 LABELS = "labels"
-
-
-def defaults(folder: Path) -> Section:
-    """The section's defaults."""
-    return {"output": str(folder)}
 
 
 def label(
@@ -81,6 +75,13 @@ def label(
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
 
 
+def check_refiner(name: str, values: Section) -> None:
+    """Refuse a refiner that cannot be made."""
+    from acr_lightning.labels.refiner import build_refiner
+
+    build_refiner(values["refiner"], f"{name}.refiner")
+
+
 def _require_one_way(
     threshold: float | str | None, alpha: float | None, margin: float | None, smoothing: float | None
 ) -> None:
@@ -134,7 +135,7 @@ def _way(
 LABEL = Stage(
     "label",
     HELP,
-    defaults,
+    lambda folder: {"output": str(folder)},
     reads={"cams": ("affinity_walk", "cam")},
     writes=LABELS,
     function=label,

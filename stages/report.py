@@ -3,17 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.chain.stage import Section, Stage
+from acr_lightning.chain.stage import Stage
 
 HELP = """one self-contained HTML page of the run
 
 Reads whatever the other stages wrote. Writes `report.html` in the run's folder (and `report/`, its manifest).
 """
-
-
-def defaults(folder: Path) -> Section:
-    """The section's defaults."""
-    return {"runs": [str(folder.parent)], "output": str(folder.with_suffix(".html"))}
 
 
 def report(dataset: Any, runs: list[str], output: str, images: int = 24) -> dict[str, Any]:
@@ -33,7 +28,7 @@ def report(dataset: Any, runs: list[str], output: str, images: int = 24) -> dict
 REPORT = Stage(
     "report",
     HELP,
-    defaults,
+    lambda folder: {"runs": [str(folder.parent)], "output": str(folder.with_suffix(".html"))},
     also_reads=("fit", "cam", "affinity_train", "affinity_walk", "label", "segment", "evaluate"),
     function=report,
     splits=("seed", "val"),

@@ -26,7 +26,7 @@ def changes() -> Iterator[Attack]:
             command("run", *CHAIN, f"--stages={stage}"), {what: what for what in REPLACED}, harmless,
             lambda folder, payload, outcome, stage=stage: f"{stage}: done before" in outcome.said,
         )  # fmt: skip
-    score = ("evaluate", "--config", "tags.yaml", "--split=train")
+    score = ("evaluate", "--config", "tags.yaml", "--data.splits=[train]")
 
     def come(folder: Path, what: str) -> None:
         masks = folder / "shapes" / MASKS

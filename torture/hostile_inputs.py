@@ -115,15 +115,15 @@ def ids() -> Iterator[Attack]:
             shutil.copy(folder / "pictures" / "val_00001.jpg", path)
 
     def plant(folder: Path, name: str) -> None:
-        place(folder, folder / "shapes" / "JPEGImages", name, "run/evaluate_train/predictions")
+        place(folder, folder / "shapes" / "JPEGImages", name, "run/evaluate/predictions")
         with (folder / "tags.csv").open("a") as file:
             file.write(f"{name}.jpg,a\n")
-        begin(folder, "evaluate", {"evaluate.data.splits": ["train"]}, "tags.yaml", "evaluate_train")
+        begin(folder, "evaluate", {"evaluate.data.splits": ["train"]}, "tags.yaml")
 
     yield Attack(
         "an id of a tags file", TAGS, plant,
-        command("evaluate", "--config", "tags.yaml", "--split=train"), hostile, f"inside/{RAN}",
-        reached=_has(f"run/evaluate_train/predictions/inside/{RAN}.png"),
+        command("evaluate", "--config", "tags.yaml", "--data.splits=[train]"), hostile, f"inside/{RAN}",
+        reached=_has(f"run/evaluate/predictions/inside/{RAN}.png"),
     )  # fmt: skip
 
     def plant_list(folder: Path, name: str) -> None:

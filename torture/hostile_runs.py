@@ -19,7 +19,9 @@ from markdown_it import MarkdownIt
 from torture.attack import RAN, Attack, node, own_data, plant_modules, strangers
 from torture.commands import Outcome, command, in_copy, in_order
 from torture.tally import RUNS
-from torture.whole import CHAIN, PREDICTIONS, begin
+from torture.whole import CHAIN, PREDICTIONS, SCORE, begin
+
+WEIGHTS = ("run", "--config", "weights.yaml", "--stages=fit", "--check")
 
 OWN_TEST = "acr_lightning.segment.network_inference.NetworkInference"
 PREDICT = ("predict", "--run", "run", "--images", "pictures")
@@ -118,12 +120,10 @@ def pickles() -> Iterator[Attack]:
         "run/fit/last.ckpt": (("fit", *CHAIN, "--trainer.max_epochs=3"), fit_goes_on),
         "run/segment/last.ckpt": ((*PREDICT, "--output", "masks"), "masks/val_00001.png"),
         "run/affinity_train/last.ckpt": (("affinity_walk", *CHAIN), "run/affinity_walk/cams/val_00001.npz"),
-        "run/cam/cams/val_00001.npz": (
-            ("evaluate", "--cams", "run/cam/cams", *CHAIN, "--split=seed", "--output=out"), "out",
-        ),
-        f"{PREDICTIONS}/val_00001.png": (("evaluate", "--pred", PREDICTIONS, *CHAIN, "--output=out"), "out"),
-        "net.safetensors": (("weights", "check", "net.safetensors", "--backbone=test_resnet"), _are_used),
-        "net.pth": (("weights", "check", "net.pth", "--backbone=test_resnet"), _are_used),
+        "run/cam/cams/val_00001.npz": (("report", "run", "--output=out.html"), "out.html"),
+        f"{PREDICTIONS}/val_00001.png": ((*SCORE, *CHAIN, "--output=out"), "out"),
+        "net.safetensors": (WEIGHTS, _are_used),
+        "net.pth": ((*WEIGHTS, "--fit.model.classifier.weights=net.pth"), _are_used),
         "pictures/val_00001.jpg": ((*PREDICT, "--output", "masks"), "masks/val_00001.png"),
     }  # fmt: skip
     for place, (words, product) in readers.items():
@@ -254,7 +254,7 @@ def _page(folder: Path) -> str:
 
 
 def _are_used(folder: Path, payload: Any, outcome: Outcome) -> bool:
-    return "tensors are used" in outcome.said
+    return outcome.status == 0
 
 
 def _pickled(form: str) -> bytes:

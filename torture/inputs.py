@@ -68,15 +68,9 @@ READERS = (
         ),
     ),
     Reader(
-        RUNS, ("evaluate", "--cams", "run/cam/cams", *CHAIN, "--split", "seed"),
-        ("run/cam/cams/val*", "shapes/SegmentationClass/val*", "shapes/ImageSets/Segmentation/*", "shapes/shapes.json"),
-    ),
-    Reader(
-        FOLDERS, ("evaluate", "--pred", PREDICTIONS, *CHAIN),
-        (f"{PREDICTIONS}/*", "shapes/SegmentationClass/val*", "shapes/JPEGImages/val*", "chain.yaml"),
-    ),
-    Reader(
-        FOLDERS, SCORE, (f"{PREDICTIONS}/*", "shapes/SegmentationClass/val*", "ids.txt"),
+        FOLDERS, (*SCORE, *CHAIN),
+        (f"{PREDICTIONS}/*", "shapes/SegmentationClass/val*", "shapes/ImageSets/Segmentation/*", "shapes/shapes.json",
+         "chain.yaml"),
     ),
     Reader(
         RUNS, ("cam", *CHAIN),
@@ -105,8 +99,8 @@ READERS = (
         PREDICT, ("predict", "--run", "run", "--images", "pictures", "--output", "masks"),
         ("pictures/*", "run/segment/last.ckpt", "run/evaluate/manifest.json", "run/segment/manifest.json"),
     ),
-    Reader(TAGS, (*SCORE[:2], "--config=tags.yaml", "--split=train"), ("tags.csv", "tags.yaml")),
-    Reader(TAGS, (*SCORE[:2], "--config=json.yaml", "--split=train"), ("tags.json", "json.yaml")),
+    Reader(TAGS, (*SCORE, "--config=tags.yaml", "--split=train"), ("tags.csv", "tags.yaml")),
+    Reader(TAGS, (*SCORE, "--config=json.yaml", "--split=train"), ("tags.json", "json.yaml")),
     Reader(EXPERIMENTS, ("fit", *CHAIN, "--print_config"), ("chain.yaml",)),
     Reader(EXPERIMENTS, ("run", *CHAIN, "--check"), ("chain.yaml",)),
     Reader(

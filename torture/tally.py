@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torture.commands import TIMEOUT, Outcome
 
-EXPERIMENTS, PREDICT, PLANS, FOLDERS, EXPORT = "experiment files", "predict", "plans", "evaluate --pred", "export"
+EXPERIMENTS, PREDICT, PLANS, FOLDERS, EXPORT = "experiment files", "predict", "plans", "score", "export"
 TAGS, RUNS, DISKS, TARGETS, CHANGES = "init and tags", "runs and data", "locks and disks", "targets", "changed inputs"
 ODD_VALUES = "downloads and seeds"
 AREAS = (EXPERIMENTS, PREDICT, PLANS, FOLDERS, EXPORT, TAGS, RUNS, DISKS, ODD_VALUES, TARGETS, CHANGES)

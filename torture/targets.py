@@ -9,7 +9,7 @@ from pathlib import Path
 from torture.attack import Attack
 from torture.commands import command
 from torture.tally import TARGETS
-from torture.whole import CHAIN, PREDICTIONS, SCORE
+from torture.whole import CHAIN, SCORE
 
 HAND_MADE = "written by hand\n"
 KINDS = ("a file", "a device", "a pipe", "a link", "a link to nothing", "a folder")
@@ -23,11 +23,11 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "out/net.pt": (*EXPORT, "--output=out/net.pt"),
     "out/MODEL_CARD.md": (*EXPORT, "--output=out/net.pt"),
     "out/page.html": ("report", "run", "--output=out/page.html"),
-    "out/scores.json": (*SCORE, "--output=out"),
-    "out/scores.csv": (*SCORE, "--output=out"),
-    "out/scores.md": (*SCORE, "--output=out"),
-    "out/confusion.csv": (*SCORE, "--output=out"),
-    "out/pack.tgz": ("evaluate", "--pred", PREDICTIONS, *CHAIN, "--pack=out/pack.tgz"),
+    "out/scores.json": (*SCORE, *CHAIN, "--output=out"),
+    "out/scores.csv": (*SCORE, *CHAIN, "--output=out"),
+    "out/scores.md": (*SCORE, *CHAIN, "--output=out"),
+    "out/confusion.csv": (*SCORE, *CHAIN, "--output=out"),
+    "out/pack.tgz": (*SCORE, *CHAIN, "--pack=out/pack.tgz"),
     "out/found.json": ("data", "check", *CHAIN, "--json=out/found.json"),
     "out/new.yaml": ("init", "tagged", "--output=out/new.yaml"),
 }

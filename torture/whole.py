@@ -15,7 +15,7 @@ from torture.commands import call, in_copy, remove
 
 CHAIN = ("--config", "chain.yaml")
 PREDICTIONS = "run/evaluate/predictions"
-SCORE = ("evaluate", f"--pred={PREDICTIONS}", "--gt=shapes/SegmentationClass", "--classes=4", "--list=ids.txt")
+SCORE = ("score", PREDICTIONS)
 # A run that reads all but its test from the finished one, so that a plan's cell takes a second.
 BORROWED = {f"from.{stage}": "run" for stage in STAGES[: STAGES.index("evaluate")]}
 
@@ -31,7 +31,6 @@ def prepare(made: Baseline) -> None:
     log.parent.mkdir(parents=True)
     log.write_text("epoch,step,cu_loss,monitor_area\n" + "".join(f"0,{step},{1 / step},\n" for step in range(1, 40)))
     ids = sorted(path.stem for path in (folder / PREDICTIONS).glob("*.png"))
-    (folder / "ids.txt").write_text("\n".join(ids) + "\n")
     (folder / "pictures").mkdir()
     for image_id in ids[:3]:
         shutil.copy(folder / "shapes" / "JPEGImages" / f"{image_id}.jpg", folder / "pictures")
@@ -82,7 +81,7 @@ def _save_weights(path: Path) -> int:
     return 0
 
 
-def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain.yaml", place: str = "") -> None:
+def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain.yaml") -> None:
     """Let a stage's folder be one that a killed command left, so that the next goes on with what is there.
 
     Args:
@@ -90,7 +89,6 @@ def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain
         stage: its name.
         values: over the experiment's, as the command has them.
         config: the experiment file.
-        place: the stage's folder in the run, if it is not the stage's own.
     """
 
     def work() -> int:
@@ -99,9 +97,9 @@ def begin(folder: Path, stage: str, values: dict[str, Any], config: str = "chain
 
         os.chdir(folder)
         experiment = experiment_file.load(STAGES_AND_PRESETS, config, values)
-        digest = runner._digest(experiment, stage, runner.inputs(experiment, stage))
+        digest = runner.record_of(experiment, stage).digest
         manifest = {"status": "started", "digest": digest, "config": experiment.section(stage)}
-        (folder / "run" / (place or stage) / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "run" / stage / "manifest.json").write_text(json.dumps(manifest))
         return 0
 
     in_copy(work, folder / "begin.log")

@@ -27,7 +27,6 @@ def working_folder() -> Iterator[Attack]:
     commands = {
         "acr report": ("report", "."),
         "acr predict": ("predict", "--run", ".", "--images", "../pictures", "--output", "../masks"),
-        "acr weights check": ("weights", "check", "../net.safetensors", "--backbone=test_resnet"),
     }
     for name, words in commands.items():
         yield Attack(

@@ -20,9 +20,9 @@ REFUSED = {
         "line 5: the key 'seed' stands in line 3, too",
     ),
     "a key twice in braces": ("fit: {seed: 1, seed: 2}", "line 1: the key 'seed' stands in line 1, too"),
-    "a number": ("run: a\n1: 2\n", "line 2: the key 1 is no text; put it in quotes if it is meant"),
-    "null": ("fit:\n  null: 2\n", "line 2: the key null is no text"),
-    "a key that YAML 1.1 takes for true": ("on: 2\n", "line 1: the key on is no text"),
+    "a number": ("run: a\n1: 2\n", "line 2: the key '1' is no text in a line; put it in quotes if it is"),
+    "null": ("fit:\n  null: 2\n", "line 2: the key 'null' is no text"),
+    "a key that YAML 1.1 takes for true": ("on: 2\n", "line 1: the key 'on' is no text"),
     "a list as a key": ("? [a, b]\n: 2\n", "line 1: a key is no text"),
     "a list of itself": ("run: a\nfit: &me\n  - *me\n", "not YAML (found unconstructable recursive node"),
     "a mapping of itself": ("fit: &me\n  model: {init_args: *me}\n", "not YAML (found unconstructable recursive node"),
@@ -78,7 +78,7 @@ def test_every_command_says_so_in_one_line(tmp_path, capsys, what, words):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("{1: 2}", "the key 1 is no text"), ("{a: 1, a: 2}", "the key 'a' stands")]
+    ("value", "said"), [("{1: 2}", "the key '1' is no text"), ("{a: 1, a: 2}", "the key 'a' stands")]
 )
 def test_a_value_on_the_command_line_is_read_as_in_a_file(capsys, value, said):
     assert main(["run", "--check", "--config", "demo.yaml", f"--fit.model={value}"]) == 2

@@ -18,7 +18,7 @@ from results import contents
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.palette import read_mask
-from acr_lightning.chain.check import check_thoroughly
+from acr_lightning.chain.check import check
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.runner import is_done_before, run_stage
 from acr_lightning.data.shapes import Shapes
@@ -133,8 +133,8 @@ def test_labels_follow_the_choice_of_a_preset(start, tmp_path):
     run_stage(start(("affinity", "irn")), "label")
     assert contents(run / "label" / "labels") != plain
     assert contents(run / "label.old-1" / "labels") == plain
-    assert is_done_before(start(), "label")  # put back
-    run_stage(start(), "label")
+    run_stage(start(), "label")  # puts it back
+    assert not (run / "label.old-1").exists()
     assert contents(run / "label" / "labels") == plain
     assert is_done_before(start(("affinity", "irn")), "affinity_walk")
 
@@ -232,8 +232,9 @@ def test_a_margin_leaves_unsure_what_two_thresholds_disagree_on(start, tmp_path)
     made = {}
     for name, values in {"low": (0.3, None), "high": (0.7, None), "margin": (0.5, 0.2)}.items():
         settings = [("label.threshold", values[0]), ("label.margin", values[1]), ("label.refiner", "none")]
-        run_stage(start(*settings), "label", force=True, folder=tmp_path / name)
-        made[name] = np.stack([read_mask(path) for path in sorted((tmp_path / name / "labels").glob("*.png"))])
+        settings += [("run", str(tmp_path / name)), ("from.cam", str(tmp_path / "run"))]
+        run_stage(start(*settings), "label")
+        made[name] = np.stack([read_mask(path) for path in sorted((tmp_path / name / "label/labels").glob("*.png"))])
     wanted = np.where(made["high"] > 0, made["high"], np.where(made["low"] == 0, 0, 255))
     assert np.array_equal(made["margin"], wanted)
     assert 0 < (wanted == 255).mean() < 1
@@ -257,11 +258,12 @@ def test_labels_of_each_class_by_itself(start, tmp_path):
 @pytest.mark.timeout(600)
 def test_one_and_four_workers_make_the_same_labels(start, tmp_path):
     for workers in (1, 4):
-        run_stage(start(("label.workers", workers)), "label", force=True, folder=tmp_path / f"label-{workers}")
-    one, four = (contents(tmp_path / f"label-{workers}" / "labels") for workers in (1, 4))
+        places = [("run", str(tmp_path / f"run-{workers}")), ("from.cam", str(tmp_path / "run"))]
+        run_stage(start(("label.workers", workers), *places), "label")
+    one, four = (contents(tmp_path / f"run-{workers}" / "label" / "labels") for workers in (1, 4))
     assert len(one) == 22
     assert one == four
-    labels = [read_mask(tmp_path / "label-1" / "labels" / name) for name in one]
+    labels = [read_mask(tmp_path / "run-1" / "label" / "labels" / name) for name in one]
     assert sum(len(np.unique(label)) > 1 for label in labels) > 10  # all of one label would be equal anyway
 
 
@@ -290,7 +292,7 @@ def test_without_pydensecrf_labels_need_refiner_none(start, tmp_path):
     [
         (("affinity_walk.model.bta", 5), r"affinity_walk\.model\.bta: no such key\. Did you mean 'beta'"),
         (("affinity_wlak.model.beta", 5), r"affinity_wlak\.model\.beta: no such key\. Did you mean 'affinity_walk'"),
-        (("affinity.walk.model.beta", 5), r"affinity\.walk: no such key\. It is a section of its own: affinity_walk"),
+        (("affinity.walk.model.beta", 5), r"affinity\.walk: no such key\. Its sections: .*, affinity_walk"),
         (("affinity_labels.refiner", "dense"), r"affinity_labels\.refiner: no refiner 'dense'"),
         (
             ("affinity_train.model.kind", "edges"),
@@ -300,7 +302,7 @@ def test_without_pydensecrf_labels_need_refiner_none(start, tmp_path):
 )
 def test_bad_values_are_named_before_anything_runs(start, override, message):
     with pytest.raises(UserError, match=message):
-        check_thoroughly(experiment := start(("affinity", "irn"), override), experiment.stages)
+        check(experiment := start(("affinity", "irn"), override), experiment.stages, thorough=True)
 
 
 def test_bad_combinations_are_named(start):

@@ -3,7 +3,7 @@
 import pytest
 from torch.nn import SyncBatchNorm
 
-from acr_lightning.chain.trainer_section import TrainerCLI, for_several_processes
+from acr_lightning.chain.trainer_section import build, for_several_processes, require_same_batchnorm
 from acr_lightning.errors import UserError
 from acr_lightning.segment.segmenter import Segmenter
 
@@ -25,13 +25,14 @@ def section(root, folder, frozen, devices):
 
 @pytest.mark.parametrize(("frozen", "devices"), [(True, 2), (False, 1)])
 def test_one_device_and_batchnorm_that_rests_are_taken(shapes_root, shapes, tmp_path, frozen, devices):
-    TrainerCLI(section(shapes_root, tmp_path, frozen, devices)).require_same_batchnorm()
+    parts = build(section(shapes_root, tmp_path, frozen, devices), "segment")
+    require_same_batchnorm(parts.trainer, parts.model)
 
 
 def test_cpus_do_not_learn_batchnorm_together(shapes_root, shapes, tmp_path):
-    made = TrainerCLI(section(shapes_root, tmp_path, frozen=False, devices=2))
+    parts = build(section(shapes_root, tmp_path, frozen=False, devices=2), "segment")
     with pytest.raises(UserError, match=r"trainer\.devices: 2 processes on CPUs cannot learn BatchNorm together"):
-        made.require_same_batchnorm()
+        require_same_batchnorm(parts.trainer, parts.model)
 
 
 def test_gpus_learn_it_together():

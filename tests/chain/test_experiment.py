@@ -69,7 +69,7 @@ def test_a_preset_lies_between_defaults_and_file(tmp_path):
     text = "run: runs/x\nseed: 4\naffinity: none\naffinity_walk: {model: {beta: 3}}\n"
     text += "affinity_train: {model: {optimizer: {lr: 0.5}}}"
     config = write(tmp_path / "c.yaml", text)
-    assert load(config, []).preset("affinity") is None
+    assert load(config, []).presets == {}
     assert load(config, []).section("label")["cams"] == "runs/x/cam/cams"
     experiment = load(config, [("affinity", "psa"), ("affinity_walk.model.exponent", 6), ("label.refiner", "none")])
     walk, train = (experiment.section(f"affinity_{part}")["model"]["init_args"] for part in ("walk", "train"))
@@ -100,11 +100,11 @@ def test_affinity_takes_part_only_with_a_preset(tmp_path):
     short = write(tmp_path / "short.yaml", "affinity: irn")
     assert load(short, []).stages == [*CHAIN.stages]
     assert load(short, [("affinity", "none")]).stages == ["fit", "cam", "label", "segment", "evaluate", "report"]
-    assert load(short, [("affinity", None)]).preset("affinity") is None
-    assert load(short, [("affinity_walk.model.beta", 5)]).preset("affinity") == "irn"
-    assert load(None, [("affinity.preset", "rib")]).preset("affinity") == "rib"
+    assert load(short, [("affinity", None)]).presets == {}
+    assert load(short, [("affinity_walk.model.beta", 5)]).presets == {"affinity": "irn"}
+    assert load(None, [("affinity.preset", "rib")]).presets == {"affinity": "rib"}
     with pytest.raises(UserError, match=r"no preset 'spa'.*Did you mean 'psa'"):
-        _ = load(short, [("affinity", "spa")]).stages
+        load(short, [("affinity", "spa")])
     with pytest.raises(UserError, match=r"add --affinity=psa\|irn\|rib"):
         load(None, []).section("affinity_walk")
 
@@ -139,6 +139,12 @@ def test_presets_of_the_network_have_the_published_numbers():
         assert "preset" not in section
 
 
+def test_a_base_may_name_a_class_without_arguments(tmp_path):
+    base = write(tmp_path / "base.yaml", "dataset: {class_path: Shapes}")
+    experiment = load(write(tmp_path / "c.yaml", f"base: {base}\ndataset: {{root: x}}"), [])
+    assert experiment.dataset_node() == {"class_path": "acr_lightning.data.shapes.Shapes", "init_args": {"root": "x"}}
+
+
 def test_a_file_changes_its_base(tmp_path):
     write(
         tmp_path / "base.yaml", "run: a\nseed: 4\naffinity: psa\nfit: {model: {srf: {grid: 8}, optimizer: {lr: 0.1}}}"
@@ -152,7 +158,7 @@ def test_a_file_changes_its_base(tmp_path):
         4,
         "b",
     )
-    assert experiment.preset("affinity") is None
+    assert experiment.presets == {}
     third = load(write(tmp_path / "d.yaml", f"base: {tmp_path / 'c.yaml'}\nseed: 5"), [])
     assert (third.values["seed"], third.section("fit")["model"]["init_args"]["optimizer"]["lr"]) == (5, 0.2)
     write(tmp_path / "base.yaml", f"base: {tmp_path / 'c.yaml'}")
@@ -164,7 +170,7 @@ def test_a_file_changes_its_base(tmp_path):
     ("text", "message"),
     [
         ("ftt: {}", r"ftt: no such key\. Did you mean 'fit'"),
-        ("fit: 3", "fit: expected a section"),
+        ("fit: 3", "fit: Expected dict"),
         ("- a", "expected a mapping"),
         ("a: [", "not YAML"),
     ],

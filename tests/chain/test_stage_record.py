@@ -31,18 +31,18 @@ def record(section=SECTION, stage="fit"):
 
 def test_another_configuration_moves_the_old_result_aside(tmp_path):
     folder, other = tmp_path / "fit", record({**SECTION, "model": {}})
-    assert stage_record.start(folder, record()) is None
+    stage_record.start(folder, record())
     (folder / "last.ckpt").write_text("precious")
-    assert stage_record.start(folder, record()) is None  # goes on
+    stage_record.start(folder, record())  # goes on
     assert (folder / "last.ckpt").exists()
     assert not stage_record.holds(folder, record().digest)
     stage_record.finish(folder, record(), {"epochs": 3}, 1.0)
     assert stage_record.holds(folder, record().digest)
-    moved = stage_record.start(folder, other)
-    assert moved == tmp_path / "fit.old-1"
-    assert (moved / "last.ckpt").read_text() == "precious"
+    stage_record.start(folder, other)
+    assert (tmp_path / "fit.old-1" / "last.ckpt").read_text() == "precious"
     assert not stage_record.holds(folder, record().digest)
-    assert stage_record.start(folder, other, anew=True) == tmp_path / "fit.old-2"
+    stage_record.start(folder, other, anew=True)
+    assert stage_record.holds(tmp_path / "fit.old-2", other.digest, done=False)
 
 
 def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
@@ -77,7 +77,8 @@ def test_a_stage_is_done_with_all_of_its_results(tmp_path):
     (folder / "cams" / "beach" / "b.npz").unlink()  # as a person was told to
     assert not stage_record.holds(folder, record().digest)
     assert not is_done(folder)
-    assert stage_record.start(folder, record(stage="cam")) is None  # goes on with what is there
+    stage_record.start(folder, record(stage="cam"))
+    assert (folder / "cams" / "a.npz").exists()  # goes on with what is there
 
 
 def test_a_finished_stage_keeps_nothing_half_written(tmp_path):

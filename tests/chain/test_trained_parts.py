@@ -6,7 +6,7 @@ from torch import nn
 
 from acr_lightning.affinity.learner import AffinityLearner
 from acr_lightning.chain import experiment_file
-from acr_lightning.chain.trainer_section import TrainerCLI
+from acr_lightning.chain.trainer_section import build
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.training.optimisation import OptimizerSettings
 
@@ -57,14 +57,14 @@ def test_first_steps(stage, preset, changed, lr, new, momentum, decay, shapes_ro
         **{f"{stage}.model.optimizer.{key}": value for key, value in changed.items()},
     }  # fmt: skip
     rates = Rates()
-    cli = TrainerCLI(experiment_file.load(CHAIN, None, values).section(stage), [rates])
-    network = cli.model.network
+    parts = build(experiment_file.load(CHAIN, None, values).section(stage), stage, [rates])
+    network = parts.model.network
     norms = [part for part in network.backbone.modules() if isinstance(part, nn.BatchNorm2d)]
     frozen = {id(one) for norm in norms for one in norm.parameters()}
     twice = 1 if preset in ("irn", "rib") else 2
     if preset in ("irn", "rib"):  # published so
         frozen |= {id(one) for one in network.backbone.parameters()}
-    cli.trainer.fit(cli.model, cli.datamodule)
+    parts.trainer.fit(parts.model, parts.data)
     assert len(rates.by_step) == STEPS
     for step, seen in enumerate(rates.by_step):
         wanted = {}

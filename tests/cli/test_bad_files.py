@@ -40,7 +40,7 @@ def reads(tmp_path, refused):
     def run(class_path, split="val", **arguments):
         node = {"class_path": class_path, "init_args": {"root": str(tmp_path), **arguments}}
         (tmp_path / "own.yaml").write_text(yaml.safe_dump({"dataset": node}))
-        return refused("evaluate", "--pred", tmp_path, "--config", tmp_path / "own.yaml", "--split", split)
+        return refused("score", tmp_path, "--config", tmp_path / "own.yaml", "--split", split)
 
     return run
 

@@ -7,9 +7,9 @@ import torch
 import yaml
 
 from acr_lightning.chain import experiment_file
-from acr_lightning.chain.check import check_thoroughly
-from acr_lightning.chain.trainer_section import TrainerCLI
-from acr_lightning.cli.plan import read_plan
+from acr_lightning.chain.check import check
+from acr_lightning.chain.trainer_section import build
+from acr_lightning.cli.compare import cells_of, read_plan
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.stages.chain import CHAIN
 
@@ -52,7 +52,7 @@ def test_every_section_parses(name, preset):
     experiment = load(name, [("affinity", preset)])
     if "stages" not in experiment.values:
         assert experiment.stages == [stage for stage in CHAIN.stages if stage not in AFFINITY or preset != "none"]
-    check_thoroughly(experiment, experiment.stages)
+    check(experiment, experiment.stages, thorough=True)
 
 
 METHODS = [name for name in experiment_file.shipped_configs() if name.startswith("methods/")]
@@ -61,7 +61,7 @@ METHODS = [name for name in experiment_file.shipped_configs() if name.startswith
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_parses(name):
     experiment = load(name, [("from", {})])  # what another run has to do first is not there
-    check_thoroughly(experiment, ["fit", "cam"])
+    check(experiment, ["fit", "cam"], thorough=True)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -76,7 +76,7 @@ ABLATIONS = [f"plans/{name}.yaml" for name in ("ablation", "chain", "demo_seeds"
 
 def variants(name):
     """The experiments of a plan."""
-    return [load(cell.base, cell.values) for cell in read_plan(shipped(name), {"seeds": [0]})[1]]
+    return [load(cell.base, cell.values) for cell in cells_of(read_plan(shipped(name), {"seeds": [0]}), shipped(name))]
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -86,7 +86,8 @@ def test_every_variant_parses(name):
     fits = {experiment.folder("fit") for experiment in found}  # those that others read are there by then
     for number, experiment in enumerate(found):
         # The others differ in the stage that they begin with alone.
-        check_thoroughly(experiment, experiment.stages if number == 0 else experiment.stages[:1], fits)
+        stages = experiment.stages if number == 0 else experiment.stages[:1]
+        check(experiment, stages, fits, thorough=True)
 
 
 @pytest.mark.parametrize("name", [*CONFIGS, *ABLATIONS])
@@ -135,16 +136,16 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
         if name in ("voc_release.yaml", *WITH_VIT):  # likewise
             values["segment.model.backbone"] = "test_resnet"
         values |= {"segment.model.weights": None, "segment.data.labels": "masks", "segment.data.long_side": None}
-    cli = TrainerCLI(load(name, list(values.items())).section(stage))
-    convolutions = [part for part in cli.model.modules() if isinstance(part, torch.nn.Conv2d)]
+    parts = build(load(name, list(values.items())).section(stage), stage)
+    convolutions = [part for part in parts.model.modules() if isinstance(part, torch.nn.Conv2d)]
     classes = 80 if "coco" in name else 4
-    part = cli.model.classifier.classify if stage == "fit" else convolutions[-1]
-    assert cli.model.classifier.num_classes == classes if stage == "fit" else part.out_channels == classes + 1
+    part = parts.model.classifier.classify if stage == "fit" else convolutions[-1]
+    assert parts.model.classifier.num_classes == classes if stage == "fit" else part.out_channels == classes + 1
     before = part.weight.detach().clone()
-    cli.trainer.fit(cli.model, cli.datamodule)
-    assert cli.trainer.fit_loop.total_batch_idx == 1
+    parts.trainer.fit(parts.model, parts.data)
+    assert parts.trainer.fit_loop.total_batch_idx == 1
     assert not torch.equal(part.weight, before)
-    assert all(value.isfinite() for value in cli.trainer.callback_metrics.values())
+    assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
 
 
 # Those that set values of their own there; the others have the presets as they are, of which one will do.
@@ -174,12 +175,12 @@ def test_two_steps_of_affinity(name, preset, shapes_root, tmp_path):
         "affinity_train.data.labels": "masks",
         **{f"affinity_train.trainer.{key}": value for key, value in TINY_TRAINER.items()},
     }
-    cli = TrainerCLI(load(name, list(values.items())).section("affinity_train"))
-    before = cli.model.network.mix.weight.detach().clone()
-    cli.trainer.fit(cli.model, cli.datamodule)
-    assert cli.trainer.fit_loop.total_batch_idx == 1
-    assert not torch.equal(cli.model.network.mix.weight, before)
-    assert all(value.isfinite() for value in cli.trainer.callback_metrics.values())
+    parts = build(load(name, list(values.items())).section("affinity_train"), "affinity_train")
+    before = parts.model.network.mix.weight.detach().clone()
+    parts.trainer.fit(parts.model, parts.data)
+    assert parts.trainer.fit_loop.total_batch_idx == 1
+    assert not torch.equal(parts.model.network.mix.weight, before)
+    assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
 
 
 def test_voc6_lists_are_disjoint_where_they_must_be():

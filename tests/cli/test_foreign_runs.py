@@ -228,7 +228,7 @@ def test_the_report_of_a_chain_knows_what_its_experiment_names(tmp_path, package
     assert (run / "report.html").read_text().count("<figcaption>photo") == 2
 
 
-@pytest.mark.parametrize("words", [["data", "check"], ["fit"], ["evaluate", "--cams", "."], ["run", "--check"]])
+@pytest.mark.parametrize("words", [["data", "check"], ["fit"], ["score", "."], ["run", "--check"]])
 @pytest.mark.parametrize("class_path", ["os.system", "mine.Bystander"])
 def test_an_experiments_data_set_is_one_before_it_is_called(tmp_path, packages, capsys, words, class_path):
     """An experiment file is the user's own and may name any package; a slip must not run something else."""

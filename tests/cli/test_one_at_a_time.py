@@ -25,10 +25,10 @@ def test_stages_stand_on_the_checkpoint_that_the_training_ended_with(config, tmp
     assert main(fit) == main(cam) == 0
     checkpoint_file.write({**checkpoint_file.read(checkpoint), "more": 1}, checkpoint)  # as another process may
     assert main(cam) == 2
-    assert f"{checkpoint} is not the one that the stage fit ended with; put that back, or" in capsys.readouterr().err
+    assert f"cam: needs the stage fit, which is not done in {tmp_path / 'run'}" in capsys.readouterr().err
     assert main(fit) == 0
     assert "last.ckpt is not the one that it ended with; goes on from what is there" in capsys.readouterr().err
     assert main(fit) == 0
     assert "done before" in capsys.readouterr().err
     assert main(cam) == 0
-    assert "cam: the result of fit changed; the result before was moved to" in capsys.readouterr().err
+    assert "cam: fit changed; the result before was moved to" in capsys.readouterr().err

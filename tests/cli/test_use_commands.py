@@ -162,12 +162,13 @@ def test_export_replaces_its_own_files_and_nothing_else(trained_run, tmp_path, c
         assert output.with_name("MODEL_CARD.md").read_text().endswith("A line of mine.")
 
 
-def test_scores_packs_and_findings_replace_their_own_and_nothing_else(tmp_path, capsys, rng):
-    write_mask(tmp_path / "gt" / "a.png", rng.integers(0, 3, (4, 4), dtype=np.uint8))
+def test_scores_packs_and_findings_replace_their_own_and_nothing_else(config, shapes, tmp_path, capsys):
     folder = str(tmp_path / "gt")
+    for image_id in shapes.ids("val"):
+        write_mask(tmp_path / "gt" / f"{image_id}.png", shapes.mask(image_id))
     for words, names in (
-        (["evaluate", "--pred", folder, "--gt", folder, "--output"], ("scores.json", "scores.md", "confusion.csv")),
-        (["data", "check", "--labels", folder, "--classes=2", "--json"], ("scores",)),
+        (["score", folder, "--config", config, "--output"], ("scores.json", "scores.md", "confusion.csv")),
+        (["data", "check", "--config", config, "--json"], ("scores",)),
     ):
         for number, name in enumerate(names):
             output = tmp_path / f"{words[0]}{number}" / "scores"
@@ -191,8 +192,8 @@ def test_no_pipe_folder_or_link_is_replaced(trained_run, tmp_path, capsys, place
     before = path.lstat()
     for words in (
         ["export", "--run", trained_run, "--format=torchscript", "--height=32", "--width=32", "--output", path],
-        ["data", "check", "--labels", tmp_path / "gt", "--classes=2", "--json", path],
-        ["evaluate", "--config", "voc.yaml", "--pred", tmp_path / "gt", "--pack", path],
+        ["data", "check", "--config", "voc.yaml", "--json", path],
+        ["score", tmp_path / "gt", "--config", "voc.yaml", "--pack", path],
         ["init", tmp_path, "--output", path],
     ):
         assert here(*words) == 2

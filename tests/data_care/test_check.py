@@ -16,7 +16,6 @@ from acr_lightning.data.voc import VOC2012, VOC_CLASSES
 from acr_lightning.data_care import check_dataset as check_dataset_module
 from acr_lightning.data_care.check_dataset import check_dataset
 from acr_lightning.data_care.check_labels import check_labels
-from acr_lightning.errors import UserError
 
 PHOTOS = {"a": ["cat"], "b": ["dog"], "c": ["cat", "dog"], "v": ["dog"]}
 LISTS = {"train_aug": "abc", "train": "ab", "val": "v"}
@@ -277,13 +276,6 @@ def test_odd_labels_are_notes(root, labels):
     ]
 
 
-def test_labels_without_a_data_set(labels):
-    assert check_labels(labels).problems == []
-    assert kinds(check_labels(labels, num_classes=1).problems) == [("value", "b"), ("value", "c")]
-    with pytest.raises(UserError, match="no such folder of labels"):
-        check_labels(labels / "nowhere")
-
-
 @pytest.fixture
 def config(root, tmp_path):
     arguments = {"root": str(root), "classes": ["cat", "dog"]}
@@ -302,8 +294,6 @@ def test_the_command(config, root, labels, tmp_path, capsys):
     assert "1 problems, 0 notes" in out
     [problem] = json.loads((tmp_path / "found.json").read_text())["problems"]
     assert (problem["kind"], problem["image_id"]) == ("damaged", "b")
-    assert main(["data", "check", "--labels", str(labels), "--classes", "2"]) == 0
-    assert main(["data", "check", "--labels", str(labels), "--classes", "1"]) == 1
     assert main(["data", "check", "--config", config, "--labels", str(labels)]) == 1  # the photo is still cut
 
 
@@ -328,13 +318,12 @@ def test_every_bad_line_of_a_tags_file_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["check"], "give --config FILE, or --labels DIR"),
+        (["check"], "--config is missing"),
         (["chek"], "no such command 'data chek'. Did you mean 'data check'?"),
         (["check", "--config", "CONFIG", "--dataset.rot=x"], "dataset.rot: no such key. Did you mean 'root'?"),
         (["check", "--config", "CONFIG", "--workers", "many"], "--workers: Expected int"),
-        (["check", "--config", "CONFIG", "--labels", "/", "--classes", "3"], "leave one of --classes and --config out"),
-        (["check", "--dataset.class_path=TagFolder"], "dataset: root is missing"),
-        (["check", "--labels", "/nowhere"], "/nowhere: no such folder of labels"),
+        (["check", "--config", "CONFIG", "--dataset=TagFolder"], "dataset: root is missing"),
+        (["check", "--config", "CONFIG", "--labels", "/nowhere"], "/nowhere: no such folder of labels"),
     ],
 )
 def test_bad_options(config, words, message, capsys):

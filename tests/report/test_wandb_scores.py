@@ -88,7 +88,7 @@ def test_an_evaluation_joins_the_group_of_its_training(run, shapes, shapes_root,
     (tmp_path / "shapes.yaml").write_text(yaml.safe_dump(content))
     experiment, folder = load(CHAIN, str(tmp_path / "shapes.yaml"), {}), run / "evaluate"
     # As a stage that was killed after its predictions.
-    digest = runner._digest(experiment, "evaluate", runner.inputs(experiment, "evaluate"))
+    digest = runner.record_of(experiment, "evaluate").digest
     write_json(folder / "manifest.json", {"digest": digest, "config": experiment.section("evaluate")})
     assert here("evaluate", "--config", tmp_path / "shapes.yaml") == 0
 

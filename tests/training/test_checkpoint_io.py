@@ -137,7 +137,7 @@ OWN = {"class_path": "lightning.pytorch.plugins.io.AsyncCheckpointIO"}
     ],
 )
 def test_every_trainer_saves_this_way_unless_the_experiment_has_its_own(tmp_path, shapes, trainer, ours):
-    from acr_lightning.chain.trainer_section import TrainerCLI
+    from acr_lightning.chain.trainer_section import build
 
-    made = TrainerCLI(section(tmp_path, shapes, **trainer)).trainer.strategy.checkpoint_io
+    made = build(section(tmp_path, shapes, **trainer), "fit").trainer.strategy.checkpoint_io
     assert (type(made) is WholeCheckpointIO) is ours

@@ -112,8 +112,10 @@ class _Loader(yaml.SafeLoader):
                 raise _FaultError(f"line {line}: a key is no text")
             if key.tag == MERGE:
                 continue
-            if key.tag != TEXT:
-                raise _FaultError(f"line {line}: the key {key.value} is no text; put it in quotes if it is meant")
+            if key.tag != TEXT or not key.value.isprintable():
+                raise _FaultError(
+                    f"line {line}: the key {shown(key.value)} is no text in a line; put it in quotes if it is"
+                )
             if key.value in lines:
                 raise _FaultError(f"line {line}: the key {shown(key.value)} stands in line {lines[key.value]}, too")
             lines[key.value] = line

@@ -1,20 +1,20 @@
 """Checking sections before anything is moved, started or waited for.
 
-`check` reads names from sources, so it answers at once; `check_thoroughly` imports the classes, and so knows all types
-and defaults, which class is of which kind, how many devices there are and, if asked to, whether networks can be built.
+Names are read from sources, so a misspelt one is told at once; a thorough check imports the classes, and so knows all
+types and defaults, which class is of which kind and, if asked to, whether networks can be built.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentParser
 
-from acr_lightning.artefacts.manifest import CHECKPOINT, has_another_checkpoint, is_done, read
+from acr_lightning.artefacts.manifest import is_done
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.function_section import check_function
-from acr_lightning.chain.messages import readable
+from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Section
+from acr_lightning.chain.values import data_arguments
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import import_class
 from acr_lightning.data.tagged import TaggedDataset
@@ -23,91 +23,68 @@ from acr_lightning.errors import UserError, nearest
 TRAINER = "lightning.pytorch.Trainer"
 
 
-def check(experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = ()) -> None:
+def check(
+    experiment: Experiment,
+    names: Collection[str],
+    to_come: Collection[Path] = (),
+    thorough: bool = False,
+    build: bool = False,
+) -> None:
     """Check the data set, the names of all keys and classes of these stages' sections, and that each finds its input.
 
     Args:
         experiment: with the sections.
         names: of the stages.
         to_come: folders of other runs' stages that will be done by then.
+        thorough: check every value, too, by the classes themselves; those of a stage that is a function always are.
+        build: also build the networks that need no result of another stage.
 
     Raises:
         UserError: it names the key, or the stage that is missing.
     """
-    names = list(names)
     if experiment.values.get("dataset") is not None:
         check_node(experiment.dataset_node(), "dataset", TaggedDataset)  # made to see whether stages are done
     for name in names:
-        _check_section(experiment, name)
-        check_inputs(experiment, name, names, to_come)
-
-
-def check_thoroughly(
-    experiment: Experiment, names: Iterable[str], to_come: Collection[Path] = (), build: bool = False
-) -> None:
-    """The same with every value, by the classes themselves, and with what is known of sizes.
-
-    Args:
-        experiment: with the sections.
-        names: of the stages.
-        to_come: folders of other runs' stages that will be done by then.
-        build: also build the networks that need no result of another stage.
-
-    Raises:
-        UserError: it names the key.
-    """
-    check(experiment, names, to_come)
-    for name in names:
         stage, section = experiment.chain.stages[name], experiment.section(name)
+        _check_section_names(experiment, name, section)
+        _check_inputs(experiment, name, names, to_come)
         if stage.function is not None:
+            values = parsed(parser_of(stage.function), section, f"{name}.").as_dict()
+        elif thorough:
+            from acr_lightning.chain import trainer_section
+
+            values = trainer_section.typed_values(section, name)
+        else:
             continue
-        from acr_lightning.chain import trainer_section
-
-        devices = trainer_section.count_devices(section["trainer"], name)
-        waits = any(key.startswith("model.") for key in experiment.sources(name))
-        values = trainer_section.TrainerCLI(section, parse_only=not build or waits, name=name).values()
         if stage.check:
-            stage.check(name, values, devices)
+            stage.check(name, values)
+        waits = any(key.startswith("model.") for key in experiment.sources(name))
+        if build and stage.function is None and not waits:
+            trainer_section.build(section, name)
 
 
-def check_inputs(experiment: Experiment, name: str, before: Iterable[str] = (), to_come: Collection[Path] = ()) -> None:
-    """Check that what a stage needs is done, or will be by the stages `before` it or in the folders `to_come`.
-
-    Raises:
-        UserError: it names the stage to run first.
-    """
-    stage = experiment.chain.stages[name]
+def _check_inputs(experiment: Experiment, name: str, names: Collection[str], to_come: Collection[Path]) -> None:
+    """Check that what a stage needs is done, or will be by the stages of these names or in the folders `to_come`."""
     for source in experiment.sources(name).values():
         folder = experiment.folder(source)
-        if source in (*before, *stage.also_reads) or folder in to_come or is_done(folder):
-            continue
-        if (manifest := read(folder)) and manifest.get("status") == "done" and has_another_checkpoint(folder, manifest):
+        comes = source in (*names, *experiment.chain.stages[name].also_reads) or folder in to_come
+        if not comes and not is_done(folder):
             raise UserError(
-                f"{name}: {folder / CHECKPOINT} is not the one that the stage {source} ended with; put that back, or "
-                f"run `acr {source}` with the same --config to go on from what is there"
+                f"{name}: needs the stage {source}, which is not done in {folder.parent}; "
+                f"run `acr {source}` with the same --config, or `acr run`"
             )
-        raise UserError(
-            f"{name}: needs the stage {source}, which is not done in {folder.parent}; "
-            f"run `acr {source}` with the same --config, or `acr run`"
-        )
 
 
-def _check_section(experiment: Experiment, name: str) -> None:
-    """Check the names in a section; of a stage that is a function, which imports nothing heavy, all values."""
-    stage, section = experiment.chain.stages[name], experiment.section(name)
-    _check_names(section, stage.keys, name)
-    node, names = section, stage.keys
+def _check_section_names(experiment: Experiment, name: str, section: Section) -> None:
+    stage = experiment.chain.stages[name]
+    names = stage.keys
+    _check_names(section, names, name)
     if stage.function is None:
         _check_names(section["trainer"], argument_names(TRAINER, name).names, f"{name}.trainer")
-        data = section["data"]
-        node, names = data.get("init_args") or {}, argument_names(data["class_path"], f"{name}.data").names
+        names = argument_names(section["data"]["class_path"], f"{name}.data").names
     _check_classes(section, name)
-    if "dataset" in names and "dataset" not in node:
+    if "dataset" in names and "dataset" not in data_arguments(section):
         experiment.dataset_node()  # says what is missing
-    if stage.function is not None:
-        values = check_function(stage.function, section)
-        if stage.check:
-            stage.check(name, values, 1)
 
 
 def _check_classes(value: Any, where: str) -> None:
@@ -123,15 +100,13 @@ def _check_classes(value: Any, where: str) -> None:
                 _check_names(value, arguments.names, where)
             groups = arguments.groups
         for key, item in value.items():
+            place = f"{where}.{key}"
             if key in groups and item is not None and not (isinstance(item, dict) and "class_path" in item):
-                _check_group(item, groups[key], f"{where}.{key}")
-            _check_classes(item, f"{where}.{key}")
-
-
-def _check_group(value: Any, fields: Collection[str], where: str) -> None:
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: is a group of values; set {', '.join(f'{where}.{name}' for name in fields)}")
-    _check_names(value, fields, where)
+                if not isinstance(item, dict):
+                    names = ", ".join(f"{place}.{name}" for name in groups[key])
+                    raise UserError(f"{place}: is a group of values; set {names}")
+                _check_names(item, groups[key], place)
+            _check_classes(item, place)
 
 
 def _check_names(values: Collection[str], known: Collection[str], where: str) -> None:
@@ -142,31 +117,15 @@ def _check_names(values: Collection[str], known: Collection[str], where: str) ->
 
 
 def checked_dataset(experiment: Experiment) -> TaggedDataset:
-    """An experiment's data set, whose values are checked first.
-
-    Raises:
-        UserError: the experiment names none, or a key or a value does not fit.
-    """
+    """An experiment's data set, whose values are checked first."""
     check_node(experiment.dataset_node(), "dataset", TaggedDataset)
     return experiment.dataset()
 
 
 def check_node(node: Section, where: str, kind: type) -> None:
-    """Check a class that is named by `class_path`, and its arguments.
-
-    Args:
-        node: `class_path` and `init_args`.
-        where: its key, for messages.
-        kind: what it must be a subclass of.
-
-    Raises:
-        UserError: it is of another kind, or a key or a value does not fit.
-    """
+    """Check a class that is named by `class_path` at a key, that it is of a kind, and its arguments."""
     import_class(node["class_path"], where, kind)
     _check_classes(node, where)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(kind, where)
-    try:
-        parser.parse_object({where: node})
-    except ArgumentError as error:
-        raise UserError(readable(error)) from None
+    parsed(parser, {where: node})

@@ -8,7 +8,7 @@ from pathlib import Path
 from acr_lightning.chain.stage import Section
 from acr_lightning.chain.values import class_paths
 from acr_lightning.classes.foreign_classes import OWN_PACKAGE
-from acr_lightning.classes.module_source import file_below, reached, search_folder
+from acr_lightning.classes.module_source import reached, search_folder
 from acr_lightning.classes.own_modules import admit, is_own
 from acr_lightning.version import __version__
 
@@ -54,15 +54,9 @@ def foreign_code(section: Section) -> dict[str, str]:
         admit(module)
         if folder := search_folder(module):
             # From the working folder all that it imports; from a library only what lies beside it.
-            beside = module if _is_package(folder, module) else module.rpartition(".")[0] or module
-            within = "" if is_own(module) else beside
+            within = "" if is_own(module) else module.rpartition(".")[0] or module
             digests[class_path] = _digest(reached(folder, module, within))
     return digests
-
-
-def _is_package(folder: Path, module: str) -> bool:
-    file = file_below(folder, module)
-    return file is not None and file.name == "__init__.py"
 
 
 def _digest(files: dict[str, Path]) -> str:

@@ -6,18 +6,17 @@ that all stages share, then the paths of what it reads.
 
 import copy
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.chain.stage import Chain, Section, Stage
-from acr_lightning.chain.values import class_paths, get_value, merge, set_value, with_full_names
+from acr_lightning.chain.values import class_paths, data_arguments, get_value, merge, set_value, with_full_names
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import build, import_class
 from acr_lightning.classes.foreign_classes import OWN_PACKAGE
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.errors import UserError, nearest
+from acr_lightning.errors import UserError, expect, nearest
 
 # Where results lie is left out of a digest.
 ANYWHERE = Path("<folder>")
@@ -31,50 +30,36 @@ class Experiment:
         chain: the stages that there are.
         run: folder of the results.
         values: the file's content.
+        presets: the chosen recipes, by the word that chose them (`affinity`, `segment`).
     """
 
     chain: Chain
     run: Path
     values: dict[str, Any]
-
-    def preset(self, word: str) -> str | None:
-        """The preset that a word chooses (`affinity`, `segment`); None where none is chosen.
-
-        Raises:
-            UserError: there is no such preset.
-        """
-        name = (self.values.get(word) or {}).get("preset") or "none"
-        known = ("none", *self.chain.presets[word])
-        if name not in known:
-            raise UserError(f"{word}: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
-        return None if name == "none" else str(name)
-
-    @property
-    def presets(self) -> dict[str, str]:
-        """All chosen presets, by the word that chose them."""
-        return {word: name for word in self.chain.presets if (name := self.preset(word))}
+    presets: dict[str, str]
 
     def takes_part(self, name: str) -> bool:
         """Whether the experiment has a stage: one that a word chooses takes part only when it is chosen."""
         choice = self.chain.stages[name].choice
-        return choice is None or self.preset(choice) is not None
+        return choice is None or choice in self.presets
 
     @property
     def stages(self) -> list[str]:
-        """The stages that `acr run` does, in the chain's order.
+        """The stages that `acr run` does, in the chain's order: without those that are read from other runs.
 
         Raises:
-            UserError: an unknown stage is named, or one that does not take part.
+            UserError: an unknown stage is named, or one that does not take part, or none is left.
         """
-        names = self.values.get("stages") or [
-            name for name in self.chain.stages if self.takes_part(name) and name not in self.others
-        ]
+        names = self.values.get("stages") or list(filter(self.takes_part, self.chain.stages))
         names = names.split(",") if isinstance(names, str) else names
         for name in names:
             if name not in self.chain.stages:
                 raise UserError(f"stages: no stage '{name}'.{nearest(name, self.chain.stages)}")
             self._require_part(name)
-        return [name for name in self.chain.stages if name in names]
+        own_names = [name for name in self.chain.stages if name in names and name not in self.others]
+        if not own_names:
+            raise UserError("stages: nothing is left to do, all of them are read from other runs")
+        return own_names
 
     @property
     def others(self) -> dict[str, Path]:
@@ -85,43 +70,20 @@ class Experiment:
         """Where a stage's results lie."""
         return self.others.get(name, self.run) / name
 
-    def with_values(self, overrides: Mapping[str, Any]) -> "Experiment":
-        """The experiment with other values at some dotted keys."""
-        values = copy.deepcopy(self.values)
-        for key, value in overrides.items():
-            set_value(values, key.split("."), value)
-        return replace(self, values=values)
-
     def dataset_node(self) -> dict[str, Any]:
-        """`class_path` and `init_args` of the data set.
-
-        Raises:
-            UserError: the experiment names none.
-        """
+        """`class_path` and `init_args` of the data set; a UserError where the experiment names none."""
         node = self.values.get("dataset")
         if not isinstance(node, dict) or "class_path" not in node:
             raise UserError("dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes); add --config FILE")
         return node
 
     def dataset(self) -> TaggedDataset:
-        """The data set.
-
-        Raises:
-            UserError: the experiment names none, or it cannot be made.
-        """
+        """The data set; a UserError says why it cannot be made."""
         return build(self.dataset_node(), "dataset", TaggedDataset)
 
-    def section(self, name: str, folder: Path | None = None) -> Section:
-        """The complete section of a stage.
-
-        Args:
-            name: of the stage.
-            folder: of its results, if not the stage's own.
-
-        Raises:
-            UserError: the stage takes part only when it is chosen, and is not.
-        """
-        section = self.own_section(name, folder or self.folder(name))
+    def section(self, name: str) -> Section:
+        """The complete section of a stage; a UserError where it would take part if it was chosen, and is not."""
+        section = self.own_section(name, self.folder(name))
         for key, source in self.sources(name).items():
             set_value(section, key.split("."), str(self.folder(source) / self.chain.stages[source].writes))
         return section
@@ -136,12 +98,14 @@ class Experiment:
         for word, preset in self.presets.items():
             merge(section, dict(self.chain.presets[word][preset].get(name, {})), name)
         merge(section, {key: value for key, value in values.items() if key != "preset"}, name)
+        for part in (part for part in ("model", "data", "trainer") if part in section):
+            expect(isinstance(section[part], dict), section[part], f"{name}.{part}", "a mapping")
         self._share(section, stage)
-        return with_full_names(section)
+        return with_full_names(section, name)
 
     def _require_part(self, name: str) -> None:
-        choice = self.chain.stages[name].choice
-        if choice is not None and self.preset(choice) is None:
+        if not self.takes_part(name):
+            choice = str(self.chain.stages[name].choice)
             presets = "|".join(self.chain.presets[choice])
             raise UserError(f"{name}: takes part only if chosen; add --{choice}={presets}")
 
@@ -170,16 +134,12 @@ class Experiment:
         """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
         if _takes(section, "model.allow") and (packages := self.packages()):
             set_value(section, ["model", "allow"], packages)
-        dataset = None if self.values.get("dataset") is None else copy.deepcopy(self.dataset_node())
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))
-            data = section["data"].setdefault("init_args", {})
             if _takes(section, "data.seed"):
-                data.setdefault("seed", section["seed"])
-            if dataset is not None:
-                data.setdefault("dataset", dataset)
-        elif dataset is not None and stage.takes_dataset:
-            section.setdefault("dataset", dataset)
+                data_arguments(section).setdefault("seed", section["seed"])
+        if self.values.get("dataset") is not None and stage.takes_dataset:
+            data_arguments(section).setdefault("dataset", copy.deepcopy(self.dataset_node()))
 
 
 def _takes(section: Section, key: str) -> bool:

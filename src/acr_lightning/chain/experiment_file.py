@@ -12,19 +12,26 @@ is `segment: deeplabv2_resnet101`.
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentParser
+
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.shape import check_shape
+from acr_lightning.chain.messages import parsed
 from acr_lightning.chain.stage import Chain
-from acr_lightning.chain.values import merge, set_value
+from acr_lightning.chain.values import merge, set_value, with_full_names
+from acr_lightning.classes.bounded import Seed
 from acr_lightning.data.id_list import shipped
 from acr_lightning.errors import UserError, expect, nearest
 
-SHARED = ("run", "dataset", "seed", "stages", "from")
+# The keys beside the sections, and what they are.
+SHARED = {
+    "run": str | None, "dataset": dict | None, "seed": Seed, "stages": str | list[str] | None,
+    "from": dict[str, str] | None,
+}  # fmt: skip
 BASE = "base"
 # Folders of shipped files: those whose name is part of the file's, and those of no experiments; others are data sets.
 WITH_FOLDER, WITHOUT = ("methods", "plans"), ("presets", "wandb")
@@ -54,39 +61,39 @@ def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Expe
             key = f"{key}.preset"
         set_value(values, key.split("."), copy.deepcopy(value))
     _check(chain, values, where)
+    values = {key: with_full_names(value, f"{where}: {key}") for key, value in values.items()}
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
-    return Experiment(chain, Path(run), values)
+    return Experiment(chain, Path(run), values, dict(_presets(chain, values)))
+
+
+def _presets(chain: Chain, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The words that choose a preset, each with its name."""
+    for word, presets in chain.presets.items():
+        name = (values.get(word) or {}).get("preset") or "none"
+        known = ("none", *presets)
+        if name not in known:
+            raise UserError(f"{word}: no preset '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}")
+        if name != "none":
+            yield word, name
 
 
 def _check(chain: Chain, values: dict[str, Any], where: str) -> None:
-    """Check the top-level keys.
-
-    Raises:
-        UserError: one is unknown or no section.
-    """
-    for key, value in values.items():
+    """Check the top-level keys, and of which kind their values are."""
+    parser = ArgumentParser(exit_on_error=False, add_help=False)
+    for key in values:
         _check_key(chain, key, where)
-        if key not in SHARED and not isinstance(value or {}, dict):
-            raise UserError(f"{where}: {key}: expected a section (a mapping)")
-        if key in chain.presets and key not in chain.stages:
-            for part in (value or {}).keys() - {"preset"}:
-                stages = chain.chosen_by(key)
-                section = f"{key}_{part}"
-                hint = f" It is a section of its own: {section}" if section in stages else nearest(section, stages)
-                raise UserError(f"{where}: {key}.{part}: no such key.{hint}")
-    sections = [name for name, stage in chain.stages.items() if stage.function is None]
-    check_shape(values, sections, where)
+        parser.add_argument(f"--{key}", type=SHARED.get(key, dict | None))
+    parsed(parser, values, f"{where}: ")
+    for word in chain.presets.keys() - chain.stages.keys():
+        for part in (values.get(word) or {}).keys() - {"preset"}:
+            raise UserError(f"{where}: {word}.{part}: no such key. Its sections: {', '.join(chain.chosen_by(word))}")
     for name in values.get("from") or {}:
         if name not in chain.stages:
             raise UserError(f"{where}: from.{name}: no such stage.{nearest(name, chain.stages)}")
 
 
 def _check_key(chain: Chain, key: str, where: str) -> None:
-    """Check a key's first part.
-
-    Raises:
-        UserError: it is unknown; a key of a section, given without its stage, is recognised.
-    """
+    """Check a key's first part; a key of a section, given without its stage, is recognised."""
     top, known = key.partition(".")[0], top_keys(chain)
     if top not in known:
         stages = (name for name, stage in chain.stages.items() if top in stage.keys)
@@ -96,19 +103,18 @@ def _check_key(chain: Chain, key: str, where: str) -> None:
 
 
 def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The values of an experiment file, over those of its base.
-
-    Raises:
-        UserError: a file is its own base, by way of others perhaps.
-    """
+    """The values of an experiment file, over those of its base; no file may be its own base, by way of others."""
     if config in above:
         raise UserError(f"{config}: is its own base ({' → '.join((*above, config))}); take `{BASE}` out of one of them")
     path = find(config)
-    values = read_yaml(path)
-    if not isinstance(values, dict):
+    content = read_yaml(path)
+    if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping, with a section for each stage that it changes")
-    base = values.pop(BASE, None)
-    _write_out_presets(chain, values)
+    base = content.pop(BASE, None)
+    values = {key: with_full_names(value, f"{path}: {key}") for key, value in content.items()}
+    for word in chain.presets:
+        if isinstance(values.get(word), str):  # `affinity: psa` is short for `affinity: {preset: psa}`
+            values[word] = {"preset": values[word]}
     if base is None:
         return values
     expect(isinstance(base, str), base, f"{config}: {BASE}", "the name of an experiment file")
@@ -117,19 +123,8 @@ def _with_base(chain: Chain, config: str, above: tuple[str, ...] = ()) -> dict[s
     return base_values
 
 
-def _write_out_presets(chain: Chain, values: dict[str, Any]) -> None:
-    """`affinity: psa` as `affinity: {preset: psa}`, in place."""
-    for word in chain.presets:
-        if isinstance(values.get(word), str):
-            values[word] = {"preset": values[word]}
-
-
 def find(config: str) -> Path:
-    """The path of a file in the working folder, or of a shipped one.
-
-    Raises:
-        UserError: there is neither.
-    """
+    """The path of a file in the working folder, or of a shipped one; a UserError where there is neither."""
     if os.path.isfile(config):
         return Path(config)
     known = shipped_configs()

@@ -1,10 +1,15 @@
-"""Library errors as one line for a person."""
+"""Values in their types, by jsonargparse, whose errors become one line for a person."""
 
+import copy
 import itertools
 import re
+from collections.abc import Callable
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from acr_lightning.classes.bounded import IN_WORDS
-from acr_lightning.errors import nearest
+from acr_lightning.errors import UserError, nearest
 
 # Why a class was refused, which says more than that the value may also be null.
 REFUSALS = (
@@ -13,6 +18,31 @@ REFUSALS = (
     (r"the following arguments are required: (.+)", r"\1 is missing"),
     (r"(Import path .+ does not correspond to a subclass of .+)", r"\1"),
 )
+
+
+def parser_of(function: Callable[..., Any], **options: Any) -> ArgumentParser:
+    """A parser with an option for each argument of a function or class; `options` are the parser's own."""
+    parser = ArgumentParser(exit_on_error=False, add_help=False, **options)
+    add = parser.add_class_arguments if isinstance(function, type) else parser.add_function_arguments
+    add(function, fail_untyped=False)
+    return parser
+
+
+def parsed(parser: ArgumentParser, values: dict[str, Any], place: str = "") -> Namespace:
+    """Values in their types, defaults for those that are not given.
+
+    Args:
+        parser: that knows the types.
+        values: by key.
+        place: of the values, which a message begins with.
+
+    Raises:
+        UserError: one is missing, unknown, or does not fit.
+    """
+    try:
+        return parser.parse_object(copy.deepcopy(values))  # it writes into what it is given
+    except ArgumentError as error:
+        raise UserError(f"{place}{readable(error)}") from None
 
 
 def readable(error: Exception) -> str:

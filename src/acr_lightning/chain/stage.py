@@ -13,20 +13,23 @@ Section = dict[str, Any]
 SECTION_KEYS = ("seed", "model", "data", "trainer")
 
 
+def node(class_path: str, **arguments: Any) -> Section:
+    """A class with its arguments, as experiment files write them."""
+    return {"class_path": class_path, "init_args": arguments}
+
+
 @dataclass(frozen=True)
 class Job:
     """One call of a stage.
 
     Attributes:
         section: its complete section, paths of what it reads included.
-        folder: of its results.
-        run: the run that it belongs to.
+        folder: of its results, in that of its run.
         inputs: folders of the stages that it reads or also reads and that are done; some may lie in other runs.
     """
 
     section: Section
     folder: Path
-    run: Path
     inputs: Mapping[str, Path]
 
 
@@ -46,7 +49,7 @@ class Stage:
         writes: its result, which others read: a path in its folder.
         function: whose arguments its section holds, and which does it; returns the same.
         choice: the word by which an experiment chooses it (`affinity: psa`); None for a stage of every experiment.
-        check: what it knows of sizes: takes its name, the values of its section, and the number of devices.
+        check: refuses values of its section, by their keys: takes its name and the values.
         splits: those whose photos its result depends on, beside the `splits` that its data names.
         reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
@@ -61,7 +64,7 @@ class Stage:
     writes: str = ""
     function: Callable[..., dict[str, Any]] | None = None
     choice: str | None = None
-    check: Callable[[str, Section, int], None] | None = None
+    check: Callable[[str, Section], None] | None = None
     splits: tuple[Split, ...] = ("train",)
     reads_tags: bool = True
     sees_masks: Callable[[Section], bool] = lambda section: False

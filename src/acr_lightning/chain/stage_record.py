@@ -9,7 +9,8 @@ import hashlib
 import itertools
 import json
 import platform
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +18,17 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import remove_leftovers, write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
-from acr_lightning.artefacts.manifest import CHECKPOINT, NAME, count_results, is_intact, read
+from acr_lightning.artefacts.manifest import (
+    CHECKPOINT,
+    NAME,
+    count_results,
+    has_another_checkpoint,
+    is_intact,
+    read,
+)
 from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
+from acr_lightning.chain.values import flat
 from acr_lightning.system.peak_memory import peak_megabytes
 from acr_lightning.version import __version__
 
@@ -35,9 +44,6 @@ SPEED_ONLY = {
 
 # How many changes a message lists.
 SHOWN = 3
-# Names of a stage's inputs beside the stages that it reads: its photos, files and runs that its model names, and the
-# code of classes of other packages.
-DATASET, CONTENT, CODE = "dataset", "content of ", "code of "
 
 
 @dataclass(frozen=True)
@@ -84,32 +90,13 @@ def _without(node: Any, names: set[str]) -> Any:
 
 
 def difference(before: Mapping[str, Any], record: Record) -> str:
-    """What makes a folder's result another one than a stage's, in words; nothing where nothing does.
-
-    Args:
-        before: the folder's manifest.
-        record: of the stage.
-    """
-    old, new = before.get("inputs") or {}, record.inputs
-    inputs = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    words = {DATASET: "the photos or tags"}
-    changes = [
-        name if name.startswith((CONTENT, CODE)) else words.get(name, f"the result of {name}") for name in inputs
-    ]
-    if not changes:
-        old_config, new_config = that_matters(before.get("config") or {}), that_matters(record.config)
-        changes = [*_other_keys(old_config, new_config, record.stage)]
+    """Which inputs and keys make the result that a manifest tells of another one than a stage's, in words."""
+    old_config, new_config = that_matters(before.get("config") or {}), that_matters(record.config)
+    old = {**(before.get("inputs") or {}), **dict(flat(old_config, record.stage))}
+    new = {**record.inputs, **dict(flat(new_config, record.stage))}
+    changes = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-    return f"{', '.join(changes[:SHOWN])}{more} changed" if changes else ""
-
-
-def _other_keys(old: Any, new: Any, key: str) -> Iterator[str]:
-    """The keys of a section at which two values differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in {**old, **new}:
-            yield from _other_keys(old.get(name), new.get(name), key if name == "init_args" else f"{key}.{name}")
-    elif old != new and not (isinstance(old, list | tuple) and isinstance(new, list | tuple) and [*old] == [*new]):
-        yield key
+    return f"{', '.join(changes[:SHOWN])}{more} changed" if changes else "begun anew"
 
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
@@ -120,44 +107,35 @@ def holds(folder: Path, wanted: str, done: bool = True) -> bool:
     return not done or is_intact(folder, manifest)
 
 
-def put_back(folder: Path, wanted: str) -> Path | None:
-    """Rename an older result of this digest, if there is one, back to its folder; what lies there is moved aside.
-
-    Returns:
-        Where it lay, or None.
-    """
-    if holds(folder, wanted, done=False):
-        return None
-    older = sorted(folder.parent.glob(f"{folder.name}.old-*"))
-    result = next((path for done in (True, False) for path in older if holds(path, wanted, done)), None)
-    if result is not None:
+def put_back(folder: Path, record: Record) -> bool:
+    """Rename an older result of this configuration, if there is one, back to its folder; whether the stage is done."""
+    older = [] if holds(folder, record.digest, done=False) else sorted(folder.parent.glob(f"{folder.name}.old-*"))
+    results = (path for done in (True, False) for path in older if holds(path, record.digest, done))
+    if path := next(results, None):
         if folder.exists():
             folder.rename(_free_name(folder))
-        result.rename(folder)
-    return result
+        path.rename(folder)
+        say(f"{record.stage}: the result in {path} is of this configuration; it was put back")
+    return holds(folder, record.digest)
 
 
-def start(folder: Path, record: Record, anew: bool = False) -> Path | None:
-    """Open a stage's folder for this configuration.
+def start(folder: Path, record: Record, anew: bool = False) -> None:
+    """Open a stage's folder for this configuration, which one that was begun with the same digest goes on with.
 
-    A folder begun with the same digest is continued. A folder of another configuration (or any, with `anew`) is moved
-    aside, never deleted, so that results of two configurations cannot mix.
-
-    Returns:
-        Where an older result was moved, or None.
+    One of another configuration (or any, with `anew`) is moved aside, never deleted: results of two cannot mix.
     """
+    manifest = read(folder)
     if holds(folder, record.digest, done=False) and not anew:
-        return None
-    old_folder = None
-    if read(folder) is not None:
-        old_folder = _free_name(folder)
-        folder.rename(old_folder)
+        if has_another_checkpoint(folder, manifest or {}):
+            say(f"{record.stage}: {CHECKPOINT} is not the one that it ended with; goes on from what is there")
+        return
+    if manifest is not None:
+        old_folder = folder.rename(_free_name(folder))
+        say(f"{record.stage}: {difference(manifest, record)}; the result before was moved to {old_folder}")
     _write(folder, record, status="started", code=code())
-    return old_folder
 
 
 def _free_name(folder: Path) -> Path:
-    """The first of `<folder>.old-1`, `<folder>.old-2` … that is not taken."""
     names = (folder.with_name(f"{folder.name}.old-{number}") for number in itertools.count(1))
     return next(name for name in names if not name.exists())
 
@@ -178,3 +156,8 @@ def _write(folder: Path, record: Record, **more: Any) -> None:
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     versions = {"version": __version__, "python": platform.python_version(), "written": moment}
     write_json(folder / NAME, {**vars(record), **versions, **more})
+
+
+def say(text: str) -> None:
+    """Tell the user what becomes of a stage."""
+    print(text, file=sys.stderr, flush=True)

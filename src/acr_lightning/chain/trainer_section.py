@@ -1,25 +1,24 @@
-"""LightningCLI for one stage: parses a section, builds model, data and trainer, and runs nothing by itself."""
+"""A section with model, data and trainer: its values checked, and what it describes built."""
 
-import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import yaml
-from jsonargparse import ArgumentError
+from jsonargparse import ArgumentParser
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from acr_lightning.chain.messages import readable
+from acr_lightning.chain.messages import parsed
 from acr_lightning.chain.stage import Section
+from acr_lightning.chain.values import get_value
 from acr_lightning.classes.argument_names import argument_names
+from acr_lightning.classes.bounded import Seed
 from acr_lightning.errors import UserError
-from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 
 NUM_CLASSES = "num_classes"  # comes from the data
@@ -27,117 +26,65 @@ NUM_CLASSES = "num_classes"  # comes from the data
 DDP = "ddp_find_unused_parameters_true"
 
 
-class ConfigToLoggers(SaveConfigCallback):
-    """Saves `config.yaml` beside the CSV log, and gives W&B the same values."""
+class Parts(NamedTuple):
+    """What a section describes.
 
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: D102
-        values = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_hyperparams(filterable(values))
+    Attributes:
+        model: the module.
+        data: its data.
+        trainer: that brings them together.
+        config: the section with all defaults, in YAML's types.
+    """
+
+    model: LightningModule
+    data: Any
+    trainer: Trainer
+    config: Section
 
 
-class TrainerCLI(LightningCLI):
-    """The Lightning command line behind a stage that needs a Trainer.
+def build(section: Section, name: str, callbacks: Sequence[Callback] = ()) -> Parts:
+    """Build what a stage's section describes.
 
     Args:
         section: the stage's section.
-        callbacks: what the stage always has, whatever the experiment's own callbacks.
-        parse_only: check the values and build nothing.
         name: of the stage, for messages.
+        callbacks: what the stage always has, beside the experiment's own.
 
     Raises:
         UserError: a value does not fit; the message names it.
     """
-
-    def __init__(
-        self,
-        section: Section,
-        callbacks: list[Callback] | None = None,
-        parse_only: bool = False,
-        name: str = "",
-    ) -> None:
-        self.parse_only = parse_only
-        self.asks = list(_asking(section["model"], "model"))
-        parts = {part: section[part] for part in ("model", "data", "trainer")}
-        try:
-            super().__init__(
-                LightningModule,
-                LightningDataModule,
-                args={"seed_everything": section["seed"], **parts},
-                run=False,
-                subclass_mode_model=True,
-                subclass_mode_data=True,
-                auto_configure_optimizers=False,
-                seed_everything_default=0,
-                trainer_defaults={"callbacks": [*(callbacks or []), *_progress_bar(section)]},
-                save_config_callback=ConfigToLoggers,
-                save_config_kwargs={"overwrite": True},
-                parser_kwargs={"exit_on_error": False, "prog": "acr"},
-            )
-        except ArgumentError as error:
-            raise UserError(f"{name}.{readable(error)}" if name else readable(error)) from None
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:  # noqa: D102
-        for key in self.asks:
-            parser.link_arguments("data.num_classes", key, apply_on="instantiate")
-
-    def instantiate_classes(self) -> None:  # noqa: D102
-        if not self.parse_only:
-            torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
-            super().instantiate_classes()
-
-    def values(self) -> Section:
-        """All arguments of `model` and `data`, and all options of `trainer`, in their types, defaults among them."""
-        config = self.config.as_dict()
-        return {
-            "model": config["model"].get("init_args", {}),
-            "data": config["data"].get("init_args", {}),
-            "trainer": config["trainer"],
-        }
-
-    def require_same_batchnorm(self) -> None:
-        """BatchNorm that learns has to see the photos of all devices, which torch does on GPUs alone.
-
-        Raises:
-            UserError: several processes would train one on CPUs.
-        """
-        processes = self.trainer.num_devices * self.trainer.num_nodes
-        if processes == 1 or self.trainer.strategy.root_device.type != "cpu":
-            return
-        self.model.train()
-        if any(isinstance(module, _BatchNorm) and module.training for module in self.model.modules()):
-            raise UserError(
-                f"trainer.devices: {processes} processes on CPUs cannot learn BatchNorm together, so the result would "
-                "be another one; set trainer.devices: 1, or freeze_batchnorm: true for the network"
-            )
-
-    def require_not_stopped(self) -> None:
-        """Lightning returns from a run that a signal stopped as if it had ended; such a stage is not done.
-
-        Raises:
-            UserError: the run was stopped.
-        """
-        if self.trainer.received_sigterm or self.trainer.interrupted:
-            raise UserError("stopped by a signal; the same command continues")
-
-    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        trainer = super()._instantiate_trainer(dict(config), callbacks)
-        if trainer.num_devices * trainer.num_nodes > 1:
-            options = for_several_processes(config, trainer.strategy.root_device.type)
-            trainer = super()._instantiate_trainer(options, callbacks)
-        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
-            trainer.strategy.checkpoint_io = WholeCheckpointIO()
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                # Lightning hands on an option that wandb has dropped, and wandb warns of it.
-                logger._wandb_init.pop("anonymous", None)
-        return trainer
+    parser = _parser(section)
+    config = parsed(parser, section, f"{name}.")
+    torch.set_flush_denormal(True)  # tiny gradients become denormal numbers, on which a CPU is slow
+    seed_everything(config.seed, workers=True)
+    objects = parser.instantiate(config)
+    try:
+        trainer = _trainer(vars(objects.trainer), callbacks)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
+    _require_even_batches(config.as_dict(), trainer, name)
+    return Parts(objects.model, objects.data, trainer, yaml.safe_load(parser.dump(config, skip_unset=False)))
 
 
-def _progress_bar(section: Section) -> list[Callback]:
-    """A progress bar, unless the Trainer is to have none (the logs of a cluster)."""
-    return [] if section["trainer"].get("enable_progress_bar") is False else [RichProgressBar(leave=True)]
+def typed_values(section: Section, name: str) -> Section:
+    """All arguments of `model` and `data`, and all options of `trainer`, in their types, defaults among them."""
+    config = parsed(_parser(section), section, f"{name}.").as_dict()
+    return {
+        "model": config["model"].get("init_args", {}),
+        "data": config["data"].get("init_args", {}),
+        "trainer": config["trainer"],
+    }
+
+
+def _parser(section: Section) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--seed", type=Seed)
+    parser.add_class_arguments(Trainer, "trainer", instantiate=False, fail_untyped=False)
+    parser.add_subclass_arguments(LightningModule, "model", required=True, fail_untyped=False)
+    parser.add_subclass_arguments(LightningDataModule, "data", required=True, fail_untyped=False)
+    for key in _asking(section["model"], "model"):
+        parser.link_arguments(f"data.{NUM_CLASSES}", key, apply_on="instantiate")
+    return parser
 
 
 def _asking(node: Section, key: str) -> Iterator[str]:
@@ -149,27 +96,56 @@ def _asking(node: Section, key: str) -> Iterator[str]:
             yield from _asking(value, f"{key}.init_args.{name}")
 
 
-def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]:
+def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
+    own = options["callbacks"] or []
+    bar = [] if options["enable_progress_bar"] is False else [RichProgressBar(leave=True)]
+    options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
+    trainer = Trainer(**options)
+    if trainer.num_devices * trainer.num_nodes > 1:
+        trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # not where the experiment has a plugin for it
+        trainer.strategy.checkpoint_io = WholeCheckpointIO()
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            # Lightning hands on an option that wandb has dropped, and wandb warns of it.
+            logger._wandb_init.pop("anonymous", None)
+    return trainer
+
+
+def for_several_processes(options: dict[str, Any], device: str) -> dict[str, Any]:
     """A trainer's options where it is one of several processes on this type of device (`cuda`, `cpu`)."""
-    strategy = DDP if config["strategy"] == "auto" else config["strategy"]
+    strategy = DDP if options["strategy"] == "auto" else options["strategy"]
     # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
-    return {**config, "strategy": strategy, "sync_batchnorm": device != "cpu"}
+    return {**options, "strategy": strategy, "sync_batchnorm": device != "cpu"}
 
 
-def count_devices(trainer: Section, name: str) -> int:
-    """How many devices a stage will run on.
+def _require_even_batches(values: Section, trainer: Trainer, name: str) -> None:
+    """Refuse a batch that cannot be shared by the devices, or split into micro-batches."""
+    batch, parts = get_value(values, ["data", "batch_size"]), get_value(values, ["model", "step", "micro_batches"]) or 1
+    devices = trainer.num_devices * trainer.num_nodes
+    if batch is not None and batch % devices:
+        raise UserError(f"{name}.data.batch_size: {batch} photos cannot be shared evenly by {devices} devices")
+    if batch is not None and batch // devices % parts:
+        raise UserError(
+            f"{name}.model.step.micro_batches: the {batch // devices} photos of a device cannot be split evenly in "
+            f"{parts}"
+        )
 
-    Raises:
-        UserError: there are not so many.
-    """
-    options = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes") if key in trainer}
-    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        bare_trainer = Trainer(**options, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
-    finally:
-        log.setLevel(level)
-    return bare_trainer.num_devices * bare_trainer.num_nodes
+
+def require_same_batchnorm(trainer: Trainer, model: LightningModule) -> None:
+    """Refuse BatchNorm that learns in several processes on CPUs: torch shows it the photos of all on GPUs alone."""
+    processes = trainer.num_devices * trainer.num_nodes
+    if processes == 1 or trainer.strategy.root_device.type != "cpu":
+        return
+    model.train()
+    if any(isinstance(module, _BatchNorm) and module.training for module in model.modules()):
+        raise UserError(
+            f"trainer.devices: {processes} processes on CPUs cannot learn BatchNorm together, so the result would "
+            "be another one; set trainer.devices: 1, or freeze_batchnorm: true for the network"
+        )
+
+
+def require_not_stopped(trainer: Trainer) -> None:
+    """Refuse a run that a signal stopped, from which Lightning returns as if it had ended; its stage is not done."""
+    if trainer.received_sigterm or trainer.interrupted:
+        raise UserError("stopped by a signal; the same command continues")

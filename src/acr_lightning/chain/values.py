@@ -1,11 +1,12 @@
 """Nested values of experiment files, in which `init_args` may be left out."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.class_names import full_path
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, expect
 
 CLASS_NODE = {"class_path", "init_args"}
 
@@ -65,7 +66,7 @@ def merge(base: dict[str, Any], values: dict[str, Any], where: str) -> None:
 
 
 def _merge_class(base: dict[str, Any], node: dict[str, Any], where: str) -> None:
-    path = full_path(node.get("class_path", base["class_path"]))
+    path, base["init_args"] = full_path(node.get("class_path", base["class_path"])), base.get("init_args") or {}
     if path != full_path(base["class_path"]):
         base.update(class_path=path, init_args=_shared_parts(base["init_args"], path, where))
     merge(base["init_args"], node.get("init_args") or {}, f"{where}.init_args")
@@ -77,19 +78,41 @@ def _shared_parts(arguments: dict[str, Any], class_path: str, where: str) -> dic
     return {key: value for key, value in parts.items() if key in argument_names(class_path, where).names}
 
 
+def data_arguments(section: dict[str, Any]) -> dict[str, Any]:
+    """Where a section has its data set and its shard: among its own keys, or those of its `data`."""
+    return section["data"].setdefault("init_args", {}) if "data" in section else section
+
+
+def flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """The values in a value by their dotted keys, as a user types them; those of a list by their numbers."""
+    if isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from flat(item, key if name == "init_args" else f"{key}.{name}")
+    else:
+        yield key, value
+
+
 def class_paths(value: Any) -> set[str]:
     """All classes that are named in a value, at any depth, as import paths."""
+    return {full_path(name) for key, name in flat(value, "") if key.rpartition(".")[2] == "class_path"}
+
+
+def with_full_names(value: Any, place: str) -> Any:
+    """A copy of a value in which every `class_path` is an import path.
+
+    Raises:
+        UserError: what names a class is no name, or its arguments are no mapping.
+    """
     if isinstance(value, list | tuple):
-        return set().union(*map(class_paths, value))
+        return [with_full_names(item, f"{place}.{index}") for index, item in enumerate(value)]
     if not isinstance(value, dict):
-        return set()
-    paths = {full_path(value["class_path"])} if isinstance(value.get("class_path"), str) else set()
-    return paths.union(*map(class_paths, value.values()))
-
-
-def with_full_names(value: Any) -> Any:
-    """A copy of a value in which every `class_path` is an import path."""
-    if isinstance(value, dict):
-        node = {key: with_full_names(item) for key, item in value.items()}
-        return {**node, "class_path": full_path(node["class_path"])} if "class_path" in node else node
-    return [with_full_names(item) for item in value] if isinstance(value, list | tuple) else value
+        return value
+    node = {key: with_full_names(item, f"{place}.{key}") for key, item in value.items()}
+    arguments = node.get("init_args")
+    expect(isinstance(arguments, dict | None), arguments, f"{place}.init_args", "arguments by name (a mapping)")
+    if "class_path" not in node:
+        return node
+    path = node["class_path"]
+    is_name = isinstance(path, str) and all(part.isidentifier() for part in path.split("."))
+    expect(is_name, path, f"{place}.class_path", "the name of a class")
+    return {**node, "class_path": full_path(path)}

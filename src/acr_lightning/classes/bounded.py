@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     PositiveFloat = float
     PositiveInt = int
     Scale = float
+    Seed = int
     Side = int
 else:
     from jsonargparse.typing import (
@@ -25,9 +26,11 @@ else:
     )
 
     Scale = restricted_number_type("Scale", float, [(">", 0), ("<=", LARGEST_SCALE)])
+    # What seeds NumPy, torch and Python alike.
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 1 << 32)])
     Side = restricted_number_type("Side", int, [(">", 0), ("<=", LARGEST_SIDE)])
 
-__all__ = ["ClosedUnitInterval", "NonNegativeInt", "PositiveFloat", "PositiveInt", "Scale", "Side"]
+__all__ = ["ClosedUnitInterval", "NonNegativeInt", "PositiveFloat", "PositiveInt", "Scale", "Seed", "Side"]
 
 IN_WORDS = {
     "ClosedUnitInterval": "float in 0..1",
@@ -35,6 +38,7 @@ IN_WORDS = {
     "PositiveFloat": "float above 0",
     "PositiveInt": "int above 0",
     "Scale": f"float above 0, {LARGEST_SCALE:g} at most",
+    "Seed": "int, 0 to 4294967295",
     "Side": f"int, 1 to {LARGEST_SIDE}",
 }
 

@@ -5,12 +5,10 @@ A function with `**values` takes any other `--KEY=VALUE`: values of the experime
 """
 
 import inspect
-from argparse import SUPPRESS
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any
 
-import docstring_parser
 from jsonargparse import ArgumentError, ArgumentParser
 
 from acr_lightning.artefacts.text_file import parse_yaml
@@ -20,47 +18,54 @@ from acr_lightning.errors import UserError, nearest, shown
 # Types of options that may stand without a value, which is then true.
 FLAGS = (bool, bool | None)
 
-Options = Mapping[str, Parameter]
 
-
-def call(function: Callable[..., int], command: str, words: list[str]) -> int:
+def call(function: Callable[..., int], command: str, words: list[str], first: tuple[str, ...] = ()) -> int:
     """Call a command's function with the words after it; its exit status.
+
+    Args:
+        function: of the command.
+        command: its name.
+        words: after the name.
+        first: what the function is told before them.
 
     Raises:
         UserError: an option or a value does not fit, or one is missing.
     """
     signature = inspect.signature(function)
     options = {name: one for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
-    usage = f"usage: acr {command} {' '.join(filter(None, map(_usage, signature.parameters.values())))}"
+    others = [one for name, one in signature.parameters.items() if name not in options]
+    takes_values = any(one.kind is one.VAR_KEYWORD for one in others)
+    words_first = [_usage(one) for one in others[len(first) :] if one.kind is not one.VAR_KEYWORD]
+    required = [f"--{name} {name.upper()}" for name, one in options.items() if one.default is one.empty]
+    usage = f"acr {command} {' '.join([*words_first, *required, '[--KEY=VALUE …]'])}"
+    parser = ArgumentParser(
+        exit_on_error=False, add_help=False, usage=usage,
+        description=(inspect.getdoc(function) or "").partition("\n\nArgs:")[0],
+    )  # fmt: skip
+    parser.add_function_arguments(function, as_group=False, skip={one.name for one in others})
     if {"--help", "-h"} & set(words) and "help" not in options:
-        docstring = docstring_parser.parse(inspect.getdoc(function) or "")
-        helps = {one.arg_name: " ".join((one.description or "").split()) for one in docstring.params}
-        print(f"{usage}\n\n{(docstring.description or '').strip()}\n")
-        _parser(options, helps, usage=SUPPRESS).print_help()
+        parser.print_help()
         return 0
-    takes_values = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
     own, values, places = _split(words, options, takes_values)
-    arguments = _typed(options, own) | values
     try:
-        signature.bind(*places, **arguments)
+        arguments = parser.parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict() | values
+        signature.bind(*first, *places, **arguments)
+    except ArgumentError as error:
+        raise UserError(f"--{readable(error)}; usage: {usage}") from None
     except TypeError as error:
-        raise UserError(f"{error}; {usage}") from None
-    return function(*places, **arguments)
+        raise UserError(f"{error}; usage: {usage}") from None
+    return function(*first, *places, **arguments)
 
 
 def _usage(one: Parameter) -> str:
-    """What a usage line says of a parameter."""
-    if one.kind is one.VAR_KEYWORD:
-        return "[--KEY=VALUE …]"
-    word = one.name.upper()
-    if one.kind is one.VAR_POSITIONAL:
-        return f"{word} …"
-    if one.kind is one.KEYWORD_ONLY:
-        word = f"--{one.name}" if one.annotation is bool else f"--{one.name} {word}"
+    """What a usage line says of a parameter that is a word."""
+    word = f"{one.name.upper()} …" if one.kind is one.VAR_POSITIONAL else one.name.upper()
     return word if one.default is one.empty else f"[{word}]"
 
 
-def _split(words: list[str], options: Options, takes_values: bool) -> tuple[dict[str, str], dict[str, Any], list[str]]:
+def _split(
+    words: list[str], options: Mapping[str, Parameter], takes_values: bool
+) -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """The function's own options as text, the experiment's values, and what is no option."""
     own: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -83,30 +88,9 @@ def _split(words: list[str], options: Options, takes_values: bool) -> tuple[dict
             text = queue.pop(0)
         if name in options:
             own[name] = text
-        else:
-            values[name] = _yaml(key, text)
+            continue
+        try:
+            values[name] = parse_yaml(text)
+        except ValueError as error:
+            raise UserError(f"{key}: {shown(text)} is not a YAML value ({error})") from None
     return own, values, places
-
-
-def _yaml(key: str, text: str) -> Any:
-    try:
-        return parse_yaml(text)
-    except ValueError as error:
-        raise UserError(f"{key}: {shown(text)} is not a YAML value ({error})") from None
-
-
-def _typed(options: Options, own: dict[str, str]) -> dict[str, Any]:
-    """The options that are there, in their types."""
-    parser = _parser({name: options[name] for name in own})
-    try:
-        return parser.parse_args([f"--{name}={text}" for name, text in own.items()]).as_dict()
-    except ArgumentError as error:
-        raise UserError(f"--{readable(error)}") from None
-
-
-def _parser(options: Options, helps: Mapping[str, str] = {}, **more: Any) -> ArgumentParser:
-    parser = ArgumentParser(exit_on_error=False, add_help=False, **more)
-    for name, one in options.items():
-        default = {} if one.default is one.empty else {"default": one.default}
-        parser.add_argument(f"--{name}", type=one.annotation, help=helps.get(name), **default)
-    return parser

@@ -11,18 +11,11 @@ from acr_lightning.chain.experiment_file import load
 from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Report, from_error
-from acr_lightning.errors import UserError
 from acr_lightning.stages.chain import CHAIN
 
 
 def check(
-    *,
-    config: str | None = None,
-    labels: str | None = None,
-    classes: int | None = None,
-    json: str | None = None,
-    workers: int | None = None,
-    **values: Any,
+    *, config: str, labels: str | None = None, json: str | None = None, workers: int | None = None, **values: Any
 ) -> int:
     """What is wrong with a data set, or with labels: one line a problem; exit status 1 if there are any.
 
@@ -31,8 +24,7 @@ def check(
 
     Args:
         config: an experiment file, for its data set; KEY is one of its keys, such as dataset.root.
-        labels: a folder of label maps (pseudo-labels) to check instead; with --config tags and sizes, too.
-        classes: how many classes the labels have, without --config.
+        labels: a folder of label maps (pseudo-labels) to check instead.
         json: a file for all findings.
         workers: processes; all cores if not given.
         **values: of the experiment.
@@ -42,14 +34,9 @@ def check(
 
     if json:
         require_own([json])
-    experiment = load(CHAIN, config, values) if config or values else None
+    experiment = load(CHAIN, config, values)
     if labels is not None:
-        if experiment and classes is not None:
-            raise UserError("--classes: the experiment's data set says it; leave one of --classes and --config out")
-        dataset = checked_dataset(experiment) if experiment else None
-        report = check_labels(Path(labels), dataset, classes, workers)
-    elif experiment is None:
-        raise UserError("give --config FILE, or --labels DIR; see acr data check --help")
+        report = check_labels(Path(labels), checked_dataset(experiment), workers)
     else:
         report = _dataset_report(experiment, workers)
     print_report(report)

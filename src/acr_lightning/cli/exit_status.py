@@ -1,12 +1,15 @@
 """How a command ends: its exit status, and the one line that a person reads."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
 from acr_lightning.errors import UserError
-from acr_lightning.system.processes import Terminated, end_at_once_on_signals, ended, hear
+from acr_lightning.system.processes import end_at_once_on_signals, hear, signal_that_came
 from acr_lightning.system.system_errors import lost_peer, system_error
+
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
 
 
 def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> int:
@@ -26,12 +29,13 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
     except BrokenPipeError:  # `acr fit --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SystemExit, KeyboardInterrupt) as stop:
-        return _say_stopped(command, stop, forced)
-    except Exception as error:
-        if cause := ended():
-            return _say_stopped(command, cause, forced)
-        message = _wrapped(error)
+    except BaseException as error:
+        # First: a library (compiled code) may have raised another error in the place of a signal's.
+        if signum := signal_that_came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None):
+            end_at_once_on_signals()
+            print(f"acr {command}: {WORDS[signum]}; {same_command(forced)} continues", file=sys.stderr)
+            return 128 + signum
+        message = _wrapped(error) if isinstance(error, Exception) else None
         if message is None:
             raise
         print(f"acr {command}: {message.replace(same_command(), same_command(forced))}", file=sys.stderr)
@@ -41,25 +45,6 @@ def exit_status(command: str, work: Callable[[], int], forced: bool = False) -> 
 def same_command(forced: bool = False) -> str:
     """What goes on where a command ended, as it is called in messages."""
     return "the same command without --force" if forced else "the same command"
-
-
-def _say_stopped(command: str, stop: BaseException, forced: bool) -> int:
-    """Say what ended a command from outside; its exit status.
-
-    Raises:
-        SystemExit: nothing did; the command itself wants to exit.
-    """
-    end_at_once_on_signals()
-    # Lightning's exception for SIGTERM by name, since importing Lightning takes seconds.
-    if isinstance(stop, Terminated) or type(stop).__name__ == "SIGTERMException":
-        status, what = 143, "stopped by SIGTERM"
-    # On SIGINT Lightning's Trainer exits.
-    elif isinstance(stop, KeyboardInterrupt) or isinstance(stop.__context__, KeyboardInterrupt):
-        status, what = 130, "interrupted"
-    else:
-        raise stop
-    print(f"acr {command}: {what}; {same_command(forced)} continues", file=sys.stderr)
-    return status
 
 
 def _wrapped(error: BaseException | None) -> str | None:

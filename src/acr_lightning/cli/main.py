@@ -20,13 +20,15 @@ COMMANDS = {
     "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
     "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
     **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
-    "evaluate": ("evaluate.evaluate", "score CAMs, pseudo-labels and network; another split; any folder"),
     "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
+    "score": (
+        "score.score",
+        "score any folder of label maps, and pack it for VOC's server: acr score DIR --config FILE",
+    ),
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
     "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
-    "weights check": ("weights.check", "what of a file of weights a backbone takes"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
@@ -57,15 +59,13 @@ commands (acr COMMAND --help says more):
 {{commands}}
 
 options of the chain's commands:
-  --config FILE     an experiment file, or the name of a shipped one (voc.yaml, voc6.yaml, coco.yaml, demo.yaml,
-                    tag_folder.yaml)
+  --config FILE     an experiment file, or the name of a shipped one, such as voc.yaml: acr list configs
   --run DIR         where results go (default: the experiment's `run`)
   --KEY=VALUE       any value of the experiment: acr fit --model.srf=null, acr run --fit.model.srf=null,
                     --dataset.root=DIR, acr fit --trainer.devices=4
   --stages A,B      (acr run) only these stages
   --from.fit=RUN    read a stage's result from another run
-  --affinity NAME, --segment NAME
-                    a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
+  --affinity NAME   a published recipe, as --segment: acr list presets
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run
@@ -91,7 +91,7 @@ def main(words: list[str] | None = None) -> int:
         print(f"acr {__version__}")
         return 0
     # A command of one word or of two, and the words after it.
-    length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    length = 2 if any(name.startswith(f"{words[0]} ") for name in COMMANDS) else 1
     command, rest = " ".join(words[:length]), words[length:]
     end_well_on_signals()
     if os.environ.get("LOCAL_RANK", "0") != "0":
@@ -101,22 +101,15 @@ def main(words: list[str] | None = None) -> int:
 
 def _dispatch(command: str, rest: list[str]) -> int:
     if command not in COMMANDS:
-        below = [name for name in COMMANDS if name.startswith(f"{command} ")]
-        if below and (not rest or rest[0] in ("--help", "-h")):
-            print("\n".join(f"acr {name}: {COMMANDS[name][1]}" for name in below))
-            return 0
-        phrase = " ".join([command, *rest[:1]]) if below else command
-        known = below or [*COMMANDS]
-        raise UserError(
-            f"no such command '{phrase}'.{nearest(phrase, known)} Known: {', '.join(known)}; see acr --help"
-        )
+        hint = nearest(command, COMMANDS)
+        raise UserError(f"no such command '{command}'.{hint} Known: {', '.join(COMMANDS)}; see acr --help")
     _quieten()
     from acr_lightning.cli.call import call
 
     module, _, function = COMMANDS[command][0].partition(".")
     handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
     # The stages share a function, which is told which one is meant.
-    return call(functools.partial(handler, command) if function == "stage" else handler, command, rest)
+    return call(handler, command, rest, (command,) if function == "stage" else ())
 
 
 def _quieten() -> None:
@@ -127,7 +120,6 @@ def _quieten() -> None:
         logging.getLogger(logger).addFilter(_worth_reading)
     os.environ.setdefault("WANDB_SILENT", "true")
     for message in (
-        ".*args parameter is intended to run from within Python.*",  # a section is handed over as a mapping
         ".*does not have many workers.*",  # two cores are two cores
         ".*DataLoader will create.*",  # and one is one
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
@@ -136,7 +128,6 @@ def _quieten() -> None:
         ".*module.s. in eval mode at the start of training.*",  # frozen BatchNorm
         ".*your dataloader is not resumable.*",  # it is: data/datamodule.py
         ".*lr_scheduler.step.*before.*optimizer.step.*",  # one network rests in a warm-up phase
-        ".*jsonargparse.*",  # lightning 2.6 calls what jsonargparse 5 will drop
     ):
         warnings.filterwarnings("ignore", message=message)
 

@@ -101,17 +101,15 @@ def find_pictures(places: list[str]) -> dict[str, Path]:
         raise UserError("--images: is empty; give a picture, a folder or a glob")
     pictures: dict[str, Path] = {}
     for place in places:
-        root = Path(place)
-        if os.path.isdir(place):  # not Path.is_dir(), to which an empty name is a folder and a long one an error
-            paths = [path for path in photos_below(root) if not is_own(path)]
-        elif os.path.isfile(place):
-            root, paths = Path(), [root]
-        else:
-            root, paths = Path(), [path for path in map(Path, sorted(glob.glob(place))) if not is_own(path)]
+        is_folder = os.path.isdir(
+            place
+        )  # not Path.is_dir(), to which an empty name is a folder and a long one an error
+        several = [*photos_below(Path(place))] if is_folder else [*map(Path, sorted(glob.glob(place)))]
+        paths = [Path(place)] if os.path.isfile(place) else [path for path in several if not is_own(path)]
         if not paths:
             raise UserError(f"--images: {place}: no such picture, or none in it ({', '.join(SUFFIXES)})")
         for path in paths:
-            name = path.relative_to(root).with_suffix("").as_posix() if root != Path() else path.stem
+            name = path.relative_to(place).with_suffix("").as_posix() if is_folder else path.stem
             if name in pictures and pictures[name] != path:
                 raise UserError(f"--images: {pictures[name]} and {path} would both become {name}.png; give them apart")
             pictures[name] = path

@@ -30,10 +30,10 @@ def report(
     if not runs:
         if config is None:
             raise UserError("give the folders of runs, or --config FILE; see acr report --help")
-        if allow:
-            raise UserError("--allow: goes with the folders of runs; an experiment's own classes need it not")
-        own: dict[str, Any] = {**({"output": output} if output else {}), **values}
-        return chain_commands.stage("report", config=config, **own)
+        own = {"output": output, "allow": allow, **values}
+        return chain_commands.stage(
+            "report", config=config, **{key: one for key, one in own.items() if one is not None}
+        )
     if values:
         raise UserError(f"--{next(iter(values))}: goes with --config")
     for run in runs:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from acr_lightning.artefacts.manifest import made_by
-from acr_lightning.chain import check as checks
+from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load, top_keys
@@ -39,21 +39,20 @@ def run(
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
         return 0
-    checks.check(experiment, experiment.stages)
+    check_stages(experiment, experiment.stages, thorough=check, build=check)
     if check:
-        checks.check_thoroughly(experiment, experiment.stages, build=True)
         return 0
     return _run_stages(experiment, config, values, force)
 
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own."""
-    start, seconds, of_other_code = None, dict[str, float](), dict[str, str]()
+    start, seconds = None, dict[str, float]()
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
-            print(f"{name}: done before", file=sys.stderr, flush=True)
-            if (before := made_by(experiment.folder(name))) != code():
-                of_other_code[name] = before
+            other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
+            more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
+            print(f"{name}: done before{more}", file=sys.stderr, flush=True)
             continue
         if start is None:
             start = way_to_start()
@@ -65,17 +64,10 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
             return status
         seconds[name] = time.monotonic() - since
-    if of_other_code:
-        names, versions = ",".join(of_other_code), ", ".join(dict.fromkeys(of_other_code.values()))
-        again = f"--stages={names} --force does them again"
-        print(f"acr run: {names} made by other code ({versions}; this is {code()}); {again}", file=sys.stderr)
     if seconds:
         durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
-        page = experiment.run / "report.html"
-        place = page if page.exists() else experiment.run
-        print(
-            f"acr run: {durations}; together {duration(sum(seconds.values()))} → {place}", file=sys.stderr, flush=True
-        )
+        page, together = experiment.run / "report.html", duration(sum(seconds.values()))
+        print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)
     return 0
 
 
@@ -102,7 +94,7 @@ def stage(
     experiment = stage_experiment(name, config, values)
     if help:
         if (choice := CHAIN.stages[name].choice) and not experiment.takes_part(name):
-            experiment = experiment.with_values({f"{choice}.preset": next(iter(CHAIN.presets[choice]))})
+            experiment = stage_experiment(name, config, {**values, choice: next(iter(CHAIN.presets[choice]))})
         print_help(experiment, name)
     elif print_config:
         print_sections(experiment.section(name))
@@ -115,9 +107,6 @@ def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> E
     """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
 
     `shard` is the stage's own key or its data's.
-
-    Raises:
-        UserError: a key is unknown.
     """
     shard = "data.shard" if CHAIN.stages[name].function is None else "shard"
     known, full_keys = top_keys(CHAIN), dict[str, Any]()

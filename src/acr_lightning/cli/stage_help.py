@@ -3,13 +3,12 @@
 import inspect
 import re
 from argparse import SUPPRESS
-from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from acr_lightning.chain.check import TRAINER
 from acr_lightning.chain.experiment import Experiment
-from acr_lightning.chain.function_section import function_parser
+from acr_lightning.chain.messages import parser_of
 from acr_lightning.chain.stage import SECTION_KEYS, Section
 from acr_lightning.classes.class_names import import_class
 
@@ -22,7 +21,7 @@ def print_help(experiment: Experiment, name: str) -> None:
     stage, section = experiment.chain.stages[name], experiment.section(name)
     print(f"usage: acr {name} --config FILE [--KEY=VALUE …] [--run DIR] [--force] [--print_config]\n\n{stage.help}")
     if stage.function is not None:
-        parser = function_parser(stage.function, usage=SUPPRESS)
+        parser = parser_of(stage.function, usage=SUPPRESS)
         parser.set_defaults(section)
         print(_for_people(parser))
         return
@@ -37,11 +36,7 @@ def print_help(experiment: Experiment, name: str) -> None:
 def add_class(parser: ArgumentParser, node: Section, key: str, first: int = 0) -> None:
     """Give a parser the arguments of a class, with a section's values as defaults, and of the classes in them.
 
-    Args:
-        parser: that gets them.
-        node: `class_path` and `init_args`.
-        key: of the class in the section.
-        first: how many arguments the class gets from elsewhere.
+    The first arguments of a class, so many, come from elsewhere.
     """
     cls, values = import_class(node["class_path"], key, object), node.get("init_args") or {}
     classes = {name: value for name, value in values.items() if isinstance(value, dict) and "class_path" in value}
@@ -51,15 +46,11 @@ def add_class(parser: ArgumentParser, node: Section, key: str, first: int = 0) -
     )
     parser.set_defaults({f"{key}.{name}": value for name, value in values.items() if name not in classes})
     for name, value in classes.items():
-        add_class(parser, value, f"{key}.{name}", int(_is_called(cls, name)))
+        is_called = "Callable[" in str(inspect.signature(cls).parameters[name].annotation)
+        add_class(parser, value, f"{key}.{name}", int(is_called))
 
 
 def _for_people(parser: ArgumentParser) -> str:
     """The help of a parser without the options of its library, which no section has."""
     text = re.sub(r"  --\S+ CONFIG\s+Path to a configuration file\.\n", "", parser.format_help())
     return re.sub(r"  --\S+\.help( \S+)?\s+Show the help for [^.]*?exit\.\n", "", text)
-
-
-def _is_called(cls: Any, name: str) -> bool:
-    """Whether a class calls this argument, and passes it a first argument."""
-    return "Callable[" in str(inspect.signature(cls).parameters[name].annotation)

@@ -33,15 +33,12 @@ class LabelMap(NamedTuple):
     tags: tuple[int, ...] | None
 
 
-def check_labels(
-    folder: Path, dataset: TaggedDataset | None = None, num_classes: int | None = None, workers: int | None = None
-) -> Report:
+def check_labels(folder: Path, dataset: TaggedDataset, workers: int | None = None) -> Report:
     """Check every `<id>.png` of a folder.
 
     Args:
         folder: of the label maps, 0 background, 1..K, 255 unknown.
-        dataset: gives photos, tags and the number of classes; None checks the files alone.
-        num_classes: K, where there is no data set; None takes every label up to 254.
+        dataset: gives photos, tags and the number of classes.
         workers: processes; None takes all cores.
 
     Raises:
@@ -53,11 +50,10 @@ def check_labels(
     if not paths:
         raise UserError(f"{folder}: holds no label map (<id>.png)")
     report = Report()
-    num_labels = (dataset.num_classes if dataset else IGNORE - 1 if num_classes is None else num_classes) + 1
-    tags, photos = _expected(dataset, paths, folder, report) if dataset else ({}, {})
+    tags, photos = _expected(dataset, paths, folder, report)
     maps = [LabelMap(image_id, path, photos.get(image_id), tags.get(image_id)) for image_id, path in paths.items()]
-    names = dataset.class_names if dataset else tuple(f"class {label}" for label in range(1, num_labels))
-    work = partial(check_label_map, num_labels=num_labels, class_names=names)
+    names = dataset.class_names
+    work = partial(check_label_map, num_labels=dataset.num_classes + 1, class_names=names)
     results = list(map_in_pool(work, maps, "labels", workers, FEW))
     for result in results:
         report.problems += result.problems

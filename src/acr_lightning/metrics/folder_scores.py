@@ -1,4 +1,4 @@
-"""Any folder of predictions against any folder of masks."""
+"""A folder of label maps against masks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,44 +8,8 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import IGNORE, read_mask
-from acr_lightning.data.id_list import read_ids
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import confusion
-
-
-def score_folders(
-    predictions: Path, masks: Path, num_classes: int | None = None, id_list: Path | None = None
-) -> NDArray[np.int64]:
-    """Count a folder of label maps against a folder of masks.
-
-    Args:
-        predictions: folder of `<id>.png`, 0 background, 1..K.
-        masks: folder of `<id>.png`, 0 background, 1..K, 255 not scored.
-        num_classes: K; None takes the highest label that occurs on either side.
-        id_list: the ids to score, one a line; None takes every mask.
-
-    Returns:
-        The confusion matrix `[K + 1, K + 1]`.
-
-    Raises:
-        UserError: a file is missing or damaged, sizes differ, or a value is no label.
-    """
-    for folder in (predictions, masks):
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder")
-    ids = read_ids(id_list) if id_list else _ids_of(masks)
-    if not ids:
-        raise UserError(f"{masks}: holds no mask (<id>.png)")
-    num_labels = IGNORE if num_classes is None else num_classes + 1
-
-    def mask_of(image_id: str) -> NDArray[np.uint8]:
-        return read_mask(item_path(masks, image_id, ".png"), num_labels)
-
-    counts = count_folder(predictions, ids, mask_of, num_labels)
-    if num_classes is None:
-        labels = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-        num_labels = int(labels.max(initial=0)) + 1
-    return counts[:num_labels, :num_labels]
 
 
 def count_folder(
@@ -79,19 +43,6 @@ def count_folder(
             prediction = np.where(prediction == IGNORE, np.uint8(ignored), prediction)
         counts += confusion(mask, prediction, num_labels)
     return counts
-
-
-def _ids_of(masks: Path) -> list[str]:
-    """The ids of all masks of a folder.
-
-    Raises:
-        UserError: a PNG would be left out, since its name ends in `.PNG`.
-    """
-    paths = sorted(path for path in masks.rglob("*") if path.suffix.lower() == ".png")
-    for path in paths:
-        if path.suffix != ".png":
-            raise UserError(f"{path}: would be left out; let its name, and its prediction's, end in .png")
-    return [path.relative_to(masks).with_suffix("").as_posix() for path in paths]
 
 
 def require_files(folder: Path, ids: list[str]) -> None:

@@ -87,18 +87,6 @@ def file_state(path: str) -> dict[str, Tensor]:
         raise UserError(f"weights: {path} is not a weights file ({str(error).splitlines()[0]})") from None
 
 
-def unused_tensors(name: str, path: str) -> tuple[int, list[str]]:
-    """How many tensors of a file a timm model's backbone takes, and the names of those that it does not.
-
-    Raises:
-        UserError: the file cannot be read, or does not fit the model.
-    """
-    state = file_state(path)
-    tensors = _check_fit(name, state, path)
-    others = [key for key in state if key not in tensors]
-    return len(state) - len(others), others
-
-
 def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
     """The tensors of a timm model without its classifier, which must be there.
 

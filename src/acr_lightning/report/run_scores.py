@@ -30,9 +30,7 @@ SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner")
 
 
-def score_run(
-    stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path, own: bool = True
-) -> list[dict[str, Any]]:
+def score_run(stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path) -> list[dict[str, Any]]:
     """Score what a run has made; write `scores.json`, `.csv`, `.md`, `confusion_*.csv` and `sweep.json`.
 
     CAMs and pseudo-labels are scored on the split `seed`, the network on `tested`. Where stage `cam` made CAMs of
@@ -43,7 +41,6 @@ def score_run(
         dataset: with masks; without any, nothing is scored, and the files say so.
         tested: splits that the network predicted on.
         folder: of the predictions and the scores.
-        own: whether CAMs and labels are scored, too; another split's folder has only the network's scores.
 
     Returns:
         A record for each score, in the chain's order.
@@ -51,7 +48,7 @@ def score_run(
     names = ["background", *dataset.class_names]
     records: list[dict[str, Any]] = []
     ids = dataset.ids("seed")
-    if own and has_masks(dataset, ids):
+    if has_masks(dataset, ids):
         for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
             if stage in stages:
                 records += _cam_records(stages, stage, dataset, ids, folder)

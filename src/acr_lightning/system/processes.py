@@ -17,7 +17,7 @@ HEARD = (signal.SIGINT, signal.SIGTERM)
 # Seconds after which a signal that was lost comes again.
 AGAIN = 0.01
 # Signals that came and were to end this process.
-_came: list[int] = []
+_came: list[signal.Signals] = []
 
 
 class Terminated(SystemExit):
@@ -43,8 +43,8 @@ def end_at_once_on_signals() -> None:
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
-    if signal.getsignal(signum) is _end:  # otherwise Lightning's handler calls this one
-        _came.append(signum)
+    _came.append(signal.Signals(signum))
+    if signal.getsignal(signum) is _end:  # otherwise Lightning's handler calls this one, and ends after the batch
         raise _exception_of(signum)
 
 
@@ -56,9 +56,9 @@ def _send_again(failure: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(failure)
 
 
-def ended() -> BaseException | None:
-    """The exception of the first signal that came; a library (compiled code) may have raised another in its place."""
-    return _exception_of(_came[0]) if _came else None
+def signal_that_came() -> signal.Signals | None:
+    """The first signal that came and was to end this process."""
+    return _came[0] if _came else None
 
 
 def _exception_of(signum: int) -> BaseException:
@@ -146,6 +146,7 @@ def wait_for(child: Child) -> int:
         for signum, handler in before.items():
             signal.signal(signum, handler)
     if signums:
+        _came.append(signal.Signals(signums[0]))
         raise _exception_of(signums[0])
     return status if status >= 0 else 128 - status
 
