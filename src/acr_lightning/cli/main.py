@@ -24,6 +24,7 @@ COMMANDS = {
     "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
     "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
+    "export-labels": ("export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "weights check": ("weights.check", "what of a file of weights a backbone takes"),
