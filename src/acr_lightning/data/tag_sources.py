@@ -32,7 +32,7 @@ class TagSource(NamedTuple):
 
 
 def find_tags(root: Path, classes: list[str] | None = None, negatives: bool = False) -> TagSource:
-    """The tags file in a folder of photos that names most of them, else the subfolders that the photos lie in.
+    """The tags file in a folder of photos with most tags, else the texts beside the photos, else their subfolders.
 
     Args:
         root: the folder.
@@ -60,8 +60,9 @@ def find_tags(root: Path, classes: list[str] | None = None, negatives: bool = Fa
     if not sources:
         why = next((error for error in errors if not isinstance(error, NoTagsError)), None)
         raise UserError(f"{root}: no tag of a photo found; {why}") if why else errors[0]
-    # A file that names one photo is worth more than subfolders, which may mean anything.
-    best = max(sources, key=lambda source: (source.tags is not None, sum(source.photos.values())))
+    # A file that names one photo is worth more than texts, which may be captions, and than subfolders, which may mean
+    # anything.
+    best = max(sources, key=lambda one: (one.tags is not None, one.tags != PATTERN, sum(one.photos.values())))
     require_class_names(best.folder.class_names, str(root / (best.tags or "")))
     return best
 

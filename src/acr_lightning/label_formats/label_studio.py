@@ -44,7 +44,8 @@ def write_label_studio(maps: Iterable[LabelMap], class_names: Sequence[str], fol
     labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in class_names)
     (folder / "label_config.xml").write_text(
         '<View>\n  <Image name="image" value="$image"/>\n  <BrushLabels name="label" toName="image">\n'
-        f"{labels}  </BrushLabels>\n</View>\n"
+        f"{labels}  </BrushLabels>\n</View>\n",
+        encoding="utf-8",
     )
 
 

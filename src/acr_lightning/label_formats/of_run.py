@@ -16,6 +16,7 @@ from acr_lightning.data.images import image_size
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.label_formats.label_map import LabelMap
+from acr_lightning.report.run_scores import walked
 
 Kind = Literal["labels", "predictions"]
 STAGES = {"labels": "label", "predictions": "evaluate"}
@@ -46,7 +47,7 @@ def maps_of(run: Path, kind: Kind, names: Sequence[str], dataset: TaggedDataset)
     """
     stages = stages_of(run)
     folder, train = stages[STAGES[kind]] / kind, {*dataset.ids("train")}
-    cams = stages.get("affinity_walk", stages.get("cam", run / "cam")) / "cams"
+    cams = stages.get("affinity_walk" if walked(stages) else "cam", run / "cam") / "cams"
     for name in names:
         photo = dataset.image_path(name)
         labels = read_mask(item_path(folder, name, ".png"), dataset.num_classes + 1, image_size(photo))

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from acr_lightning.label_formats.label_map import LabelMap, components
 from acr_lightning.label_formats.ultralytics import copy_photo, write_data_yaml
 
+# Corners of a hole from which a bridge may start.
+MOST_CORNERS = 64
+
 
 def write_yolo(maps: Iterable[LabelMap], class_names: Sequence[str], folder: Path) -> None:
     """Write `images/`, `labels/` and `data.yaml`; class numbers are the labels less one, and 255 is left out."""
@@ -37,8 +40,9 @@ def polygon(part: NDArray[np.bool_]) -> NDArray[np.int32]:
     corners = outlines[int(np.flatnonzero(hierarchy[0, :, 3] < 0)[0])]
     for at in np.flatnonzero(hierarchy[0, :, 3] >= 0):
         hole = outlines[int(at)]
-        distances = np.abs(corners[:, None] - hole[None]).sum(axis=2)
+        step = 1 + len(hole) // MOST_CORNERS
+        distances = np.abs(corners[:, None] - hole[None, ::step]).sum(axis=2)
         outer, inner = np.unravel_index(distances.argmin(), distances.shape)
-        way = np.roll(hole, -int(inner), axis=0)
+        way = np.roll(hole, -int(inner) * step, axis=0)
         corners = np.concatenate([corners[: outer + 1], way, way[:1], corners[outer:]])
     return np.concatenate([corners, corners[-1:].repeat(max(0, 3 - len(corners)), axis=0)]).astype(np.int32)

@@ -131,7 +131,7 @@ FORMS = {
         "export.json",
         {"export.json": json.dumps(MIN)},
         json.dumps([{"image": "c.jpg", "annotation_id": 1, "animal": "dog"}]),
-        "their fields: 'image', 'annotation_id', 'animal'",
+        "their fields are 'image', 'annotation_id', 'animal'",
     ),
     "CVAT": (
         "annotations.xml",
@@ -413,6 +413,11 @@ def test_damaged_json_gets_one_line(root, content):
         TagFolder(str(root), tags="t.json")
     assert str(root / "t.json") in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_a_file_is_worth_more_than_texts_which_may_be_captions(root):
+    write(root, {"tags.csv": "image,tags\nc.jpg,cat\n", "beach/a.txt": "a dog, on grass, at night", "notes.txt": "x,y"})
+    assert find_tags(root).tags == "tags.csv"
 
 
 def test_a_class_description_may_be_missing(root):

@@ -23,11 +23,12 @@ def read_records(path: Path, form: str, records: Any, unit: str) -> Tags:
     """
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise UserError(f'{path}: expected an object like {{"photo.jpg": ["dog", "person"]}}, or a list of objects')
-    fields = fields_of((field for record in records for field in record), str(path))
+    names = list(dict.fromkeys(name for record in records for name in record))
+    fields = fields_of(names, str(path))
     if records and None in fields[:2]:
-        names = ", ".join(map(shown, dict.fromkeys(field for record in records for field in record))) or "none"
         raise UserError(
-            f'{path}: expected objects like {{"image": "photo.jpg", "tags": ["dog"]}}; their fields: {names[:300]}'
+            f'{path}: expected objects like {{"image": "photo.jpg", "tags": ["dog"]}}; their fields are '
+            f"{', '.join(map(shown, names[:9])) or 'none'}"
         )
     lines = []
     for number, record in enumerate(records, start=1):

@@ -1,7 +1,7 @@
 """What every form of tags is read into: photos, each with its tags and, where the form has one, its split."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from acr_lightning.data.tagged import Split
@@ -56,10 +56,9 @@ class Fields(NamedTuple):
         return TaggedPhoto(where, str(photo), tags, split)
 
 
-def fields_of(names: Iterable[str], where: str) -> Fields:
+def fields_of(names: Sequence[str], where: str) -> Fields:
     """The fields by their names, in whatever case; raises UserError where two may be meant."""
-    fields = list(dict.fromkeys(names))
-    kinds = [[name for name in fields if name.casefold() in known] for known in (PHOTO, SEVERAL + ONE, SPLIT)]
+    kinds = [[name for name in names if name.casefold() in known] for known in (PHOTO, SEVERAL + ONE, SPLIT)]
     if several := next((kind for kind in kinds if len(kind) > 1), None):
         raise UserError(f"{where}: {' and '.join(map(shown, several))} may both be meant; take one out")
     return Fields(*(kind[0] if kind else None for kind in kinds))
