@@ -92,7 +92,7 @@ def test_a_list_of_ids(voc, tmp_path, reads):
         ("tags.json", LATIN, "line 1 is not UTF-8 text"),
         ("tags.json", DEEP, "damaged JSON (nested too deeply)"),
         ("tags.json", b'{"a.jpg": [' + b"9" * 5000 + b"]}", "damaged JSON (Exceeds the limit"),
-        ("tags.json", b'{"a.jpg": [{}]}', "expected an object like"),
+        ("tags.json", b'{"a.jpg": 3}', "expected an object like"),
     ],
 )
 def test_a_tags_file(tmp_path, reads, name, content, fault):

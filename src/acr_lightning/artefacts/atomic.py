@@ -9,6 +9,8 @@ import io
 import json
 import os
 import re
+import secrets
+import shutil
 import socket
 import stat
 import tempfile
@@ -98,6 +100,29 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that is renamed to it only when the block ends without an error.
+
+    Raises:
+        UserError: something is there already.
+    """
+    path = Path(path)
+    require_writing(path)
+    if (there := kind(path)) is not None:
+        raise UserError(f"{path}: is there already, {there}; move it away, or write elsewhere")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name[:50]}.acr-{MACHINE}-{os.getpid()}-{secrets.token_hex(4)}"
+        temporary.mkdir()
+        try:
+            yield temporary
+            temporary.rename(path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
             raise
 
 

@@ -41,13 +41,26 @@ def read_json(path: Path, remedy: str = "mend it") -> Any:
     Raises:
         UserError: it cannot be read, or is no JSON.
     """
-    text = read_text(path)
+    return _parse_json(read_text(path), str(path), remedy)
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """A file with a JSON value on each line; blank lines are passed over.
+
+    Raises:
+        UserError: it cannot be read, or a line is no JSON.
+    """
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [_parse_json(line, f"{path}: line {number}", "mend it") for number, line in lines if line.strip()]
+
+
+def _parse_json(text: str, where: str, remedy: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
-        raise UserError(f"{path}: damaged JSON (nested too deeply); {remedy}") from None
+        raise UserError(f"{where}: damaged JSON (nested too deeply); {remedy}") from None
     except ValueError as error:  # also of a number with thousands of digits
-        raise UserError(f"{path}: damaged JSON ({error}); {remedy}") from None
+        raise UserError(f"{where}: damaged JSON ({error}); {remedy}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

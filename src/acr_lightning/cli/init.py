@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,32 @@ TAIL = """\
 """
 
 
-def init(folder: str, /, *, output: str | None = None, small: bool = False, negatives: bool = False) -> int:
+def init(
+    folder: str,
+    /,
+    *,
+    output: str | None = None,
+    small: bool = False,
+    negatives: bool = False,
+    classes: list[str] | None = None,
+) -> int:
     """Look at a folder of photos and its tags, and write an experiment file for it; the photos are only read.
 
-    Tags come from a CSV or JSON file in the FOLDER, else from the subfolders that the photos lie in (dog/1.jpg).
+    Tags come from a file in the FOLDER (CSV, JSON or XML, of many tools), from a text beside each photo, or from the
+    subfolders that the photos lie in (dog/1.jpg); folders called train, val or test are splits.
 
     Args:
         folder: of the photos.
         output: the experiment file; FOLDER.yaml in the working folder if not given.
         small: settings for a computer without a GPU.
-        negatives: also train on photos without a tag, as photos that show none of the classes.
+        negatives: also train on photos that the file names without a tag, as photos that show none of the classes.
+        classes: the classes, `[bus,train]`, if not all tags are meant, or one is called like a split.
 
     Raises:
         UserError: there are no tags, or classes that none can have, or the file is there already or has no good name.
     """
     root = Path(folder)
-    source = find_tags(root)
+    source = find_tags(root, classes, negatives)
     path = Path(output or f"{root.resolve().name}.yaml")
     if not path.name.isprintable():
         raise UserError(f"{shown(str(path))}: a name that cannot be typed; give another --output")
@@ -51,18 +62,34 @@ def init(folder: str, /, *, output: str | None = None, small: bool = False, nega
     if path.exists():
         raise UserError(f"{path}: is there already; remove it, or give another --output")
     write_text(path, _experiment(root, path, source, small, negatives))
-    print(f"{sum(source.photos.values())} tags in {source.tags or 'the names of subfolders'}:")
-    for name, count in source.photos.items():
-        print(f"  {name}: {count} photos{', which is few' if count < FEW else ''}")
-    if source.untagged:
-        print(f"{source.untagged} photos without a tag: the network is tried on them")
-    faults = [fault for fault in source.faults if not (negatives and "has no tag" in fault)]
-    for fault in faults[:SHOWN]:
+    print("\n".join(_understood(source)))
+    for fault in source.faults[:SHOWN]:
         print(f"to mend: {fault}")
-    if len(faults) > SHOWN:
-        print(f"to mend: {len(faults) - SHOWN} more; see acr data check --config {shlex.quote(str(path))}")
+    if len(source.faults) > SHOWN:
+        print(f"to mend: {len(source.faults) - SHOWN} more; see acr data check --config {shlex.quote(str(path))}")
     print(f"wrote {path}; next: acr run --config {shlex.quote(str(path))}")
     return 0
+
+
+def _understood(source: TagSource) -> Iterator[str]:
+    """Three lines: the tags' form and the photos of each split, the classes, and what some photos are tagged with."""
+    folder, train = source.folder, source.folder.ids("train")
+    held_out = [one for one in folder.ids("val") if one not in {*train}]
+    untagged = sum(not len(folder.tags(one)) for one in held_out)
+    counts = {"to train on": len(train), "val": len(held_out) - untagged, "test": len(folder.ids("test"))}
+    parts = [f"{count} {split}" for split, count in counts.items() if count]
+    parts += [f"{untagged} without a tag, on which the network is tried"] * bool(untagged)
+    yield f"tags: {folder.form}{f' ({source.tags})' if source.tags else ''}; photos: {', '.join(parts)}"
+    classes = [f"{name} {count}{' (few)' * (count < FEW)}" for name, count in source.photos.items()]
+    yield f"classes: {len(folder.class_names)}, by photos to train on: {_some(classes, 20)}"
+    tagged = [one for one in dict.fromkeys(train + held_out) if len(folder.tags(one)) and one.isprintable()]
+    photos = tagged[:: max(1, len(tagged) // SHOWN)][:SHOWN]
+    tags = [", ".join(folder.class_names[tag] for tag in folder.tags(one)) for one in photos]
+    yield f"for example: {'; '.join(map(' is '.join, zip(photos, tags, strict=True)))}"
+
+
+def _some(words: list[str], most: int) -> str:
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool) -> str:
@@ -73,7 +100,8 @@ def _experiment(root: Path, path: Path, source: TagSource, small: bool, negative
         "dataset": {
             "class_path": "TagFolder",
             "init_args": {
-                "root": os.fspath(root), "tags": source.tags, "classes": sorted(source.photos), "negatives": negatives
+                "root": os.fspath(root), "tags": source.tags, "classes": [*source.folder.class_names],
+                "negatives": negatives,
             },
         },
     }  # fmt: skip

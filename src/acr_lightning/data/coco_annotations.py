@@ -32,7 +32,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
         if not isinstance(content.get(name), list):
             raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
         for number, item in enumerate(content[name]):
-            if fault := _item_fault(item, fields):
+            if fault := item_fault(item, fields):
                 raise UserError(f"{path}: {name}[{number}] {fault}")
     for number, image in enumerate(content["images"]):
         if fault := _image_fault(image):
@@ -42,7 +42,8 @@ def read_annotations(path: Path) -> dict[str, Any]:
     return content
 
 
-def _item_fault(item: Any, fields: dict[str, tuple[type, ...]]) -> str | None:
+def item_fault(item: Any, fields: dict[str, tuple[type, ...]]) -> str | None:
+    """What is wrong with an object that must have these fields, to be put after its name; None where nothing is."""
     if not isinstance(item, dict):
         return "is no object"
     for key, types in fields.items():

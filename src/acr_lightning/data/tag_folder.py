@@ -1,11 +1,9 @@
-"""A folder of photos and one file of tags: the user's own data, no masks needed."""
+"""A folder of photos and their tags: the user's own data, no masks needed."""
 
 import inspect
-import os
-import unicodedata
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,39 +12,49 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.cam_file import MOST_CLASSES
 from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.data.class_faults import class_faults
-from acr_lightning.data.images import SUFFIXES, photos_below
+from acr_lightning.data.images import photos_below
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.data.tags_file import TaggedPhoto, read_tags, tags_of_folders
+from acr_lightning.data.tags.folders import split_in
+from acr_lightning.data.tags.photo_names import PhotoNames, without_suffix
+from acr_lightning.data.tags.tagged_photo import TaggedPhoto
+from acr_lightning.data.tags.tags_of import tags_of
 from acr_lightning.errors import UserError, nearest, shown
 
 
 class TagFolder(TaggedDataset):
-    """Photos in a folder, tags in a CSV or JSON file, or in the names of subfolders.
+    """Photos in a folder, tags in a file, in a text beside each photo, or in the names of subfolders.
 
-    The tags file is one of:
+    A tags file is told by its content; `docs/photos.md` shows each form:
 
-    * CSV `image,tags` (or `file,labels`), several tags joined by `;`, `|` or a quoted comma: `beach/1.jpg,dog;person`
-    * CSV with a column a class and 0 or 1 in it: `image,dog,person`
-    * JSON: `{"beach/1.jpg": ["dog", "person"]}`
+    * CSV: a line a photo, `image,tags`, several tags joined by `;`, `|` or a quoted comma, or written as a list; a line
+      a tag, `image,label`; a column a class with 0 or 1 in it, `image,dog,person`; Open Images'
+    * JSON: `{"beach/1.jpg": ["dog", "person"]}`, `[{"image": …, "tags": […]}]`, JSON lines of such objects; COCO's,
+      FiftyOne's, Label Studio's (JSON and JSON-MIN)
+    * XML: CVAT's
 
-    Fields are parted by commas, semicolons or tabs, whichever the header has most of.
+    Photos are named by their path from `root`, or by as much of its end as no other photo shares; the suffix may be
+    missing, and an absolute path will do. What is hidden is no photo, and no link that leads out of `root` is followed.
 
-    Photos are named by their path from `root`, or by an absolute one that leads into it. Every photo named in the file
-    is trained on and gets a pseudo-label; the photos that the file does not name are what the segmentation network
-    predicts on (all photos, if it names all).
+    Splits are folders called `train`, `val` or `test` (or `valid`, `train2017` …), or a file's own; without any, all
+    is `train`. Every tagged photo of `train` is trained on and gets a pseudo-label; the segmentation network predicts
+    on `val` and on the photos without a tag (on `train`, if there are neither).
 
     Args:
         root: the folder of photos (subfolders are fine).
-        tags: the tags file, relative to `root` or to the working folder; null: the subfolder that a photo lies in is
-            its tag (`dog/1.jpg`).
-        classes: the classes, in the order of their labels; if null, all tags of the file in alphabetical order.
+        tags: the tags file, relative to `root` or to the working folder, or the name of one in each split's folder;
+            `*.txt`: the text beside a photo (`1.txt` beside `1.jpg`) holds its tags; null: the subfolder that a photo
+            lies in is its tag (`dog/1.jpg`, with splits `train/dog/1.jpg`).
+        classes: the classes, in the order of their labels; if null, all tags in alphabetical order. A subfolder that is
+            called like a split is a class only if it is one of these.
         masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored),
             used for scoring only; null: nothing is scored.
-        negatives: photos without a tag are trained on as well, as photos that show none of the classes.
+        negatives: photos that the tags file names without a tag are trained on as well, as photos that show none of
+            the classes.
 
     Raises:
-        UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a photo has no tag
-            (see `negatives`), a tag is not one of `classes`, or there are more than 254 or one that cannot be meant.
+        UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a tag is not one
+            of `classes`, a folder may be a class or a split, no photo is left to train on, or there are more than 254
+            classes or one that cannot be meant.
     """
 
     def __init__(
@@ -85,43 +93,49 @@ class TagFolder(TaggedDataset):
     def _read(
         self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
     ) -> list[TaggedPhoto]:
-        """Read the folder and the file, whether they fit or not; returns the file's lines."""
+        """Read the folder and the tags, whether they fit or not; returns the tags' lines."""
         self.root = Path(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
-        self.masks, self.negatives = Path(masks) if masks else None, negatives
+        self.masks = Path(masks) if masks else None
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
-        if tags is None:
-            if not (lines := tags_of_folders(self._photos())):
-                raise UserError(f"{root}: no photo lies in a subfolder, whose name would be its tag; set dataset.tags")
-        else:
-            file = self.root / tags if (self.root / tags).is_file() else Path(tags)
-            lines = [line._replace(photo=self._from_root(line.photo)) for line in read_tags(file)]
+        self.form, lines = tags_of(self.root, tags, self._names, classes or [])
         self.class_names = tuple(classes or sorted({name for line in lines for name in line.tags}))
         index = {name: number for number, name in enumerate(self.class_names)}
-        self._paths = {_id(line.photo): self.root / line.photo for line in lines}
-        self._tags = {_id(line.photo): sorted({index[name] for name in line.tags if name in index}) for line in lines}
-        self._untagged = {_id(photo): self.root / photo for photo in self._photos() if _id(photo) not in self._paths}
+        used = [line for line in lines if line.tags or negatives]
+        self._paths = {without_suffix(line.photo): self.root / line.photo for line in used}
+        self._tags_of = {
+            without_suffix(line.photo): sorted({index[name] for name in line.tags if name in index}) for line in used
+        }
+        ids = {without_suffix(photo): photo for photo in self._names.photos}
+        self._untagged = {one: self.root / photo for one, photo in ids.items() if one not in self._paths}
+        self._splits = {one: split_in(ids[one]) for one in self._untagged}
+        self._splits |= {without_suffix(line.photo): line.split for line in used}
         return lines
 
-    def _from_root(self, photo: str) -> str:
-        """A photo of the tags file by its path from the root; an absolute path that leads elsewhere stays as it is."""
-        for root in (os.path.abspath(self.root), os.path.realpath(self.root)):
-            if PurePosixPath(photo).is_relative_to(root):
-                return str(PurePosixPath(photo).relative_to(root))
-        return str(PurePosixPath(photo)) if photo else photo
+    @cached_property
+    def _names(self) -> PhotoNames:
+        """Every photo in the folder, without hidden ones, masks and links that lead out of it."""
+        return PhotoNames(
+            self.root,
+            (
+                path.relative_to(self.root).as_posix()
+                for path in photos_below(self.root)
+                if (self.masks is None or self.masks not in path.parents)
+                and not (path.is_symlink() and self._leads_out(path))
+            ),
+        )
 
-    def _photos(self) -> list[str]:
-        """Every photo in the folder, by its path from the root, without hidden ones and masks."""
-        return [
-            path.relative_to(self.root).as_posix()
-            for path in photos_below(self.root)
-            if self.masks is None or self.masks not in path.parents
-        ]
+    def _leads_out(self, path: Path) -> bool:
+        return not path.resolve().is_relative_to(self._resolved_root)
+
+    @cached_property
+    def _resolved_root(self) -> Path:
+        return self.root.resolve()
 
     def _faults(self, lines: list[TaggedPhoto]) -> Iterator[str]:
-        """What is wrong with the tags file, line by line, and with the names of the other photos."""
+        """What is wrong with the tags, line by line, and with the names of the other photos."""
         yield from class_faults(self.class_names)
         if len(self.class_names) > MOST_CLASSES:
             return
@@ -130,22 +144,24 @@ class TagFolder(TaggedDataset):
             if fault := _name_fault(line.photo):
                 yield (
                     f"{line.where}: photo {shown(line.photo)} {fault}; name photos by their path in {self.root}."
-                    f"{self._did_you_mean(line.photo)}"
+                    f"{self._names.near(line.photo)}"
                 )
                 continue
             yield from self._tag_faults(line)
             if not (self.root / line.photo).is_file():
-                yield f"{line.where}: photo '{line.photo}' is not in {self.root}.{self._did_you_mean(line.photo)}"
-            if (other := first.setdefault(_id(line.photo), line.where)) != line.where:
+                yield f"{line.where}: photo '{line.photo}' is not in {self.root}.{self._names.near(line.photo)}"
+            elif line.photo not in self._names.photos and self._leads_out(self.root / line.photo):
+                yield f"{line.where}: photo '{line.photo}' is a link out of {self.root}; copy the photo"
+            if (other := first.setdefault(without_suffix(line.photo), line.where)) != line.where:
                 yield f"{line.where}: photo '{line.photo}' has the same name, without suffix, as {other}; rename one"
         for photo in self._untagged.values():
             name = photo.relative_to(self.root).as_posix()
             if fault := _name_fault(name):
                 yield f"{self.root}: photo {shown(name)} {fault}; rename it"
+        if not self.ids("train"):
+            yield f"{self.root}: no photo to train on: none is of the split train and has a tag"
 
     def _tag_faults(self, line: TaggedPhoto) -> Iterator[str]:
-        if not line.tags and not self.negatives:
-            yield f"{line.where}: photo '{line.photo}' has no tag; tag it, take its line out, or set dataset.negatives"
         for name in line.tags:
             if name not in self.class_names:
                 yield (
@@ -153,20 +169,19 @@ class TagFolder(TaggedDataset):
                     f"{nearest(name, self.class_names)} Known: {', '.join(self.class_names)}"
                 )
 
-    def _did_you_mean(self, photo: str) -> str:
-        """The photo whose name differs in case, suffix or slashes alone, as a question."""
-        near = self._by_plain_name.get(_plain_name(photo))
-        return f" Did you mean '{near}'?" if near else ""
-
-    @cached_property
-    def _by_plain_name(self) -> dict[str, str]:
-        return {_plain_name(photo): photo for photo in self._photos()}
-
     def ids(self, split: Split) -> list[str]:
-        """`train` and `seed`: the tagged photos; `val`: the other photos, or the tagged ones if there is no other."""
+        """The photos of a split.
+
+        `train` and `seed`: the tagged photos that are of no other split; `val`: those of `val` and the untagged ones
+        but the test's, or, if there is none, those of `train`; `test`: the photos of that split.
+        """
+        train = [one for one in self._paths if self._splits[one] in (None, "train")]
         if split == "test":
-            return []
-        return list(self._untagged if split == "val" and self._untagged else self._paths)
+            return [one for one in (*self._paths, *self._untagged) if self._splits[one] == "test"]
+        if split != "val":
+            return train
+        tagged = [one for one in self._paths if self._splits[one] == "val"]
+        return tagged + [one for one in self._untagged if self._splits[one] != "test"] or train
 
     def image_path(self, image_id: str) -> Path:  # noqa: D102
         path = self._paths.get(image_id) or self._untagged.get(image_id)
@@ -178,20 +193,8 @@ class TagFolder(TaggedDataset):
         return self.masks / f"{image_id}.png" if self.masks else None
 
     def tags(self, image_id: str) -> NDArray[np.int64]:  # noqa: D102
-        return np.array(self._tags.get(image_id, ()), dtype=np.int64)
-
-
-def _id(photo: str) -> str:
-    """A photo's id: its path in the folder without the suffix."""
-    path = PurePosixPath(photo)
-    return str(path.with_suffix("")) if path.name else photo
+        return np.array(self._tags_of.get(image_id, ()), dtype=np.int64)
 
 
 def _name_fault(photo: str) -> str | None:
-    return id_fault(photo, suffix="") or id_fault(_id(photo))
-
-
-def _plain_name(photo: str) -> str:
-    """What a name is on another system, or without its suffix."""
-    path = unicodedata.normalize("NFKC", photo).replace("\\", "/")
-    return (_id(path) if PurePosixPath(path).suffix.lower() in SUFFIXES else path).casefold()
+    return id_fault(photo, suffix="") or id_fault(without_suffix(photo))
