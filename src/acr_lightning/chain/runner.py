@@ -62,6 +62,8 @@ def _named_in(value: Any, key: str) -> Iterator[tuple[str, Path]]:
             yield from _named_in(one, key if name == "init_args" else f"{key}.{name}")
     elif isinstance(value, str) and (os.path.isfile(value) or os.path.isfile(Path(value, TRAINED[0], NAME))):
         yield key, Path(value)
+    elif isinstance(value, str) and os.path.isfile(weights := Path(value, "model.safetensors")):
+        yield key, weights
 
 
 def photos(experiment: Experiment, name: str) -> dict[str, Any]:

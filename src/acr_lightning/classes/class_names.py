@@ -40,6 +40,8 @@ SHORT = {
         "cam.prototype_inference": ("PrototypeInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
+        "proposals.superpixels": ("Superpixels",),
+        "proposals.sam": ("SamProposals",),
         "training.speed": ("ChannelsLast", "Compile"),
         "cam.seed_scores": ("SeedScores",),
         "affinity.learner": ("AffinityLearner",),

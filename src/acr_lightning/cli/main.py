@@ -64,8 +64,8 @@ options of the chain's commands:
                     --dataset.root=DIR, acr fit --trainer.devices=4
   --stages A,B      (acr run) only these stages
   --from.fit=RUN    read a stage's result from another run
-  --affinity NAME, --segment NAME
-                    a published recipe: psa, irn, rib; deeplabv1_resnet38d, deeplabv2_resnet101, coco
+  --affinity NAME, --proposals NAME, --segment NAME
+                    a published recipe: psa, irn, rib; superpixels, sam; deeplabv1_resnet38d, deeplabv2_resnet101, coco
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run
