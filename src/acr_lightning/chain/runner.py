@@ -40,7 +40,8 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     files = FileDigests(experiment.run / FILES)
     digests = {
         stage_record.CONTENT + key: result(read(path / TRAINED[0]) or {}) if path.is_dir() else files.of(path)
-        for key, path in _named_in(section.get("model"), f"{name}.model")
+        for part in ("model", "refiner")
+        for key, path in _named_in(section.get(part), f"{name}.{part}")
     }
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         digests[stage_record.DATASET] = experiment.dataset().fingerprint(files.of, **photos(experiment, name))

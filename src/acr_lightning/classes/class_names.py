@@ -40,6 +40,7 @@ SHORT = {
         "cam.prototype_inference": ("PrototypeInference",),
         "data.frozen_features": ("FrozenFeatures",),
         "labels.refiner": ("DenseCrf",),
+        "labels.sam_refiner": ("SamRefiner",),
         "proposals.superpixels": ("Superpixels",),
         "proposals.sam": ("SamProposals",),
         "training.speed": ("ChannelsLast", "Compile"),
