@@ -8,7 +8,7 @@ FROM ${BASE}
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 
 COPY . /opt/acr-lightning
-RUN pip install --no-cache-dir '/opt/acr-lightning[lite0,export]'
+RUN pip install --no-cache-dir '/opt/acr-lightning[lite0,crf,export]'
 
 # Photos, experiment files and runs are the user's folder.
 WORKDIR /work

@@ -26,6 +26,8 @@ def label(
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
     smoothing: float | None = None,
+    vote: Literal["sepl", "fma"] | None = None,
+    proposals: str | None = None,
     workers: PositiveInt | None = None,
     shard: str | None = None,
 ) -> dict[str, Any]:
@@ -50,6 +52,10 @@ def label(
             `1 − smoothing · std/mean`, and overlaps to the class with the larger share of its scores there. The
             refiner runs once for each tag. 0.3 in its release, with alpha 11 and the refiner `one_class`; null makes
             one label of all classes together.
+        vote: what proposals do to the label: `sepl`: each goes to the class that it is full of, or that lies in it;
+            `fma`: to the class with the highest mean score in it, or to the background, and refiner, threshold and the
+            like change nothing. null lets the label alone.
+        proposals: folder of their files; null takes those of the run (`--proposals=superpixels` or `sam`).
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
     """
@@ -69,7 +75,8 @@ def label(
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     own, labels = of_shard(ids, shard), Path(output) / LABELS
     way = _way(value, alpha, label_refiner, margin, smoothing)
-    make_labels(way, dataset, Path(cams), labels, own, workers, walked=threshold == "walked")
+    voting = (vote, Path(proposals)) if vote and proposals else None
+    make_labels(way, dataset, Path(cams), labels, own, workers, threshold == "walked", voting)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
     rest = {"left": left} if len(own) < len(ids) else {}
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
@@ -80,6 +87,15 @@ def check_refiner(name: str, values: Section) -> None:
     from acr_lightning.labels.refiner import build_refiner
 
     build_refiner(values["refiner"], f"{name}.refiner")
+
+
+def check(name: str, values: Section) -> None:
+    """Refuse a refiner that cannot be made, and a vote without voters."""
+    from acr_lightning.errors import UserError
+
+    check_refiner(name, values)
+    if values["vote"] and not values["proposals"]:
+        raise UserError(f"{name}.vote: there are no proposals that could vote; add --proposals=superpixels or sam")
 
 
 def _require_one_way(
@@ -136,10 +152,10 @@ LABEL = Stage(
     "label",
     HELP,
     lambda folder: {"output": str(folder)},
-    reads={"cams": ("affinity_walk", "cam")},
+    reads={"cams": ("affinity_walk", "cam"), "proposals": ("proposals",)},
     writes=LABELS,
     function=label,
-    check=check_refiner,
+    check=check,
     splits=("train", "seed"),
     sees_masks=lambda section: section.get("threshold") == "oracle",
 )

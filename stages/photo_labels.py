@@ -14,6 +14,7 @@ def make_labels(
     ids: Sequence[str],
     workers: int | None,
     walked: bool = False,
+    vote: tuple[str, Path] | None = None,
 ) -> None:
     """Make the label map of every photo that has none, or a damaged one, each in one of `workers` processes.
 
@@ -25,6 +26,7 @@ def make_labels(
         ids: of the photos.
         workers: None takes all cores that this process may use.
         walked: also hand over the background's score that a random walk carried along, as `background`.
+        vote: the rule by which proposals vote on the label, and the folder of their files.
     """
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import is_whole
@@ -32,12 +34,20 @@ def make_labels(
 
     paths = {image_id: item_path(labels, image_id, ".png") for image_id in ids}
     missing_ids = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
-    work = partial(_label_one, make=make, dataset=dataset, cams=cams, labels=labels, walked=walked)
+    work = partial(_label_one, make=make, dataset=dataset, cams=cams, labels=labels, walked=walked, vote=vote)
     for _ in map_in_pool(work, missing_ids, "labels", workers):
         pass
 
 
-def _label_one(image_id: str, make: Callable[..., Any], dataset: Any, cams: Path, labels: Path, walked: bool) -> None:
+def _label_one(
+    image_id: str,
+    make: Callable[..., Any],
+    dataset: Any,
+    cams: Path,
+    labels: Path,
+    walked: bool,
+    vote: tuple[str, Path] | None,
+) -> None:
     """One photo's label map, from file to file."""
     import numpy as np
 
@@ -45,6 +55,8 @@ def _label_one(image_id: str, make: Callable[..., Any], dataset: Any, cams: Path
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.artefacts.palette import write_mask
     from acr_lightning.errors import UserError
+    from acr_lightning.labels.segment_vote import mean_label, voted
+    from acr_lightning.proposals.mask_runs import read_proposals
 
     image, path = dataset.image(image_id), item_path(cams, image_id, ".npz")
     cam = read_cam(path, dataset.num_classes, image.shape[:2])
@@ -57,4 +69,9 @@ def _label_one(image_id: str, make: Callable[..., Any], dataset: Any, cams: Path
             )
         # A photo without tags is background.
         more["background"] = np.ones(image.shape[:2], np.float32) if cam.background is None else cam.background
-    write_mask(item_path(labels, image_id, ".png"), make(image, cam.classes, cam.scores, **more))
+    label = make(image, cam.classes, cam.scores, **more)
+    if vote is not None:
+        rule, folder = vote
+        masks = read_proposals(item_path(folder, image_id, ".npz"), image.shape[:2])
+        label = voted(label, masks) if rule == "sepl" else mean_label(cam.classes, cam.scores, masks)
+    write_mask(item_path(labels, image_id, ".png"), label)

@@ -45,6 +45,11 @@ def cells(card, first):
 
 def test_the_card_says_what_the_run_says(run, tmp_path):
     label = {"what": "label", "split": "seed", "miou": 50.0, "precision": 60.0, "recall": 70.0}
+    segment = json.loads((run / "segment" / "manifest.json").read_text())
+    (run / "segment" / "manifest.json").write_text(json.dumps({**segment, "inputs": {"label": "1"}}))
+    (run / "label").mkdir()
+    refiner = {"class_path": "acr_lightning.labels.sam_refiner.SamRefiner"}
+    (run / "label" / "manifest.json").write_text(json.dumps({"config": {"refiner": refiner}}))
     network = {
         "what": "network", "split": "val", "scales": [1.0, 1.5], "refiner": "test|<b>", "miou": 41.25,
         "precision": 55.5, "recall": 66.6, "classes": {"background": {"iou": 90.04}, "blue_checks": {"iou": 12.34}},
@@ -76,6 +81,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert cells(card, "segment")[:4] == ["segment", "15", "7", "60 s"]
     assert "scales [1.0, 1.5], flip True" in card
     assert "made from tags" in card
+    assert "weights that learned from masks, not from tags alone" in card
     assert "Nobody measured" not in card
 
 
@@ -87,6 +93,7 @@ def test_a_card_without_scores_says_so(run):
     card = (run / "MODEL_CARD.md").read_text()
     assert "None: the run was not evaluated" in card
     assert "Nobody measured" in card
+    assert "weights that learned" not in card
     assert "none; only the network was trained" in card
     assert "made from tags" not in card
     assert cells(card, "segment")[3] == "2 min"

@@ -68,13 +68,16 @@ def run(tmp_path, shapes):
     made = {"status": "done", "counts": {}}
     write_json(
         run / "cam" / "manifest.json",
-        {**made, "config": {"model": {"class_path": "a.Cam", "init_args": {"scales": [1.0]}}}},
+        {**made, "config": {"model": {"class_path": "a.Cam", "init_args": {"scales": [1.0]}}}, "inputs": {"fit": "1"}},
     )
     logger = {
         "class_path": "lightning.pytorch.loggers.WandbLogger",
         "init_args": {"project": "ours", "group": "night", "offline": True, "job_type": "fit", "save_dir": "gone"},
     }
-    model = {"class_path": "acr_lightning.methods.acr.ACR", "init_args": {"cu": {"target": 0.5}}}
+    model = {
+        "class_path": "acr_lightning.methods.acr.ACR",
+        "init_args": {"backbone": "vit_clip", "cu": {"target": 0.5}},
+    }
     config = {"model": model, "trainer": {"logger": [logger]}}
     write_json(run / "fit" / "manifest.json", {**made, "config": config})
     return run
@@ -100,8 +103,9 @@ def test_an_evaluation_joins_the_group_of_its_training(run, shapes, shapes_root,
     assert (about.project, about.run_group, about.job_type) == ("ours", "night", "evaluate")
     assert about.display_name == "run-evaluate"
     config = items(about.config.update)
-    assert config["fit"]["model"] == {"class": "ACR", "cu": {"target": 0.5}}
+    assert config["fit"]["model"] == {"class": "ACR", "backbone": "vit_clip", "cu": {"target": 0.5}}
     assert config["cam"]["model"] == {"class": "Cam", "scales": [1.0]}
+    assert config["weights learned from"] == "captions"
     assert config["evaluate"]["data"]["dataset"]["num_val"] == 6
 
     logged = {}

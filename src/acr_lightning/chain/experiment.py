@@ -113,8 +113,9 @@ class Experiment:
         """For each key of a stage's section that the runner sets: the stage whose result goes there."""
         section, sources = self.own_section(name), {}
         for key, stages in self.chain.stages[name].reads.items():
-            if get_value(section, key.split(".")) is None and _takes(section, key):
-                sources[key] = next(stage for stage in stages if self.takes_part(stage))
+            source = next((stage for stage in stages if self.takes_part(stage)), None)
+            if source is not None and get_value(section, key.split(".")) is None and _takes(section, key):
+                sources[key] = source
         return sources
 
     def splits(self, name: str) -> list[Split]:

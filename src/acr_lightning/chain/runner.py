@@ -46,12 +46,11 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
     """Digests of what a stage reads: photos, files and runs that it names, stages before it, other packages' code."""
     stage, section = experiment.chain.stages[name], experiment.own_section(name)
     files = FileDigests(experiment.run / FILES)
-    # The files and runs that its model names: weights, a training that this one goes on with.
-    places = {key: Path(value) for key, value in flat(section.get("model"), f"{name}.model") if isinstance(value, str)}
     digests = {
-        f"content of {key}": result(read(path / TRAINED[0]) or {}) if path.is_dir() else files.of(path)
-        for key, path in places.items()
-        if os.path.isfile(path) or os.path.isfile(path / TRAINED[0] / NAME)
+        f"content of {key}": digest
+        for part in ("model", "refiner")
+        for key, value in flat(section.get(part), f"{name}.{part}")
+        if isinstance(value, str) and (digest := _content(Path(value), files))
     }
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         digests["dataset"] = experiment.dataset().fingerprint(files.of, **_photos(experiment, name))
@@ -63,6 +62,15 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
             digests[read_stage] = result(manifest) if manifest else "missing"
     own_code = foreign_code(stage_record.that_matters(section))
     return digests | {f"code of {path}": digest for path, digest in own_code.items()}
+
+
+def _content(path: Path, files: FileDigests) -> str | None:
+    """The digest of a file or run that a section names: weights, a training that this one goes on with; else None."""
+    for file in (path, path / "model.safetensors"):
+        if os.path.isfile(file):
+            return files.of(file)
+    is_run = os.path.isfile(path / TRAINED[0] / NAME)
+    return result(read(path / TRAINED[0]) or {}) if is_run else None
 
 
 def _photos(experiment: Experiment, name: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ options of the chain's commands:
                     --dataset.root=DIR, acr fit --trainer.devices=4
   --stages A,B      (acr run) only these stages
   --from.fit=RUN    read a stage's result from another run
-  --affinity NAME   a published recipe, as --segment: acr list presets
+  --affinity NAME   a published recipe, as --proposals and --segment: acr list presets
   --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
   --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run

@@ -93,7 +93,7 @@ def require_library() -> tuple[Any, Any]:
         from pydensecrf.densecrf import DenseCRF2D
         from pydensecrf.utils import unary_from_softmax
     except ImportError:
-        raise UserError("the dense CRF needs pydensecrf (pip install pydensecrf2), or set refiner: none") from None
+        raise UserError("the dense CRF needs pydensecrf (pip install '.[crf]'), or set refiner: none") from None
     return DenseCRF2D, unary_from_softmax
 
 

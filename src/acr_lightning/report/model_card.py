@@ -10,6 +10,7 @@ from typing import Any
 from acr_lightning.artefacts.manifest import manifests_of, part, stages_of
 from acr_lightning.duration import duration
 from acr_lightning.labels.refiner import describe
+from acr_lightning.report.learned_from import KEY, learned_from
 from acr_lightning.report.markdown import plain
 from acr_lightning.report.run_scores import ORACLE, trained_as
 from acr_lightning.report.score_files import read_scores
@@ -63,6 +64,7 @@ def model_card(
         strategy=part(manifests, "fit", "config", "model", "init_args").get("strategy"),
         dataset=_class(manifests, "segment", "data", "init_args", "dataset"),
         network=trained_as(stages_of(run)),
+        learned_from=learned_from(stages_of(run).get("segment", run), settings).get(KEY),
         supervised=part(manifests, "segment", "config", "data", "init_args").get("labels") == "masks",
         stages=[(name, *_stage(one)) for name, one in manifests.items()],
         plain=plain,

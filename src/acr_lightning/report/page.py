@@ -12,6 +12,7 @@ from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
 from acr_lightning.report.held_out import held_out, spread
+from acr_lightning.report.learned_from import KEY
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures
 from acr_lightning.report.score_files import read_scores
@@ -71,6 +72,7 @@ def write_report(
         title=" · ".join(run.name for run in runs),
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
         scores=scores,
+        learned_from=KEY,
         curves=[curve for run in runs for curve in _curves(run, notes)],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         settings={run.name: _settings(run) for run in runs},

@@ -15,6 +15,7 @@ from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_curves
 from acr_lightning.metrics.confusion import confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
+from acr_lightning.report.learned_from import KEY, learned_from
 from acr_lightning.report.markdown import plain
 from acr_lightning.segment.recorded_test import recorded_test
 
@@ -26,8 +27,11 @@ CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
 # Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 
+# The stage that made what a score is of.
+MADE_BY = {"cam": "cam", "walked cam": "affinity_walk", "label": "label", "network": "segment"}
+
 # Of scores.csv, before the scores.
-CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner")
+CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner", KEY)
 
 
 def score_run(stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path) -> list[dict[str, Any]]:
@@ -67,6 +71,8 @@ def score_run(stages: Stages, dataset: TaggedDataset, tested: list[Split], folde
         if "refiner" in conditions:
             conditions["refiner"] = describe(conditions["refiner"])
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
+    for record in records:
+        record |= learned_from(stages.get(MADE_BY[record["what"]], folder), record)
     for name, text in _texts(records).items():
         write_text(folder / name, text)
     return records

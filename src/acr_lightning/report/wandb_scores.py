@@ -11,6 +11,7 @@ from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.report.held_out import spread
+from acr_lightning.report.learned_from import KEY
 from acr_lightning.report.pictures import overlay
 from acr_lightning.report.run_scores import CHOSEN_ELSEWHERE, ORACLE
 from acr_lightning.report.wandb_config import filterable
@@ -65,7 +66,8 @@ def log_to_wandb(
             dir=folder,
             # A run may come from a stranger: what its manifest names gets photos only where the user says so.
             mode=None if "WANDB_MODE" in os.environ else "offline",
-            config={name: filterable(part(read(path), "config")) for name, path in stages_of(run).items()},
+            config={name: filterable(part(read(path), "config")) for name, path in stages_of(run).items()}
+            | {key: value for record in records for key, value in record.items() if key == KEY},
         )
     except Exception as error:  # W&B raises errors of many kinds for what a manifest may name
         reason = str(error).partition("\n")[0]
