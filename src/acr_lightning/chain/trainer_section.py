@@ -21,10 +21,9 @@ from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.errors import UserError
 from acr_lightning.report.wandb_config import filterable
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
+from acr_lightning.training.whole_batch import OneMessage
 
 NUM_CLASSES = "num_classes"  # comes from the data
-# Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
-DDP = "ddp_find_unused_parameters_true"
 
 
 class ConfigToLoggers(SaveConfigCallback):
@@ -151,7 +150,7 @@ def _asking(node: Section, key: str) -> Iterator[str]:
 
 def for_several_processes(config: dict[str, Any], device: str) -> dict[str, Any]:
     """A trainer's options where it is one of several processes on this type of device (`cuda`, `cpu`)."""
-    strategy = DDP if config["strategy"] == "auto" else config["strategy"]
+    strategy = OneMessage() if config["strategy"] == "auto" else config["strategy"]
     # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
     return {**config, "strategy": strategy, "sync_batchnorm": device != "cpu"}
 

@@ -1,9 +1,25 @@
-"""Rows of the whole batch, for losses that compare photos with each other."""
+"""What the processes of a training tell each other; nothing where there is one."""
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
+
+
+class OneMessage(DDPStrategy):
+    """Several processes without DDP's reducer, which would send all networks in every backward pass.
+
+    `AlternatingModule` sends the gradients of the player whose turn it is, once an update.
+    """
+
+    def configure_ddp(self) -> None:
+        """Begin with the first process's weights."""
+        assert self.model is not None
+        for value in self.model.state_dict().values():
+            weights = value.contiguous()
+            dist.broadcast(weights, 0)
+            value.copy_(weights)
 
 
 def of_whole_batch(rows: Tensor) -> Tensor:
@@ -17,7 +33,27 @@ def of_whole_batch(rows: Tensor) -> Tensor:
     Returns:
         `[processes · B, ...]`.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _are_several():
         return rows
     # `EpochSampler` gives the photos of a global batch to the processes in turn.
     return torch.stack(torch.distributed.nn.functional.all_gather(rows.contiguous()), dim=1).flatten(0, 1)
+
+
+def mean_of_processes(*values: Tensor) -> None:
+    """Replace each of some tensors by its mean over the processes, all by one message.
+
+    Args:
+        values: as many and as large in every process.
+    """
+    if not _are_several():
+        return
+    message = torch.cat([value.flatten() for value in values])
+    dist.all_reduce(message)
+    for value, mean in zip(
+        values, message.div_(dist.get_world_size()).split([*map(Tensor.numel, values)]), strict=True
+    ):
+        value.copy_(mean.view_as(value))
+
+
+def _are_several() -> bool:
+    return dist.is_available() and dist.is_initialized()
