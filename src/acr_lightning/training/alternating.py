@@ -100,7 +100,9 @@ class AlternatingModule(LightningModule, ABC):
         with self.toggled_optimizer(optimizer):
             for part in parts:
                 loss, terms = update(part)
-                self.manual_backward(loss / len(parts))
+                # Where the forward pass left autocast to be exact, its gradient is as exact only outside of it, too.
+                with torch.autocast(self.device.type, enabled=False):
+                    self.manual_backward(loss / len(parts))
                 for key, value in {name: loss, **{f"{name}/{term}": value for term, value in terms.items()}}.items():
                     means[key] = means.get(key, torch.zeros_like(loss)) + value.detach() / len(parts)
             finite = torch.isfinite(means[name]).float()
