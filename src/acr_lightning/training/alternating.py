@@ -110,7 +110,8 @@ class AlternatingModule(LightningModule, ABC):
             self.nonfinite.leave_out(name, finite == 1, parameters)
             optimizer.step()
             optimizer.zero_grad()  # now, so that no gradient takes memory in another player's turn
-        self.log(name, means.pop(name), prog_bar=True)
+        # A progress bar wants the number at once, and a GPU would be waited for.
+        self.log(name, means.pop(name), prog_bar=self.device.type == "cpu")
         self.log_dict({**means, f"{name}/skipped": self.nonfinite.skipped[name].float()})
 
     def step_schedules(self) -> None:
