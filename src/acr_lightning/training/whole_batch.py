@@ -49,9 +49,8 @@ def mean_of_processes(*values: Tensor) -> None:
         return
     message = torch.cat([value.flatten() for value in values])
     dist.all_reduce(message)
-    for value, mean in zip(
-        values, message.div_(dist.get_world_size()).split([*map(Tensor.numel, values)]), strict=True
-    ):
+    means = message.div_(dist.get_world_size()).split([value.numel() for value in values])
+    for value, mean in zip(values, means, strict=True):
         value.copy_(mean.view_as(value))
 
 
