@@ -99,7 +99,7 @@ def methods(folder: Path):
     plain = checkpoint_of(tiny_classifier(), folder)
     net, frozen = partial(classifier_of, "usual"), partial(classifier_of, "frozen")
     return {
-        "ACR": lambda: tiny_acr(optimizer=SGD, step=HALVES, game=Game(ramp_epochs=2)),
+        "ACR": lambda: tiny_acr(optimizer=SGD, game=Game(ramp_epochs=2)),
         "ACR, ResNet38d": lambda: ACR(CamClassifier(K, "resnet38d"), partial(Reconstructor, depth=5), optimizer=SGD),
         "ACR, frozen": lambda: ACR(
             frozen(), partial(Reconstructor, depth=2, width=8, side_channels=(8, 8, 8, 8), stride=8), optimizer=SGD
@@ -107,7 +107,7 @@ def methods(folder: Path):
         "ACR, MCTformer": lambda: ACR(
             vit(), partial(Reconstructor, depth=3, width=8), tiny_classifier(), optimizer=SGD
         ),
-        "plain": lambda: Plain(net(), optimizer=SGD),
+        "plain": lambda: Plain(net(), optimizer=SGD, step=HALVES),
         "plain, frozen": lambda: Plain(frozen(), optimizer=SGD),
         "plain, MCTformer+": lambda: Plain(
             vit(layers=None, fusion="root", pooling="rank", contrast=1.0, recompute=True), optimizer=SGD
@@ -171,9 +171,16 @@ def inferences(folder: Path):
         "AdvCAM": partial(AdvCAM, str(fit), [2, 2], **scales),
         "RIB": rib,
         "walk, PSA": partial(
-            AffinityWalk, str(learned.with_stem("features")), str(folder / "cam"), background_alpha=16.0, exponent=4
+            AffinityWalk,
+            str(learned.with_stem("features")),
+            str(folder / "cam"),
+            radius=3,
+            background_alpha=16.0,
+            exponent=3,
         ),
-        "walk, IRN": partial(AffinityWalk, str(learned.with_stem("boundary")), str(folder / "cam"), exponent=4),
+        "walk, IRN": partial(
+            AffinityWalk, str(learned.with_stem("boundary")), str(folder / "cam"), radius=3, exponent=3
+        ),
         "network": partial(NetworkInference, str(segmented), **scales),
         "network, in windows": partial(NetworkInference, str(segmented), [1.0], window=SIDE // 2),
     }
