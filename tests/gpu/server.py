@@ -11,8 +11,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
+import torch
 from cases import inferences, label_batch, methods, networks, photo_batch, photo_samples
-from fake_gpu import take, to_gpu, trainer_on_gpu
+from fake_gpu import DEVICE, take, to_gpu, trainer_on_gpu
 from lightning.pytorch import Callback
 from recorder import Recorder
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -65,6 +66,11 @@ class Server:
 def main(lines):
     take()
     logging.disable()
+    try:
+        with FakeTensorMode():
+            torch.ones(1, device=DEVICE, requires_grad=True).sum().backward()
+    except RuntimeError as error:
+        return print(json.dumps({"cannot": str(error)}), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
         print(json.dumps([*server.methods, *server.networks, *server.inferences]), flush=True)
