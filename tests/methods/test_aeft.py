@@ -60,9 +60,9 @@ def test_what_is_kept():
 
 def test_others_share_no_tag():
     tags = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 1, 1], [1, 1, 1]])
-    ones, partners = others(tags, torch.tensor([0.6, 0.0, 0.99, 0.5]))
-    assert ones.tolist() == [0, 1, 2]  # the last shares a tag with all
-    assert partners.tolist() == [2, 0, 0]
+    has_one, partner = others(tags, torch.tensor([0.6, 0.0, 0.99, 0.5]))
+    assert has_one.tolist() == [True, True, True, False]  # the last shares a tag with all
+    assert partner[:3].tolist() == [2, 0, 0]
 
 
 def slow_repulsion(cam, q, tags, drawn, margin):

@@ -83,3 +83,10 @@ def test_training(kind, tmp_path, shapes):
     initial = plain_run(kind, tmp_path / "plain", shapes)
     method = ReCAM(classifier_of(kind), initial=initial, optimizer=ADAMW, step=HALVES)
     assert all(trained_and_loaded(kind, tmp_path / "recam", shapes, method).values())
+
+
+def test_features_of_many_cells_stay_in_the_range_of_half_precision():
+    """1024 cells of 70 sum to more than it holds."""
+    with torch.autocast("cpu", torch.float16):
+        features = class_features(torch.ones(1, 2, 32, 32), torch.full((1, 3, 32, 32), 70.0))
+    assert torch.allclose(features, torch.tensor(70.0), rtol=1e-3)

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from double import double
 from lightning.pytorch import Trainer
 from method_training import classifier_of, plain_run
+from tiny_acr import HALVES, tiny_acr
 from tiny_clip import tiny_clip, tiny_clip_in
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.cam.prototype_inference import PrototypeInference
-from acr_lightning.chain.trainer_section import DDP
 from acr_lightning.data.datamodule import TaggedCrops, TaggedPhotos
 from acr_lightning.data.shapes import Shapes
 from acr_lightning.methods.advcam.inference import AdvCAM
@@ -39,10 +40,12 @@ from acr_lightning.methods.rib.finetuning import Finetuning
 from acr_lightning.methods.rib.inference import RIB
 from acr_lightning.methods.seam.module import SEAM
 from acr_lightning.methods.sipe.module import SIPE
+from acr_lightning.training.one_message import OneMessage
 from acr_lightning.training.optimisation import OptimizerSettings
 
 SGD = OptimizerSettings(lr=0.01)  # Adam blows up rounding
 TRAINED = {
+    "ACR": lambda *_: tiny_acr(optimizer=SGD, step=HALVES),
     "OC-CSE": lambda net, plain: OCCSE(net, plain, optimizer=SGD),
     "ReCAM": lambda net, plain: ReCAM(net, initial=plain, optimizer=SGD),
     "SEAM": lambda net, _: SEAM(net, 0.5, optimizer=SGD),
@@ -67,21 +70,27 @@ INFERRED = {
 def trainer_of(processes, folder):
     return Trainer(
         default_root_dir=folder, max_epochs=1, accelerator="cpu", devices=processes, limit_train_batches=1,
-        strategy=DDP if processes > 1 else "auto", logger=False, enable_progress_bar=False,
+        strategy=OneMessage() if processes > 1 else "auto", logger=False, enable_progress_bar=False,
         enable_model_summary=False, enable_checkpointing=False,
     )  # fmt: skip
 
 
 def results(processes, folder, shapes):
-    """What every method trains, and what this process infers, by method."""
-    made = {}
+    """What every method trains, and what this process infers; how many numbers are trained, and are sent."""
+    made, sent = {"sent": {}}, []
+    if processes > 1:
+        reduce = dist.all_reduce
+        dist.all_reduce = lambda values, *args, **kwargs: sent.append(values.numel()) or reduce(values, *args, **kwargs)
     for name, build in TRAINED.items():
         method = build(classifier_of("usual"), str(folder / "plain"))
         data = partial(PastedCrops, labels=str(folder / "labels")) if name == "CDA" else TaggedCrops
-        before = {key: one.clone() for key, one in method.trained().named_parameters()}
+        before = {key: one.clone() for key, one in method.named_parameters()}
+        sent.clear()
         trainer = trainer_of(processes, folder)
         trainer.fit(method, data(shapes, crop=32, long_side=(32, 40), batch_size=8, num_workers=0))
-        made[name] = {key: one.detach() - before[key] for key, one in method.trained().named_parameters()}
+        made[name] = {key: one.detach() - before[key] for key, one in method.named_parameters()}
+        made["sent"][name] = sum(one.numel() for one in method.parameters() if one.requires_grad), sum(sent)
+        assert trainer.model is method  # and no reducer, which would send what is not seen here
         if name == "SIPE":
             trainer.save_checkpoint(folder / "sipe.ckpt")
     for name, build in INFERRED.items():
@@ -142,6 +151,13 @@ def test_a_step_of_two_is_that_of_one(made, name):
     for key, step in one.items():
         for other in two:
             assert (other[key] - step).abs().max() < 1e-10 * furthest, key
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_gradient_is_sent_once(made, name):
+    for process in made[1:]:
+        trained, sent = process["sent"][name]
+        assert 0.9 * trained < sent < 1.05 * trained
 
 
 @pytest.mark.parametrize("name", INFERRED)

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from tiny_acr import tiny_acr
+from tiny_acr import tiny_acr, tiny_classifier
 
 from acr_lightning.data.datamodule import TaggedCrops, UntaggedPhotos
+from acr_lightning.methods.ppc.module import PPC
+from acr_lightning.methods.recam.module import ReCAM
+from acr_lightning.methods.sipe.module import SIPE
 from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
 from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.photos import Photos
 from acr_lightning.training.speed import ChannelsLast, Compile
 from acr_lightning.training.step_seed import StepSeed
 
@@ -42,6 +46,14 @@ def test_memory_format_and_compiler_give_the_same_training(tmp_path, shapes):
     assert all(part._compiled_call_impl is not None for part in parts)
     assert compiled.state_dict().keys() == plain.state_dict().keys()
     assert apart(compiled.state_dict(), plain.state_dict()) < 1e-10
+
+
+@pytest.mark.parametrize("method", [ReCAM, SIPE, PPC])
+def test_the_backbone_is_compiled_in_methods_that_begin_inside_of_a_classifier(method):
+    module, graphs = method(tiny_classifier()), []
+    Compile(backend=lambda graph, _: graphs.append(graph) or graph.forward).setup(None, module, "fit")
+    module.losses(Photos(torch.rand(2, 3, 32, 32), torch.ones(2, 4), drawn=torch.rand(2)))
+    assert any("conv2d" in str(graph.code) for graph in graphs)
 
 
 def test_any_stage_may_be_compiled(tmp_path, shapes, trained_run):

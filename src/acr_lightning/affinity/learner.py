@@ -1,7 +1,6 @@
 """The affinity network as a LightningModule, trained on what is certain in the CAMs."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor
@@ -14,6 +13,7 @@ from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.whole_batch import mean_of_processes
 
 Kind = Literal["features", "boundary"]
 NETWORKS: dict[Kind, type[AffinityNet] | type[BoundaryNet]] = {"features": AffinityNet, "boundary": BoundaryNet}
@@ -61,24 +61,20 @@ class AffinityLearner(AlternatingModule):
 
     def losses(self, batch: dict[str, Any]) -> Update:
         """The weighted sum of the pair loss's terms."""
-        mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
-        terms = self.pair_terms(batch["image"], batch["label"], mean)
+        terms = self.pair_terms(batch["image"], batch["label"])
         return Update(terms.total(), terms._asdict())
 
-    def pair_terms(
-        self, image: Tensor, label: Tensor, mean_over_devices: Callable[[Tensor], Any] = lambda counts: counts
-    ) -> PairLoss:
+    def pair_terms(self, image: Tensor, label: Tensor) -> PairLoss:
         """The pair loss at the size of the network's result; a cell has the label of the pixel at its centre.
 
         Args:
             image: `[B, 3, H, W]` in `[0, 1]`.
             label: `[B, H, W]`: 0 background, 1..K, 255 unsure.
-            mean_over_devices: of a tensor; one device has nothing to do.
         """
         output = self.network(self.network.backbone.normalise(image))
         labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
         kinds = pair_kinds(labels, self.radius)
-        counts = mean_over_devices(kinds.flatten(1).sum(dim=1).float())
+        mean_of_processes(counts := kinds.flatten(1).sum(dim=1).float())
         return pair_loss(self.network.affinity(output, self.radius), kinds, counts)
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102

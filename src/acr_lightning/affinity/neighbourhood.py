@@ -49,8 +49,15 @@ def neighbours(maps: Tensor, radius: int, fill: float) -> Tensor:
     Returns:
         `[B, D, h, w]`: at `[b, d, y, x]` stands `maps[b, y + dy, x + dx]` with `(dy, dx) = half_disc(radius)[d]`.
     """
-    down, right = torch.tensor(half_disc(radius), device=maps.device).T
+    down, right = _offsets(radius, maps.device)
     return surroundings(maps, radius, fill)[:, down, right + radius - 1]
+
+
+@lru_cache
+def _offsets(radius: int, device: torch.device) -> Tensor:
+    """`half_disc` as two rows, `[2, D]`; kept, since a copy to a GPU is slower than what it is for."""
+    with torch.inference_mode(False):  # a training may come after an inference
+        return torch.tensor(half_disc(radius), device=device).T
 
 
 def straight_path(offset: tuple[int, int]) -> list[tuple[int, int]]:
@@ -67,11 +74,12 @@ def straight_path(offset: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 @lru_cache
-def paths(radius: int) -> tuple[list[Tensor], Tensor]:
+def paths(radius: int, device: torch.device) -> tuple[list[Tensor], Tensor]:
     """The straight paths to the half disc, as indices into the flattened half square of `surroundings`.
 
     Args:
         radius: in cells.
+        device: of the indices.
 
     Returns:
         The paths, those of one length together (`[count, length]` each), and for each offset of `half_disc` its place
@@ -82,5 +90,6 @@ def paths(radius: int) -> tuple[list[Tensor], Tensor]:
         path = [y * (2 * radius - 1) + x + radius - 1 for y, x in straight_path(offset)]
         by_length[len(path)].append((number, path))
     with torch.inference_mode(False):  # they are kept, and a training may come after an inference
-        order = torch.tensor([number for group in by_length.values() for number, _ in group])
-        return [torch.tensor([path for _, path in group]) for group in by_length.values()], order.argsort()
+        order = torch.tensor([number for group in by_length.values() for number, _ in group], device=device)
+        groups = [torch.tensor([path for _, path in group], device=device) for group in by_length.values()]
+        return groups, order.argsort()

@@ -51,8 +51,8 @@ def boundary_affinity(boundary: Tensor, radius: int) -> Tensor:
         `[B, D, h, w]` in `[0, 1]`.
     """
     batch, height, width = boundary.shape
-    groups, places = paths(radius)
+    groups, places = paths(radius, boundary.device)
     # Beyond the border is a boundary everywhere, so no affinity leads there.
     cells = surroundings(boundary, radius, fill=1.0).reshape(batch, -1, height * width)
-    highest = [cells[:, group.to(cells.device)].amax(dim=2) for group in groups]
-    return (1 - torch.cat(highest, dim=1)[:, places.to(cells.device)]).view(batch, -1, height, width)
+    highest = [cells[:, group].amax(dim=2) for group in groups]
+    return (1 - torch.cat(highest, dim=1)[:, places]).view(batch, -1, height, width)

@@ -41,11 +41,12 @@ def seeds(maps: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
     """
     flat, unit = maps.flatten(2), F.normalize(vectors.float().flatten(2), dim=1)
     overlaps = []
-    for block in unit.split(COLUMNS, dim=2):
-        alike = F.relu(unit.transpose(1, 2) @ block)
-        common = flat @ alike
-        either = alike.sum(dim=1, keepdim=True) + flat.sum(dim=2, keepdim=True) - common
-        overlaps.append(common / either.clamp(min=EPSILON))
+    with torch.autocast(maps.device.type, enabled=False):  # half precision has no room for a sum of all cells
+        for block in unit.split(COLUMNS, dim=2):
+            alike = F.relu(unit.transpose(1, 2) @ block)
+            common = flat @ alike
+            either = alike.sum(dim=1, keepdim=True) + flat.sum(dim=2, keepdim=True) - common
+            overlaps.append(common / either.clamp(min=EPSILON))
     overlap = torch.cat(overlaps, dim=2).view_as(maps)
     overlap[:, 0] *= BACKGROUND
     cells = F.one_hot(overlap.argmax(dim=1), maps.shape[1]).movedim(-1, 1)
@@ -76,6 +77,8 @@ def prototype_maps(weights: Tensor, vectors: Tensor) -> Tensor:
     Returns:
         `I`, `[B, C, h, w]` in `[0, 1]`; 0 for a class without a seed.
     """
-    prototypes = torch.einsum("bcp,bdp->bcd", weights.flatten(2), vectors.float().flatten(2))
-    near = F.normalize(prototypes, dim=2) @ F.normalize(vectors.float().flatten(2), dim=1)
+    cells = vectors.float().flatten(2)
+    with torch.autocast(cells.device.type, enabled=False):  # half precision has no room for a sum of all cells
+        prototypes = torch.einsum("bcp,bdp->bcd", weights.flatten(2), cells)
+        near = F.normalize(prototypes, dim=2) @ F.normalize(cells, dim=1)
     return F.relu(near).view_as(weights)

@@ -20,10 +20,9 @@ from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.bounded import Seed
 from acr_lightning.errors import UserError
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
+from acr_lightning.training.one_message import OneMessage
 
 NUM_CLASSES = "num_classes"  # comes from the data
-# Two networks take turns, so in each backward the parameters of one are unused, and plain DDP stops there.
-DDP = "ddp_find_unused_parameters_true"
 
 
 class Parts(NamedTuple):
@@ -114,7 +113,7 @@ def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
 
 def for_several_processes(options: dict[str, Any], device: str) -> dict[str, Any]:
     """A trainer's options where it is one of several processes on this type of device (`cuda`, `cpu`)."""
-    strategy = DDP if options["strategy"] == "auto" else options["strategy"]
+    strategy = OneMessage() if options["strategy"] == "auto" else options["strategy"]
     # On CPUs torch cannot; `require_same_batchnorm` sees to it that there is nothing to synchronise.
     return {**options, "strategy": strategy, "sync_batchnorm": device != "cpu"}
 

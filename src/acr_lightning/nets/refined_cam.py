@@ -93,8 +93,11 @@ def spread(cam: Tensor, mixed: Tensor) -> Tensor:
     vectors = mixed.float().flatten(2)
     vectors = vectors / (vectors.norm(dim=1, keepdim=True) + EPSILON)
     flat = cam.flatten(2)
-    blocks = [checkpoint(_columns, flat, vectors, block, use_reentrant=False) for block in vectors.split(COLUMNS, 2)]
-    return torch.cat(blocks, dim=2).view_as(cam)
+    with torch.autocast(cam.device.type, enabled=False):  # or the products would be in half precision
+        columns = [
+            checkpoint(_columns, flat, vectors, block, use_reentrant=False) for block in vectors.split(COLUMNS, 2)
+        ]
+    return torch.cat(columns, dim=2).view_as(cam)
 
 
 def _columns(cam: Tensor, vectors: Tensor, block: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from acr_lightning.nets.deeplab import DeepLab, HeadName
 from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
 from acr_lightning.training.alternating import AlternatingModule, Player, Update
 from acr_lightning.training.optimisation import OptimizerSettings
+from acr_lightning.training.whole_batch import mean_of_processes
 
 
 class Segmenter(AlternatingModule):
@@ -66,7 +67,7 @@ class Segmenter(AlternatingModule):
         logits = F.interpolate(logits, batch["label"].shape[-2:], mode="bilinear", align_corners=False)
         groups = pixel_groups(batch["label"], self.loss)
         counts = torch.stack([group.sum() for group in groups]).float()
-        counts = self.trainer.strategy.reduce(counts, reduce_op="mean")
+        mean_of_processes(counts)
         return Update(segmentation_loss(logits, batch["label"], groups, counts), {})
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102

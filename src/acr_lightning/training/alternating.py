@@ -15,6 +15,7 @@ from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
 from acr_lightning.training.nonfinite import NonFinite
 from acr_lightning.training.optimisation import WHOLE_RUN, OptimizerSettings, Span
+from acr_lightning.training.whole_batch import mean_of_processes
 
 # Batches after which a GPU is asked whether its losses are finite.
 ASK_EVERY = 10
@@ -95,17 +96,22 @@ class AlternatingModule(LightningModule, ABC):
         optimizer = self._optimizer(player)
         self._begin_anew(self.players()[player], optimizer)
         means: dict[str, Tensor] = {}
+        parameters = [*self.players()[player].network.parameters()]
         with self.toggled_optimizer(optimizer):
-            optimizer.zero_grad()
             for part in parts:
                 loss, terms = update(part)
-                self.manual_backward(loss / len(parts))
+                # Where the forward pass left autocast to be exact, its gradient is as exact only outside of it, too.
+                with torch.autocast(self.device.type, enabled=False):
+                    self.manual_backward(loss / len(parts))
                 for key, value in {name: loss, **{f"{name}/{term}": value for term, value in terms.items()}}.items():
                     means[key] = means.get(key, torch.zeros_like(loss)) + value.detach() / len(parts)
-            finite = self.trainer.strategy.reduce(torch.isfinite(means[name]).float(), reduce_op="mean") == 1
-            self.nonfinite.leave_out(name, finite, self.players()[player].network.parameters())
+            finite = torch.isfinite(means[name]).float()
+            mean_of_processes(finite, *(one.grad for one in parameters if one.grad is not None))
+            self.nonfinite.leave_out(name, finite == 1, parameters)
             optimizer.step()
-        self.log(name, means.pop(name), prog_bar=True)
+            optimizer.zero_grad()  # now, so that no gradient takes memory in another player's turn
+        # A progress bar wants the number at once, and a GPU would be waited for.
+        self.log(name, means.pop(name), prog_bar=self.device.type == "cpu")
         self.log_dict({**means, f"{name}/skipped": self.nonfinite.skipped[name].float()})
 
     def step_schedules(self) -> None:

@@ -55,8 +55,7 @@ class ClassifierTraining(AlternatingModule):
         """One batch."""
         image, tags = batch["image"], batch["tags"]
         draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
-        numbers = draws.uniform(len(image)).to(image.device)
-        photos = Photos(image, tags, batch.get("maps"), drawn=numbers, valid=batch.get("valid"))
+        photos = Photos(image, tags, batch.get("maps"), drawn=draws.uniform(len(image)), valid=batch.get("valid"))
         self.trained().train()
         for part in self.updates_of(photos):
             self.update("classifier", "loss", part.split(self.split_evenly(len(part.image))), self.losses)

@@ -8,10 +8,10 @@ def draw_target(tags: Tensor, uniform: Tensor) -> Tensor:
 
     Args:
         tags: `y`, `[B, K]` of 0 and 1; every image must have a tag.
-        uniform: random numbers in `[0, 1)`, `[B]`.
+        uniform: random numbers in `[0, 1)`, `[B]`, on any device.
 
     Returns:
         `t`, `[B]`.
     """
-    rank = (uniform * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
+    rank = (uniform.to(tags.device) * tags.sum(dim=1)).floor() + 1  # the first, second … tag of the image
     return ((tags.cumsum(dim=1) == rank[:, None]) & (tags > 0)).int().argmax(dim=1)

@@ -40,7 +40,7 @@ class Photos(PhotoBatch):
     """Photos for a method of one classifier.
 
     Attributes:
-        drawn: a random number in `[0, 1)` for each, the same on any number of devices, `[B]`.
+        drawn: a random number in `[0, 1)` for each, the same on any number of devices, `[B]`; it stays on the CPU.
         valid: False where a crop is padded, `[B, H, W]`; None where nothing is.
     """
 

@@ -45,7 +45,8 @@ def forces(terms: CULoss, weights: CUWeights, cam_logits: Tensor) -> dict[str, T
     pulls = {}
     for name, weight in (("classification", 1.0), ("target", weights.target), ("non_target", weights.non_target)):
         term = weight * getattr(terms, name)
-        (gradient,) = torch.autograd.grad(term, cam_logits, retain_graph=True, allow_unused=True)
+        with torch.autocast(cam_logits.device.type, enabled=False):
+            (gradient,) = torch.autograd.grad(term, cam_logits, retain_graph=True, allow_unused=True)
         if gradient is not None:
             pulls[name] = gradient.abs().sum()
     return pulls

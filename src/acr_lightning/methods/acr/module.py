@@ -129,7 +129,7 @@ class ACR(AlternatingModule):
         """The batch with its draws, which are the same on any number of devices."""
         image, tags = batch["image"], batch["tags"]
         draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
-        target = draw_target(tags, draws.uniform(len(image)).to(tags.device))
+        target = draw_target(tags, draws.uniform(len(image)))
         removal = None
         if self.srf is not None and self.reconstructor is not None:
             cells = draws.uniform(len(image), 1, self.srf.grid, self.srf.grid).to(image.device)

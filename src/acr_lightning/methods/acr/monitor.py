@@ -75,7 +75,7 @@ class ReconstructionMonitor(Callback):
         image = torch.stack([sample["image"] for sample in batch]).to(acr.device)
         tags = torch.stack([sample["tags"] for sample in batch]).to(acr.device)
         generator = torch.Generator().manual_seed(0)
-        target = draw_target(tags, torch.rand(len(tags), generator=generator).to(tags.device))
+        target = draw_target(tags, torch.rand(len(tags), generator=generator))
         return StepInput(image, tags, target=target)
 
 

@@ -24,12 +24,15 @@ class UpsampledConvolution(nn.Conv2d):
         after: channels of the result.
     """
 
+    falls_on: Tensor
+
     def __init__(self, before: int, after: int) -> None:
         super().__init__(before, after, 3, padding=1)
+        self.register_buffer("falls_on", FALLS_ON, persistent=False)
 
     def forward(self, small: Tensor) -> Tensor:
         """`[B, before, h, w]` to `[B, after, 2h, 2w]`."""
-        falls_on = FALLS_ON.to(self.weight)
+        falls_on = self.falls_on.to(self.weight)
         kernels = torch.einsum("psy,qtx,oiyx->opqist", falls_on, falls_on, self.weight).flatten(0, 2)
         assert self.bias is not None
         return F.pixel_shuffle(F.conv2d(small, kernels, self.bias.repeat_interleave(4), padding=1), 2)

@@ -66,13 +66,12 @@ def others(tags: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         drawn: random numbers in `[0, 1)`, `[B]`.
 
     Returns:
-        Indices of the photos that have such a partner, and of their partners, `[P]` each.
+        Whether a photo has such a partner, and the partner's index, `[B]` each.
     """
     foreign = tags @ tags.T == 0
     rank = (drawn * foreign.sum(dim=1)).floor() + 1
     partner = ((foreign.cumsum(dim=1) == rank[:, None]) & foreign).int().argmax(dim=1)
-    has_one = foreign.any(dim=1).nonzero().flatten()
-    return has_one, partner[has_one]
+    return foreign.any(dim=1), partner
 
 
 def repulsion(cam_logits: Tensor, pooled: Tensor, tags: Tensor, drawn: Tensor, margin: float) -> Tensor:
@@ -91,8 +90,9 @@ def repulsion(cam_logits: Tensor, pooled: Tensor, tags: Tensor, drawn: Tensor, m
     absent = (normalise_cam(cam_logits, tags) < ABSENT).float()
     around = (absent * scores).sum(dim=(2, 3)) / (absent.sum(dim=(2, 3)) + EPSILON) * tags
     whole = scores.mean(dim=(2, 3)) * tags
-    around, whole, tags, drawn = (of_whole_batch(rows) for rows in (around, whole, tags, drawn))
-    ones, partners = others(tags, drawn)
-    short = margin - (around[ones] - whole[partners]).square().sum(dim=1)
-    near = short > 0
-    return short[near].mean() if int(near.sum()) > FEWEST_PAIRS else short.sum() * 0
+    around, whole, tags, drawn = (of_whole_batch(rows) for rows in (around, whole, tags, drawn.to(tags.device)))
+    has_one, partner = others(tags, drawn)
+    short = margin - (around - whole[partner]).square().sum(dim=1)
+    is_near = has_one & (short > 0)
+    count = is_near.sum()
+    return (short * is_near).sum() / count.clamp(min=1) * (count > FEWEST_PAIRS)

@@ -35,7 +35,7 @@ class CPN(ClassifierTraining):
     def losses(self, photos: Photos) -> Update:
         """The classification of the photos and of their halves, and how far the halves' CAMs are from adding up."""
         image = self.classifier.normalise(photos.image)
-        mask = shown_patches(photos.drawn, (image.shape[-2], image.shape[-1]), self.patches)
+        mask = shown_patches(photos.drawn, (image.shape[-2], image.shape[-1]), self.patches).to(image.device)
         # Where a patch is hidden the network sees 0, its mean colour.
         views = image, image * mask, image * (1 - mask)
         inputs = photos.seen_by(self.classifier), *views[1:]

@@ -26,4 +26,4 @@ def shown_patches(drawn: Tensor, size: tuple[int, int], sides: Sequence[int]) ->
         rows, columns = (-(-length // side) for length in size)
         tosses = torch.randint(2, (1, 1, rows, columns), generator=generator).float()
         masks.append(F.interpolate(tosses, scale_factor=side, mode="nearest")[:, :, : size[0], : size[1]])
-    return torch.cat(masks).to(drawn.device)
+    return torch.cat(masks)

@@ -31,7 +31,7 @@ class PPC(ClassifierTraining):
     """
 
     classifier: RefinedCam
-    compiled_parts = ("classifier", "projection")
+    compiled_parts = ("classifier.classifier.backbone.net", "projection")  # the losses begin inside of the classifier
 
     def __init__(
         self,

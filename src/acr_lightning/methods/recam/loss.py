@@ -18,8 +18,9 @@ def class_features(cam_logits: Tensor, cells: Tensor) -> Tensor:
         `[B, K, D]`. There is never a map for each class and channel, which would have gigabytes.
     """
     positive = F.relu(cam_logits.float())
-    scores = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
-    return torch.einsum("bkp,bdp->bkd", scores.flatten(2), cells.float().flatten(2)) / positive[0, 0].numel()
+    shares = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON) / positive[0, 0].numel()
+    with torch.autocast(cells.device.type, enabled=False):  # half precision has no room for a sum of all cells
+        return torch.einsum("bkp,bdp->bkd", shares.flatten(2), cells.float().flatten(2))
 
 
 def reactivation_loss(class_logits: Tensor, tags: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class ReCAM(ClassifierTraining):
     """
 
     classifier: ReactivatedCam
+    compiled_parts = ("classifier.classifier.backbone.net",)  # the losses begin inside of the classifier
 
     def __init__(self, classifier: ConvolutionalClassifier, weight: float = 1.0, **training: Any) -> None:
         super().__init__(ReactivatedCam(classifier), **training)

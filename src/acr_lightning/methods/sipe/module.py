@@ -24,6 +24,7 @@ class SIPE(ClassifierTraining):
     """
 
     classifier: PrototypeCam
+    compiled_parts = ("classifier.classifier.backbone.net",)  # the losses begin inside of the classifier
 
     def __init__(self, classifier: ConvolutionalClassifier, **training: Any) -> None:
         super().__init__(PrototypeCam(classifier), **training)

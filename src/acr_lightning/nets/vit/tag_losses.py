@@ -28,7 +28,8 @@ def rank_pooled(maps: Tensor, decay: float = DECAY) -> Tensor:
 def token_similarities(tokens: Sequence[Tensor]) -> Tensor:
     """Cosines of all pairs of class tokens `[B, K, C]` of each block, `[B, blocks, K, K]`."""
     unit = F.normalize(torch.stack(list(tokens), dim=1).float(), dim=-1)
-    return unit @ unit.transpose(-2, -1)
+    with torch.autocast(unit.device.type, enabled=False):  # or the product would be in half precision
+        return unit @ unit.transpose(-2, -1)
 
 
 def class_contrast(similarities: Tensor, tags: Tensor) -> Tensor:

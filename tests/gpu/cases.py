@@ -1,0 +1,196 @@
+"""Every method, network and inference, tiny, as they are tried on a GPU."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from classifiers import checkpoint_of
+from method_training import classifier_of
+from tiny_acr import HALVES, tiny_acr, tiny_classifier
+from torch import nn
+from torch.nn import functional as F
+
+from acr_lightning.affinity.learner import AffinityLearner
+from acr_lightning.affinity.walk_inference import AffinityWalk
+from acr_lightning.artefacts.cam_file import write_cam
+from acr_lightning.cam.cam_inference import CamInference
+from acr_lightning.cam.prototype_inference import PrototypeInference
+from acr_lightning.methods.acr.game import Game
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.reconstructor import Reconstructor
+from acr_lightning.methods.advcam.inference import AdvCAM
+from acr_lightning.methods.aeft.loss import Triplet
+from acr_lightning.methods.aeft.module import AEFT
+from acr_lightning.methods.clims.module import CLIMS
+from acr_lightning.methods.cpn.module import CPN
+from acr_lightning.methods.occse.module import OCCSE
+from acr_lightning.methods.plain.module import Plain
+from acr_lightning.methods.ppc.contrast import Contrast
+from acr_lightning.methods.ppc.module import PPC
+from acr_lightning.methods.recam.module import ReCAM
+from acr_lightning.methods.rib.finetuning import Finetuning
+from acr_lightning.methods.rib.inference import RIB
+from acr_lightning.methods.seam.module import SEAM
+from acr_lightning.methods.sipe.module import SIPE
+from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.classifier import CamClassifier
+from acr_lightning.nets.vit.mctformer import MCTFormer
+from acr_lightning.segment.network_inference import NetworkInference
+from acr_lightning.segment.segmenter import Segmenter
+from acr_lightning.training.optimisation import OptimizerSettings
+
+SGD = OptimizerSettings(lr=0.01, gradient_clip_val=1.0)
+K, PHOTOS, SIDE = 4, 4, 32
+
+
+class Judge:
+    """CLIP's part in CLIMS."""
+
+    def __init__(self):
+        self.size = torch.Size((SIDE, SIDE))
+        self.images, self.texts = nn.Conv2d(3, 8, SIDE), nn.Embedding(K + 2, 8)
+
+    def to(self, device):
+        return self
+
+    @property
+    def classes(self):
+        return self.texts.weight[:K]
+
+    @property
+    def background(self):
+        return self.texts.weight[K:]
+
+    def __call__(self, image):
+        return F.normalize(self.images(image).flatten(1).float(), dim=1)
+
+
+class JudgedCLIMS(CLIMS):
+    """CLIMS with a judge that reads no weights."""
+
+    def __init__(self, classifier, **training):
+        super().__init__(classifier, None, **training)
+        judge = Judge()
+        self.parts = nn.ModuleList([judge.images, judge.texts]).requires_grad_(False)
+        self.judge = judge
+
+    def setup(self, stage):
+        pass
+
+
+def vit(**options):
+    return MCTFormer(K, "test_vit", **{"drop_path": 0.1, **options})
+
+
+def photo_batch():
+    tags = torch.tensor([[1.0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 1], [1, 1, 1, 0]])
+    valid = torch.ones(PHOTOS, SIDE, SIDE, dtype=torch.bool)
+    return {"id": ["photo"] * PHOTOS, "image": torch.rand(PHOTOS, 3, SIDE, SIDE), "tags": tags, "valid": valid}
+
+
+def label_batch():
+    label = torch.zeros(PHOTOS, SIDE, SIDE, dtype=torch.long)
+    return {"id": ["photo"] * PHOTOS, "image": torch.rand(PHOTOS, 3, SIDE, SIDE), "label": label}
+
+
+def methods(folder: Path):
+    """How each method is built."""
+    plain = checkpoint_of(tiny_classifier(), folder)
+    net, frozen = partial(classifier_of, "usual"), partial(classifier_of, "frozen")
+    return {
+        "ACR": lambda: tiny_acr(optimizer=SGD, game=Game(ramp_epochs=2)),
+        "ACR, ResNet38d": lambda: ACR(CamClassifier(K, "resnet38d"), partial(Reconstructor, depth=5), optimizer=SGD),
+        "ACR, frozen": lambda: ACR(
+            frozen(), partial(Reconstructor, depth=2, width=8, side_channels=(8, 8, 8, 8), stride=8), optimizer=SGD
+        ),
+        "ACR, MCTformer": lambda: ACR(
+            vit(), partial(Reconstructor, depth=3, width=8), tiny_classifier(), optimizer=SGD
+        ),
+        "plain": lambda: Plain(net(), optimizer=SGD, step=HALVES),
+        "plain, frozen": lambda: Plain(frozen(), optimizer=SGD),
+        "plain, MCTformer+": lambda: Plain(
+            vit(layers=None, fusion="root", pooling="rank", contrast=1.0, recompute=True), optimizer=SGD
+        ),
+        "OC-CSE": lambda: OCCSE(net(), plain, optimizer=SGD),
+        "ReCAM": lambda: ReCAM(net(), optimizer=SGD),
+        "SEAM": lambda: SEAM(net(), 0.5, optimizer=SGD),
+        "SIPE": lambda: SIPE(net(), optimizer=SGD),
+        "AEFT": lambda: AEFT(net(), Triplet(start=0), optimizer=SGD),
+        "CPN": lambda: CPN(net(), [8, 16], optimizer=SGD),
+        "PPC": lambda: PPC(net(), 0.5, Contrast(grid=4, width=8), optimizer=SGD),
+        "CLIMS": lambda: JudgedCLIMS(net(), optimizer=SGD),
+    }
+
+
+def networks():
+    """How each network that learns from labels is built."""
+    return {
+        "PSA": lambda: AffinityLearner(K, "features", "test_resnet", optimizer=SGD),
+        "IRN": lambda: AffinityLearner(K, "boundary", "test_resnet", freeze_backbone=False, radius=4, optimizer=SGD),
+        **{
+            f"DeepLab, {head}": partial(
+                Segmenter, K, "test_resnet", head=head, loss=loss, freeze_batchnorm=False, optimizer=SGD
+            )
+            for head, loss in {
+                "v1_large_fov": "cross_entropy", "v2": "balanced", "v3plus": "cross_entropy", "upsample": "balanced",
+                "linear": "balanced",
+            }.items()
+        },
+    }  # fmt: skip
+
+
+class Others:
+    """RIB's other photos."""
+
+    def than(self, image_id, tags, count):
+        while True:
+            yield [{"image": torch.rand(3, SIDE, SIDE), "tags": torch.ones(K)}] * 2
+
+
+def inferences(folder: Path):
+    """How each inference is built, from checkpoints that are written into the folder."""
+    fit, learned, segmented = (folder / name for name in ("fit.ckpt", "affinity.ckpt", "segment.ckpt"))
+    checkpoint_of(tiny_classifier(taps=4), folder)
+    (folder / "last.ckpt").rename(fit)
+    write_cam(folder / "cam" / "photo.npz", np.array([0, 2]), np.ones((2, SIDE, SIDE), np.float32))
+    for kind in ("features", "boundary"):
+        network = AffinityLearner(K, kind, "test_resnet").network
+        _save(network, learned.with_stem(kind))
+    _save(Segmenter(K, "test_resnet").network, segmented)
+    scales = {"scales": [0.5, 1.0]}
+
+    def rib():
+        made = RIB(str(fit), Finetuning(steps=2, others=2, crop=SIDE, long_side=(SIDE, SIDE)), **scales)
+        made.others = Others()
+        return made
+
+    return {
+        "CAM": partial(CamInference, str(fit), **scales),
+        "prototypes": partial(PrototypeInference, str(fit), **scales),
+        "AdvCAM": partial(AdvCAM, str(fit), [2, 2], **scales),
+        "RIB": rib,
+        "walk, PSA": partial(
+            AffinityWalk,
+            str(learned.with_stem("features")),
+            str(folder / "cam"),
+            radius=3,
+            background_alpha=16.0,
+            exponent=3,
+        ),
+        "walk, IRN": partial(
+            AffinityWalk, str(learned.with_stem("boundary")), str(folder / "cam"), radius=3, exponent=3
+        ),
+        "network": partial(NetworkInference, str(segmented), **scales),
+        "network, in windows": partial(NetworkInference, str(segmented), [1.0], window=SIDE // 2),
+    }
+
+
+def photo_samples():
+    return [{"id": "photo", "image": torch.rand(3, SIDE, SIDE), "tags": torch.tensor([1.0, 0, 1, 0])}]
+
+
+def _save(network, path):
+    checkpoint = {"state_dict": {f"network.{name}": value for name, value in network.state_dict().items()}}
+    describe_in(checkpoint, network, "network")
+    torch.save(checkpoint, path)
