@@ -59,6 +59,17 @@ def test_no_network_is_said(tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.parametrize(("status", "is_refused"), [("started", True), ("done", False)])
+def test_a_network_in_training_is_not_used(trained_run, tmp_path, status, is_refused):
+    shutil.copytree(trained_run, tmp_path / "run")
+    (tmp_path / "run" / "segment" / "manifest.json").write_text(json.dumps({"status": status}))
+    if not is_refused:
+        load(tmp_path / "run")
+        return
+    with pytest.raises(UserError, match="not trained to its end yet"):
+        load(tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -113,15 +113,20 @@ def require_trained(run: Path) -> None:
         raise UserError(f"{run}: not a run (no fit/{NAME}); give the folder that `acr run` wrote")
 
 
-def require_network(run: Path) -> None:
-    """Check that a run has a trained network.
+def network_of(run: Path) -> Path:
+    """Where the trained network of a run lies: in its stage `segment`, which may be that of another run.
 
     Raises:
-        UserError: it has none.
+        UserError: it has none, or it is still being trained.
     """
-    path = run / "segment" / CHECKPOINT
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; run `acr segment` first")
+    folder = stages_of(run).get("segment", run / "segment")
+    if not (folder / CHECKPOINT).is_file():
+        raise UserError(f"{folder / CHECKPOINT}: no such checkpoint; run `acr segment` first")
+    if (manifest := read(folder)) and manifest.get("status") != "done":
+        raise UserError(
+            f"{folder}: the network is not trained to its end yet; let `acr run` end first, or run it again"
+        )
+    return folder / CHECKPOINT
 
 
 def write_from(run: Path, others: Mapping[str, Path]) -> None:

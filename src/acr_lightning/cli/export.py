@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from acr_lightning.artefacts.manifest import require_network
+from acr_lightning.artefacts.manifest import network_of
 from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.classes.bounded import Side
 
@@ -32,7 +32,7 @@ def export(
         width: that the file takes, pixels.
         dynamic: (onnx) the file takes any height and width that are multiples of a ViT's patch, or of 32 with a CNN.
     """
-    require_network(Path(run))
+    network_of(Path(run))  # before what takes seconds to import
     from acr_lightning.report.model_card import NAME, model_card
     from acr_lightning.segment.export import export as write
 

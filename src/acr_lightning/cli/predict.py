@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.manifest import require_network
+from acr_lightning.artefacts.manifest import network_of
 from acr_lightning.artefacts.own_files import is_own, require_own
 from acr_lightning.classes.bounded import Scale, Side
 from acr_lightning.errors import UserError
@@ -45,7 +45,7 @@ def predict(
         soft: also write `<name>.npz` with `probabilities` `[K + 1, h, w]` before the refiner, 8 bits each (0..255).
         device: `cpu`, `cuda` or `cuda:1`; `auto` is the first GPU if there is one.
     """
-    require_network(Path(run))
+    network_of(Path(run))  # before what takes seconds to import
     pictures = find_pictures([images] if isinstance(images, str) else images)
     ends = [end for end, is_written in zip(RESULTS, (True, overlay, soft), strict=True) if is_written]
     require_own(Path(output, f"{name}{end}") for name in pictures for end in ends)

@@ -15,11 +15,12 @@ from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.artefacts.manifest import network_of
 from acr_lightning.artefacts.own_files import write_own
 from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import class_names_of
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.segment.network_inference import checkpoint_of, load_network
+from acr_lightning.segment.network_inference import load_network
 from acr_lightning.segment.recorded_test import recorded_test
 
 Format = Literal["onnx", "torchscript"]
@@ -75,7 +76,7 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
         UserError: there is no network, a library is missing, the size does not fit, or the file's results differ from
             torch's.
     """
-    checkpoint = checkpoint_of(run)
+    checkpoint = network_of(run)
     model = Deployed(load_network(checkpoint)).eval()
     step = step_of(model.network) if dynamic else None
     if step is not None and format != "onnx":

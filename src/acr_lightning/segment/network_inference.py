@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.artefacts.manifest import stages_of
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.classes.bounded import Scale, Side, require
 from acr_lightning.errors import UserError
@@ -24,11 +23,6 @@ from acr_lightning.segment.sliding_window import sliding_window
 # Long side at which the scores of larger photos are kept, unless they are read in windows: beyond it a network that
 # learned from photos of a few hundred pixels sees nothing more, and K + 1 maps must fit into memory.
 LARGEST = 1024
-
-
-def checkpoint_of(run: Path) -> Path:
-    """Where the network of a run lies: in its stage `segment`, which may be that of another run."""
-    return stages_of(run).get("segment", run / "segment") / "last.ckpt"
 
 
 def load_network(path: str | Path) -> DeepLab:

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from acr_lightning.artefacts.manifest import NAME
+from acr_lightning.artefacts.manifest import NAME, network_of
 from acr_lightning.data.images import read_image
 from acr_lightning.data.samples import to_tensor
 from acr_lightning.errors import UserError, shown
 from acr_lightning.labels.refiner import RefinerNode, describe, is_own
 from acr_lightning.nets.checkpoint import class_names_of
-from acr_lightning.segment.network_inference import NetworkInference, checkpoint_of
+from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.segment.recorded_test import OWN, recorded_test
 
 # Lightning's mixed precisions: what the network computes in.
@@ -71,7 +71,7 @@ class Predictor:
         window: int | None = None,
     ) -> None:
         usable = _device(device)
-        checkpoint = checkpoint_of(Path(run))
+        checkpoint = network_of(Path(run))
         names = class_names_of(checkpoint, "acr segment")
         self.label_names: tuple[str, ...] = ("background", *names)
         wishes = {"scales": scales, "flip": flip, "long_side": long_side, "refiner": refiner, "window": window}
