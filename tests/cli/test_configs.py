@@ -106,7 +106,7 @@ def test_crops_fit_their_decoders(name):
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("stage", ["fit", "segment"])
 def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
-    if load(name, []).values["dataset"]["class_path"] == "COCO":
+    if load(name, []).values["dataset"]["class_path"].endswith("COCO"):
         dataset = {"dataset.root": str(coco_root), "dataset.cache": str(tmp_path / "cache")}
     else:
         scenes = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
