@@ -87,7 +87,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
 
 def test_a_card_without_scores_says_so(run):
     section = {**SECTION, "data": {"init_args": {"labels": "masks"}}}
-    (run / "segment" / "manifest.json").write_text(json.dumps({"config": section, "seconds": 120.0}))
+    (run / "segment" / "manifest.json").write_text(json.dumps({"status": "done", "config": section, "seconds": 120.0}))
     (run / "fit" / "manifest.json").unlink()
     assert here("export", "--run", run, "--format=torchscript", "--height=32", "--width=32") == 0
     card = (run / "MODEL_CARD.md").read_text()
