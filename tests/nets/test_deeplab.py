@@ -6,7 +6,7 @@ from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.deeplab import RATES, DeepLab
 
 
-@pytest.mark.parametrize(("head", "stride"), [("v1_large_fov", 8), ("v2", 8), ("v3plus", 4)])
+@pytest.mark.parametrize(("head", "stride"), [("v1_large_fov", 8), ("v2", 8), ("v3plus", 4), ("v3plus_separable", 4)])
 def test_stride_and_labels(head, stride):
     net = DeepLab(Backbone("test_resnet", output_stride=8), 7, head).eval()
     assert net(torch.rand(2, 3, 64, 48)).shape == (2, 7, 64 // stride, 48 // stride)
@@ -49,7 +49,7 @@ def test_v3plus_on_resnet38d_takes_its_stride_4_map():
 
 
 def test_v3plus_separates_its_convolutions_at_the_published_rates():
-    head = DeepLab(Backbone("test_resnet", output_stride=8), 3, "v3plus").head
+    head = DeepLab(Backbone("test_resnet", output_stride=8), 3, "v3plus_separable").head
     wide = [branch[0] for branch in head.aspp.convs[1:-1]]
     assert [depthwise.dilation for depthwise, _ in wide] == [(rate, rate) for rate in RATES["v3plus"]]
     for depthwise, pointwise in [*wide, head.classify[0]]:

@@ -12,9 +12,11 @@ from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.described import Described
 
-HeadName = Literal["v1_large_fov", "v2", "v3plus", "linear", "upsample"]
+HeadName = Literal["v1_large_fov", "v2", "v3plus", "v3plus_separable", "linear", "upsample"]
 # Dilations of each head that has some, at output stride 8 and above, as published.
-RATES: dict[HeadName, tuple[int, ...]] = {"v1_large_fov": (12,), "v2": (6, 12, 18, 24), "v3plus": (6, 12, 18)}
+RATES: dict[HeadName, tuple[int, ...]] = {
+    "v1_large_fov": (12,), "v2": (6, 12, 18, 24), "v3plus": (6, 12, 18), "v3plus_separable": (6, 12, 18),
+}  # fmt: skip
 
 
 class DeepLab(Described):
@@ -24,8 +26,8 @@ class DeepLab(Described):
         backbone: the feature extractor.
         num_labels: K + 1, with background.
         head: `v1_large_fov` (one wide convolution, Chen et al., 2015), `v2` (branches summed, 2017) or `v3plus` (ASPP
-            and a decoder at stride 4, 2018); `linear` or `upsample`, which leave the work to the backbone, as vision
-            transformers are evaluated and fine-tuned.
+            and a decoder at stride 4, 2018), `v3plus_separable` with separable convolutions in both; `linear` or
+            `upsample`, which leave the work to the backbone, as vision transformers are evaluated and fine-tuned.
         rates: dilations of the head; None takes the published ones.
 
     Raises:
@@ -50,7 +52,7 @@ class DeepLab(Described):
         elif head == "v2":
             self.head = SummedASPP(channels, num_labels, dilations)
         else:
-            self.head = V3PlusDecoder(backbone, num_labels, dilations)
+            self.head = V3PlusDecoder(backbone, num_labels, dilations, head == "v3plus_separable")
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` to logits `[B, K + 1, h, w]`."""
@@ -119,39 +121,43 @@ class SummedASPP(nn.Module):
         return logits
 
 
-def separable(before: int, after: int, rate: int) -> nn.Sequential:
-    """A 3×3 convolution of this dilation, channel by channel, then a 1×1 one: a ninth of the work."""
+def separable(dense: nn.Conv2d) -> nn.Sequential:
+    """In place of a 3×3 convolution one of its dilation, channel by channel, then a 1×1 one: a ninth of the work."""
+    before, rate = dense.in_channels, dense.dilation[0]
     return nn.Sequential(
         nn.Conv2d(before, before, 3, padding=rate, dilation=rate, groups=before, bias=False),
-        nn.Conv2d(before, after, 1, bias=False),
+        nn.Conv2d(before, dense.out_channels, 1, bias=False),
     )
 
 
 class V3PlusDecoder(nn.Module):
     """DeepLabV3+'s head: ASPP, upsampled and joined with a map of stride 4 (Chen et al., ECCV 2018, section 3).
 
-    Its 3×3 convolutions are separable, as the paper has them in ASPP and in the decoder. Its BatchNorm starts from
-    nothing, so it is trained whatever the backbone's does; its image pooling needs more than one image a device.
+    Its BatchNorm starts from nothing, so it is trained whatever the backbone's does; its image pooling needs more than
+    one image a device.
 
     Args:
         backbone: whose maps are used.
         num_labels: K + 1.
         rates: dilations of the ASPP.
+        is_separable: whether its 3×3 convolutions are, in ASPP and in the decoder, as in the paper's fastest network.
     """
 
-    def __init__(self, backbone: Backbone, num_labels: int, rates: Sequence[int]) -> None:
+    def __init__(self, backbone: Backbone, num_labels: int, rates: Sequence[int], is_separable: bool = False) -> None:
         super().__init__()
         # The last map at stride 4, or the finest of a network that starts coarser.
         self.low = max((at for at, stride in enumerate(backbone.strides) if stride <= 4), default=0)
         self.aspp = ASPP(backbone.channels[-1], list(rates))
-        for branch, rate in zip(self.aspp.convs[1:], rates, strict=False):  # after the 1×1 one, before the pooling
-            branch[0] = separable(backbone.channels[-1], 256, rate)
         self.reduce = nn.Sequential(
             nn.Conv2d(backbone.map_channels[self.low], 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU()
         )
+        mix = nn.Conv2d(256 + 48, 256, 3, padding=1, bias=False)
         self.classify = nn.Sequential(
-            separable(256 + 48, 256, 1), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, num_labels, 1)
+            separable(mix) if is_separable else mix, nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, num_labels, 1)
         )
+        if is_separable:
+            for branch in self.aspp.convs[1:-1]:  # between the 1×1 one and the pooling
+                branch[0] = separable(branch[0])
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """The backbone's maps to logits at stride 4."""

@@ -26,7 +26,7 @@ class Segmenter(AlternatingModule):
         freeze_batchnorm: keep the backbone's BatchNorm as it is; set false for a network that starts from random
             weights.
         freeze_backbone: train the head alone.
-        head: `v1_large_fov`, `v2` (summed ASPP) or `v3plus`; the light ones `linear` and `upsample`.
+        head: `v1_large_fov`, `v2` (summed ASPP), `v3plus`, `v3plus_separable`; the light ones `linear`, `upsample`.
         rates: dilations of the head; null takes the published ones.
         loss: `cross_entropy`, or `balanced` between background and foreground.
         optimizer: of the network; the head's layers are new ones.
