@@ -12,7 +12,7 @@ from PIL import Image
 from acr_lightning.errors import UserError
 from acr_lightning.nets.sizes import scaled_size
 from acr_lightning.proposals.mask_runs import Runs, runs_of
-from acr_lightning.proposals.superpixels import ProposalInference
+from acr_lightning.proposals.proposal_inference import ProposalInference
 
 
 @lru_cache
