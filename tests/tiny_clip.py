@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from acr_lightning.methods.clims.judge import Clip
+from acr_lightning.nets.clip import Clip
 
 TOWERS = {
     "embed_dim": 8,
