@@ -26,6 +26,7 @@ def label(
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
     smoothing: float | None = None,
+    confidence: ClosedUnitInterval | None = None,
     vote: Literal["sepl", "fma"] | None = None,
     proposals: str | None = None,
     workers: PositiveInt | None = None,
@@ -52,6 +53,8 @@ def label(
             `1 − smoothing · std/mean`, and overlaps to the class with the larger share of its scores there. The
             refiner runs once for each tag. 0.3 in its release, with alpha 11 and the refiner `one_class`; null makes
             one label of all classes together.
+        confidence: pixels whose label has a lower probability after the refiner become 255 (CLIP-ES: 0.95); null keeps
+            all.
         vote: what proposals do to the label: `sepl`: each goes to the class that it is full of, or that lies in it;
             `fma`: to the class with the highest mean score in it, or to the background, and refiner, threshold and the
             like change nothing. null lets the label alone.
@@ -65,7 +68,7 @@ def label(
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
 
-    _require_one_way(threshold, alpha, margin, smoothing)
+    _require_one_way(threshold, alpha, margin, smoothing, confidence)
     label_refiner = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
@@ -74,7 +77,7 @@ def label(
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     own, labels = of_shard(ids, shard), Path(output) / LABELS
-    way = _way(value, alpha, label_refiner, margin, smoothing)
+    way = _way(value, alpha, label_refiner, margin, smoothing, confidence)
     voting = (vote, Path(proposals)) if vote and proposals else None
     make_labels(way, dataset, Path(cams), labels, own, workers, threshold == "walked", voting)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
@@ -99,7 +102,11 @@ def check(name: str, values: Section) -> None:
 
 
 def _require_one_way(
-    threshold: float | str | None, alpha: float | None, margin: float | None, smoothing: float | None
+    threshold: float | str | None,
+    alpha: float | None,
+    margin: float | None,
+    smoothing: float | None,
+    confidence: float | None,
 ) -> None:
     """Refuse values of which one would be left out."""
     from acr_lightning.errors import UserError
@@ -112,6 +119,8 @@ def _require_one_way(
         raise UserError("label.margin: goes with a threshold (a number, auto, auto_strong or oracle); set it to null")
     if smoothing is not None and (margin is not None or threshold == "walked"):
         raise UserError("label.smoothing: goes with neither margin nor a walked threshold; set it to null")
+    if confidence is not None and (margin is not None or smoothing is not None):
+        raise UserError("label.confidence: goes with neither margin nor smoothing; set it to null")
     if smoothing is not None and not 0 <= smoothing <= 0.4:
         raise UserError(f"label.smoothing: is {smoothing}; above 0.4 the exponent can be 0, give 0 to 0.4 (PMM: 0.3)")
 
@@ -133,7 +142,12 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
 
 
 def _way(
-    threshold: float | None, alpha: float | None, refiner: Any, margin: float | None, smoothing: float | None
+    threshold: float | None,
+    alpha: float | None,
+    refiner: Any,
+    margin: float | None,
+    smoothing: float | None,
+    confidence: float | None,
 ) -> Callable[..., Any]:
     """What makes the labels of a photo."""
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
@@ -143,7 +157,7 @@ def _way(
     if smoothing is not None:
         return partial(proportional_label, smoothing=smoothing, threshold=threshold, alpha=alpha, refiner=refiner)
     if margin is None or threshold is None:
-        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner)
+        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner, confidence=confidence)
     strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
     return partial(confident_label, strong=strong, weak=weak, refiner=refiner)
 

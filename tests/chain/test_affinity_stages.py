@@ -251,6 +251,8 @@ def test_labels_of_each_class_by_itself(start, tmp_path):
         assert np.array_equal(read_mask(path), wanted)
     with pytest.raises(UserError, match=r"label\.smoothing: goes with neither"):
         run_stage(start(*settings, ("label.margin", 0.1)), "label", force=True)
+    with pytest.raises(UserError, match=r"label\.confidence: goes with neither"):
+        run_stage(start(*settings, ("label.confidence", 0.9)), "label", force=True)
     with pytest.raises(UserError, match=r"label\.smoothing: is 1"):
         run_stage(start(("label.threshold", 0.4), ("label.smoothing", 1.0)), "label", force=True)
 

@@ -3,6 +3,7 @@
 Radford et al., ICML 2021. It learned from texts of the web, which are more than tags.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,11 @@ def load_clip(clip: Clip, where: str) -> Any:
             f"{where}.weights: no file {clip.weights}; the weights of open_clip's {clip.architecture} are yours to "
             "bring (docs/nodes.md)"
         )
-    network = open_clip.create_model(clip.architecture, load_weights=False)
+    try:
+        logging.disable(logging.WARNING)  # open_clip would warn that its network is random
+        network = open_clip.create_model(clip.architecture, load_weights=False)
+    finally:
+        logging.disable(logging.NOTSET)
     try:
         network.load_state_dict(file_state(clip.weights))
     except RuntimeError:
