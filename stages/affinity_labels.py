@@ -54,7 +54,7 @@ def affinity_labels(
     ids = dataset.ids("train")
     low, high = 0.0, 0.0
     if "auto" in (strong_threshold, weak_threshold):
-        low, high = automatic_thresholds(item_path(cams, image_id, ".npz") for image_id in ids)
+        low, high = automatic_thresholds((item_path(cams, image_id, ".npz") for image_id in ids), 3)
     strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
     weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):

@@ -118,13 +118,14 @@ def _require_one_way(
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
-    from acr_lightning.labels.choose_threshold import automatic_threshold, automatic_thresholds, oracle_threshold
+    from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold
 
     if threshold == "auto":
-        return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
+        return automatic_thresholds(files, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        _, strong = automatic_thresholds(files)
-        return strong, "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
+        return automatic_thresholds(files, 3)[
+            1
+        ], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":
