@@ -123,9 +123,7 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
     if threshold == "auto":
         return automatic_thresholds(files, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        return automatic_thresholds(files, 3)[
-            1
-        ], "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
+        return automatic_thresholds(files, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":
