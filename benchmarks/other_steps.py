@@ -45,7 +45,7 @@ class AtOnceACR(ACR):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         step = self.draw(batch, batch_index)
-        ru, (cu, _) = self.reconstructor_update(step), self.classifier_update(step)
+        ru, cu = self.reconstructor_update(step), self.classifier_update(step)
         self.manual_backward(ru.total(self.ru) + cu.total(self.cu))
         optimizers: Any = self.optimizers()
         for optimizer in optimizers:

@@ -26,7 +26,7 @@ EXACT = {
     "region_cam.attention", "contrast.losses", "contrast.semi_hard", "cam_maps.refined",
     "tag_losses.token_similarities",
 }  # fmt: skip
-BACKWARD = {"alternating.update", "game.forces"}
+BACKWARD = {"alternating.update"}
 
 
 def halved(products):
