@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.photo_labels import make_labels
+from acr_lightning.stages.photo_labels import PhotoLabels, make_labels
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
@@ -76,7 +76,7 @@ def label(
     own, labels = of_shard(ids, shard), Path(output) / LABELS
     way = _way(value, alpha, label_refiner, margin, smoothing)
     voting = (vote, Path(proposals)) if vote and proposals else None
-    make_labels(way, dataset, Path(cams), labels, own, workers, threshold == "walked", voting)
+    make_labels(PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting), own, workers)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
     rest = {"left": left} if len(own) < len(ids) else {}
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
