@@ -16,7 +16,7 @@ from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, 
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment, target_wins
-from acr_lightning.nets.checkpoint import describe_in, load_weights
+from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.draw_target import draw_target
@@ -156,10 +156,6 @@ class ACR(AlternatingModule):
             spans = [Span(first, second if self.strategy == "pretrained" else None)]
             players["reconstructor"] = Player(R, self.reconstructor_optimizer, spans)
         return players
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the classifier without this module."""
-        describe_in(checkpoint, self.classifier, "classifier")
 
     def _ru(self, step: StepInput) -> Update:
         terms = self.reconstructor_update(step)
