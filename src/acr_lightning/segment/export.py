@@ -46,11 +46,7 @@ class Exported(NamedTuple):
 
 
 class Deployed(nn.Module):
-    """The network with everything around it: RGB in `[0, 1]` in, probabilities at the same size out.
-
-    Args:
-        network: trained.
-    """
+    """The network with everything around it: RGB in `[0, 1]` in, probabilities at the same size out."""
 
     def __init__(self, network: DeepLab) -> None:
         super().__init__()
