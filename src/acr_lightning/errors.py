@@ -14,6 +14,14 @@ class UserError(Exception):
     """
 
 
+class Faults(UserError):
+    """Bad input with several faults, `lines`; the message is the first."""
+
+    def __init__(self, first: str, *others: str) -> None:
+        super().__init__(first)
+        self.lines = [first, *others]
+
+
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """` Did you mean 'dog'?`, or nothing where no known name is near; `likeness` 1 is the name itself."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)

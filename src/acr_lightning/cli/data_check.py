@@ -8,9 +8,9 @@ from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.chain.check import check_node, checked_dataset
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Report, from_error
+from acr_lightning.errors import Faults, UserError
 from acr_lightning.stages.chain import CHAIN
 
 
@@ -49,9 +49,10 @@ def _dataset_report(experiment: Experiment, workers: int | None) -> Report:
     """What is wrong with a data set, or why it cannot be made at all; then no photo can be checked."""
     from acr_lightning.data_care.check_dataset import check_dataset
 
-    node = experiment.dataset_node()
-    check_node(node, "dataset", TaggedDataset)
-    dataset_class, arguments = class_and_arguments(node, "dataset", TaggedDataset)
-    if faults := dataset_class.setup_faults(**arguments):
-        return Report([from_error("setup", "", fault) for fault in faults])
-    return check_dataset(dataset_class(**arguments), workers)
+    check_node(experiment.dataset_node(), "dataset", TaggedDataset)
+    try:
+        dataset = experiment.dataset()
+    except UserError as error:
+        lines = error.lines if isinstance(error, Faults) else [str(error)]
+        return Report([from_error("setup", "", line) for line in lines])
+    return check_dataset(dataset, workers)
