@@ -26,7 +26,7 @@ COMMANDS = {
         "score any folder of label maps, and pack it for VOC's server: acr score DIR --config FILE",
     ),
     "predict": ("cli.predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
-    "export": ("cli.export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
+    "export": ("cli.export.export", "the network as ONNX: acr export --run DIR"),
     "export-labels": ("cli.export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
     "data check": ("cli.data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_care.download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
