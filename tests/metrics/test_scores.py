@@ -9,7 +9,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import confusion, confusion_csv, miou, scores
+from acr_lightning.metrics.confusion import confusion, confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 
@@ -34,7 +34,7 @@ def test_miou_equals_a_naive_count_and_torchmetrics(seed):
     assert np.array_equal(counts, naive)
     jaccard = MulticlassJaccardIndex(4, ignore_index=255, average="macro")
     wanted = jaccard(torch.from_numpy(prediction.astype(int)), torch.from_numpy(mask.astype(int))).item()
-    assert miou(counts) == pytest.approx(100 * wanted, abs=1e-3)
+    assert scores(counts, [*map(str, range(len(counts)))])["miou"] == pytest.approx(100 * wanted, abs=1e-3)
 
 
 def test_scores_by_hand():

@@ -10,8 +10,7 @@ from skimage.filters import threshold_multiotsu
 
 from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.metrics.cam_scores import sweep_cams
-from acr_lightning.metrics.confusion import miou
+from acr_lightning.metrics.cam_scores import cam_scores
 
 log = logging.getLogger(__name__)
 
@@ -47,5 +46,4 @@ def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:
     log.warning("label: threshold oracle reads the masks of the split seed")
     ids = dataset.ids("seed")
     dataset.make_masks(ids)
-    matrices = sweep_cams(cams, dataset, ids).confusion()
-    return int(np.argmax([miou(matrix) for matrix in matrices])) / LEVELS
+    return float(max(cam_scores(cams, dataset, ids), key=lambda row: float(row["miou"]))["threshold"])

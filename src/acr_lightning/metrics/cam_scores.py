@@ -12,16 +12,10 @@ from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 
 
 def cam_scores(cams: Path, dataset: TaggedDataset, ids: list[str]) -> list[dict[str, Any]]:
-    """Scores of a folder of CAMs in per cent (see `confusion.scores`), a row for each level, 0 to 255.
+    """Scores of a folder of CAMs against the masks of these ids, in per cent (see `confusion.scores`).
 
-    In each `threshold` is `level / 255`; see `sweep_cams` for the errors.
-    """
-    matrices, names = sweep_cams(cams, dataset, ids).confusion(), ["background", *dataset.class_names]
-    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(matrices)]
-
-
-def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdSweep:
-    """Count a folder of CAMs against the masks of these ids.
+    Returns:
+        A row for each level, 0 to 255; its `threshold` is `level / 255`.
 
     Raises:
         UserError: an id has no mask, or a CAM is missing, damaged, or not of its mask's size.
@@ -33,4 +27,5 @@ def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdS
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
         cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, mask.shape)
         sweep.update(mask, cam.classes, cam.levels)
-    return sweep
+    names = ["background", *dataset.class_names]
+    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(sweep.confusion())]
