@@ -131,9 +131,6 @@ class AlternatingModule(LightningModule):
     def split_evenly(self, images: int) -> int:
         """How many images a part has.
 
-        Args:
-            images: of this device's batch.
-
         Raises:
             UserError: the parts cannot be equal.
         """
