@@ -23,9 +23,6 @@ from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError, expect
 from acr_lightning.stages.chain import CHAIN
 
-# What a plan sets for each of its runs, by its own keys run, seeds and stages.
-OF_PLAN = ("run", "seed", "stages")
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -134,7 +131,7 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
         values = {**over_base, **(plan.common or {}), **own_values}
         base = values.pop(BASE)
-        for key in (key for key in OF_PLAN if key in values):
+        for key in sorted({"run", "seed", "stages"} & values.keys()):
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
         values |= {"run": str(run), "seed": seed, "stages": plan.stages}
