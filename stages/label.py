@@ -53,8 +53,7 @@ def label(
             `1 − smoothing · std/mean`, and overlaps to the class with the larger share of its scores there. The
             refiner runs once for each tag. 0.3 in its release, with alpha 11 and the refiner `one_class`; null makes
             one label of all classes together.
-        confidence: pixels whose label has a lower probability after the refiner become 255 (CLIP-ES: 0.95); null keeps
-            all.
+        confidence: pixels whose label has a lower probability after the refiner become 255; null keeps all.
         vote: what proposals do to the label: `sepl`: each goes to the class that it is full of, or that lies in it;
             `fma`: to the class with the highest mean score in it, or to the background, and refiner, threshold and the
             like change nothing. null lets the label alone.
@@ -68,7 +67,9 @@ def label(
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
 
-    _require_one_way(threshold, alpha, margin, smoothing, confidence)
+    _require_one_way(threshold, alpha, margin, smoothing)
+    if confidence is not None and (margin, smoothing) != (None, None):
+        raise UserError("label.confidence: goes with neither margin nor smoothing; set it to null")
     label_refiner = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
@@ -77,7 +78,9 @@ def label(
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     own, labels = of_shard(ids, shard), Path(output) / LABELS
-    way = _way(value, alpha, label_refiner, margin, smoothing, confidence)
+    way = _way(value, alpha, label_refiner, margin, smoothing)
+    if confidence is not None:
+        way = partial(way, confidence=confidence)
     voting = (vote, Path(proposals)) if vote and proposals else None
     make_labels(PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting), own, workers)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
@@ -102,11 +105,7 @@ def check(name: str, values: Section) -> None:
 
 
 def _require_one_way(
-    threshold: float | str | None,
-    alpha: float | None,
-    margin: float | None,
-    smoothing: float | None,
-    confidence: float | None,
+    threshold: float | str | None, alpha: float | None, margin: float | None, smoothing: float | None
 ) -> None:
     """Refuse values of which one would be left out."""
     from acr_lightning.errors import UserError
@@ -119,8 +118,6 @@ def _require_one_way(
         raise UserError("label.margin: goes with a threshold (a number, auto, auto_strong or oracle); set it to null")
     if smoothing is not None and (margin is not None or threshold == "walked"):
         raise UserError("label.smoothing: goes with neither margin nor a walked threshold; set it to null")
-    if confidence is not None and (margin is not None or smoothing is not None):
-        raise UserError("label.confidence: goes with neither margin nor smoothing; set it to null")
     if smoothing is not None and not 0 <= smoothing <= 0.4:
         raise UserError(f"label.smoothing: is {smoothing}; above 0.4 the exponent can be 0, give 0 to 0.4 (PMM: 0.3)")
 
@@ -141,12 +138,7 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
 
 
 def _way(
-    threshold: float | None,
-    alpha: float | None,
-    refiner: Any,
-    margin: float | None,
-    smoothing: float | None,
-    confidence: float | None,
+    threshold: float | None, alpha: float | None, refiner: Any, margin: float | None, smoothing: float | None
 ) -> Callable[..., Any]:
     """What makes the labels of a photo."""
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
@@ -156,7 +148,7 @@ def _way(
     if smoothing is not None:
         return partial(proportional_label, smoothing=smoothing, threshold=threshold, alpha=alpha, refiner=refiner)
     if margin is None or threshold is None:
-        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner, confidence=confidence)
+        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner)
     strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
     return partial(confident_label, strong=strong, weak=weak, refiner=refiner)
 

@@ -259,7 +259,10 @@ def test_a_walk_can_follow(start):
 
 def test_what_does_not_fit_is_said_in_a_line(start, tmp_path, capsys):
     (tmp_path / "damaged.safetensors").write_bytes(b"nothing")
-    for weights, said in {"no.safetensors": "are yours to bring", "damaged.safetensors": "is not a weights file"}.items():
+    for weights, said in {
+        "no.safetensors": "are yours to bring",
+        "damaged.safetensors": "is not a weights file",
+    }.items():
         assert start("cam", f"--model.clip.weights={tmp_path / weights}") == 2
         lines = capsys.readouterr().err.splitlines()
         assert said in lines[-1]

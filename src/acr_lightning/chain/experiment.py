@@ -63,14 +63,13 @@ class Experiment:
 
     def _has_use(self, name: str) -> bool:
         """Whether a stage takes part, and one of its readers takes its result; CLIP's CAMs take no checkpoint."""
-        readers = [
-            (reader, key)
-            for reader, stage in self.chain.stages.items()
-            for key, sources in stage.reads.items()
-            if name in sources and self.takes_part(reader)
+        reads = [
+            _takes(self.own_section(reader), key)
+            for reader in filter(self.takes_part, self.chain.stages)
+            for key, sources in self.chain.stages[reader].reads.items()
+            if name in sources
         ]
-        can_read = not readers or any(_takes(self.own_section(reader), key) for reader, key in readers)
-        return self.takes_part(name) and can_read
+        return self.takes_part(name) and (any(reads) or not reads)
 
     @property
     def others(self) -> dict[str, Path]:

@@ -40,11 +40,7 @@ class Clip:
 
 
 def load_clip(clip: Clip, where: str) -> Any:
-    """The network, in eval mode.
-
-    Args:
-        clip: which one.
-        where: the key that names it, for the message.
+    """The network, in eval mode; `where` is the key that names it, for the message.
 
     Raises:
         UserError: the package or the file is missing, or they do not fit each other.

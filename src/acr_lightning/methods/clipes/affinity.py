@@ -10,8 +10,8 @@ from torch import Tensor
 ROUNDS = 3
 
 
-def stretched(maps: Tensor) -> Tensor:
-    """Min–max of each map `[P, h, w]`; a map that is the same everywhere becomes 0."""
+def min_max(maps: Tensor) -> Tensor:
+    """Each map `[P, h, w]` stretched to 0..1; one that is the same everywhere becomes 0."""
     maps = maps - maps.amin(dim=(1, 2), keepdim=True)
     return maps / (maps.amax(dim=(1, 2), keepdim=True) + 1e-7)
 
@@ -26,13 +26,9 @@ def affinity(attention: Tensor) -> Tensor:
 
 
 def in_boxes(score: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
-    """The boxes around what has more than a share of a map's largest value, as a mask.
+    """The boxes around what has more than a share of a map's largest value, as a mask; the map `[h, w]` is in 0..1.
 
     Values are in 255 steps, and the map's last row and column lie in no box: both are the release's.
-
-    Args:
-        score: `[h, w]` in `[0, 1]`.
-        share: in `[0, 1]`.
     """
     levels, mask = (score * 255).astype(np.uint8), np.zeros(score.shape, bool)
     high = (levels > int(share * levels.max())).astype(np.uint8)
@@ -43,16 +39,7 @@ def in_boxes(score: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
 
 
 def spread(maps: Tensor, attention: Tensor, share: float) -> Tensor:
-    """Each map, spread from its boxes over the photo.
-
-    Args:
-        maps: `[P, h, w]` in `[0, 1]`.
-        attention: of the h·w cells, `[N, N]`.
-        share: see `in_boxes`.
-
-    Returns:
-        `[P, h, w]`, not stretched.
-    """
+    """Maps `[P, h, w]` in 0..1, spread from their boxes by the attention of the h·w cells `[N, N]`; not stretched."""
     boxes = np.stack([in_boxes(one, share) for one in maps.float().cpu().numpy()])
     shown = maps * torch.from_numpy(boxes).to(maps.device)
     return (shown.flatten(1) @ affinity(attention).T).view_as(maps)

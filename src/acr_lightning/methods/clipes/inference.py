@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
 from acr_lightning.errors import UserError
-from acr_lightning.methods.clipes.affinity import spread, stretched
+from acr_lightning.methods.clipes.affinity import min_max, spread
 from acr_lightning.methods.clipes.transformer import before_last, neighbours, through
 from acr_lightning.nets.clip import Clip, load_clip, word_vectors
 
@@ -83,31 +83,30 @@ class ClipInference(LightningModule, ABC):
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:
         """Of each photo its id, the tagged classes `[P]` and their scores `[P, H, W]` in `[0, 1]`."""
-        # A gradient is asked for, of shares that half precision rounds to 0.
-        with torch.inference_mode(False), torch.autocast(self.device.type, enabled=False):
-            return [self._scored(one["id"], one["image"].clone(), one["tags"].clone()) for one in samples]
+        results = []
+        for sample in samples:
+            # A gradient is asked for, of shares that half precision rounds to 0.
+            with torch.inference_mode(False), torch.autocast(self.device.type, enabled=False):
+                image, classes = sample["image"].clone(), sample["tags"].clone().nonzero().flatten()
+                scores = self._scores(image, classes) if len(classes) else image[:0]
+            results.append((sample["id"], classes, scores))
+        return results
 
-    def _scored(self, image_id: str, image: Tensor, tags: Tensor) -> tuple[str, Tensor, Tensor]:
-        """One photo `[3, H, W]` in `[0, 1]`, with its tags `[K]`."""
-        classes, size = tags.nonzero().flatten(), (image.shape[-2], image.shape[-1])
-        if not len(classes):
-            return image_id, classes, image[:0]
+    def _scores(self, image: Tensor, classes: Tensor) -> Tensor:
+        """`[P, H, W]` of a photo `[3, H, W]` in `[0, 1]`."""
         texts = torch.cat([self.texts[classes], self.texts[self.num_classes :]])
-        scores = self.read(((self._resized(image) - self.mean) / self.std)[None], texts, len(classes), size)
-        return image_id, classes, scores.detach()
+        seen, size = ((self._resized(image) - self.mean) / self.std)[None], (image.shape[-2], image.shape[-1])
+        return self.read(seen, texts, len(classes), size)
 
     @abstractmethod
     def read(self, image: Tensor, texts: Tensor, tags: int, size: tuple[int, int]) -> Tensor:
-        """Scores of the first words.
+        """Scores of a photo's P tags, `[P, H, W]` in `[0, 1]`.
 
         Args:
             image: normalised, `[1, 3, h, w]`, of whole patches.
-            texts: unit vectors of the photo's tags and of the background's words, `[words, D]`.
-            tags: how many of them are tags, P.
+            texts: unit vectors of the tags and, after them, of the background's words, `[words, D]`.
+            tags: P.
             size: H and W of the photo.
-
-        Returns:
-            `[P, H, W]` in `[0, 1]`.
         """
 
     def _resized(self, image: Tensor) -> Tensor:
@@ -145,9 +144,9 @@ class CLIPES(ClipInference):
         cells = seen.detach()[0, 1:]
         maps = torch.stack([F.relu(cells @ one.mean(dim=0)) for one in gradients])
         grid = [side // patch for side, patch in zip(image.shape[-2:], visual.patch_size, strict=True)]
-        maps = stretched(maps.unflatten(1, grid))
+        maps = min_max(maps.unflatten(1, grid))
         mean = torch.stack([*attentions, attention.detach()[0, 1:, 1:]]).mean(dim=0)
-        maps = stretched(spread(maps, mean, self.box))
+        maps = min_max(spread(maps, mean, self.box))
         return F.interpolate(maps[None], size, mode="bilinear", align_corners=False)[0]
 
 

@@ -8,13 +8,7 @@ from torch.nn import functional as F
 
 
 def through(block: Any, tokens: Tensor, normed: Tensor) -> tuple[Tensor, Tensor]:
-    """A block's tokens `[1, 1 + N, D]` and its attention, the mean over heads, `[1, 1 + N, 1 + N]`.
-
-    Args:
-        block: of the transformer.
-        tokens: that come in.
-        normed: the same after the block's first LayerNorm.
-    """
+    """A block's tokens and its heads' mean attention, `[1, 1 + N, 1 + N]`; `normed` are tokens after its first norm."""
     attended, attention = block.attn(normed, normed, normed, need_weights=True)
     tokens = tokens + block.ls_1(attended)
     return tokens + block.ls_2(block.mlp(block.ln_2(tokens))), attention
@@ -47,13 +41,8 @@ def before_last(
 def neighbours(block: Any, normed: Tensor, grid: tuple[int, int], deviation: float) -> Tensor:
     """What NACLIP's last block gives `[1, 1 + N, D]`: likeness of keys and nearness say who looks at whom.
 
-    Neither the tokens that came in are added nor is there an MLP after it.
-
-    Args:
-        block: of the transformer.
-        normed: tokens after its first LayerNorm, `[1, 1 + N, D]`.
-        grid: rows and columns of the N patches.
-        deviation: of the Gaussian of their distance, in patches.
+    Neither the tokens that came in are added nor is there an MLP after it. `grid` is the rows and columns of the N
+    patches, and `deviation` that of the Gaussian of their distance.
     """
     projected = F.linear(normed, block.attn.in_proj_weight, block.attn.in_proj_bias)
     _, key, value = (
