@@ -39,12 +39,14 @@ def infer(
     """
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import build, require_not_stopped
+    from acr_lightning.system.launch import meet
     from acr_lightning.training.result_writer import ResultWriter
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
     writer = ResultWriter(results, suffix, write)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
     if data.leave_out(results, suffix, is_whole):
+        meet()
         trainer.predict(model, data, return_predictions=False)
         require_not_stopped(trainer)
         # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
@@ -58,12 +60,12 @@ def infer(
 def evaluate(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
     from acr_lightning.artefacts.palette import is_whole, write_mask
-    from acr_lightning.chain.runner import is_first_process
     from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import ids_of, score_run
     from acr_lightning.report.wandb_scores import log_to_wandb
+    from acr_lightning.system.launch import is_first_process
 
     counts: dict[str, Any] = {}
     if not {"cam", "segment"} & job.inputs.keys():

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -12,12 +13,13 @@ from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load, top_keys
-from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.chain.runner import end_stage, is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
+from acr_lightning.system.launch import Launch, found, launched, require_srun
 
 
 def run(
@@ -35,6 +37,7 @@ def run(
         check: check everything, and run nothing.
         **values: of the experiment.
     """
+    require_srun()
     experiment = load(CHAIN, config, values)
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
@@ -46,25 +49,42 @@ def run(
 
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
-    """Each stage that is not done in a process of its own."""
-    start, seconds = None, dict[str, float]()
+    """Each stage that is not done in a process of its own; of several ranks, each starts those of trainings alone."""
+    ranks = launched()
+    start = way_to_start() if ranks else None
+    with found(ranks):
+        return _each_stage(experiment, config, values, force, ranks, start)
+
+
+def _each_stage(
+    experiment: Experiment,
+    config: str | None,
+    values: dict[str, Any],
+    force: bool,
+    ranks: Launch | None,
+    start: Callable[[list[str]], int] | None,
+) -> int:
+    is_first, seconds, checked = ranks is None or ranks.rank == 0, dict[str, float](), False
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
-            other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
-            more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
-            print(f"{name}: done before{more}", file=sys.stderr, flush=True)
-            continue
-        if start is None:
-            start = way_to_start()
-            if status := start(["run", *words_of(config, values), "--check"]):
+            if is_first:
+                other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
+                more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
+                print(f"{name}: done before{more}", file=sys.stderr, flush=True)
+        else:
+            start = start or way_to_start()
+            if is_first and not checked and (status := start(["run", *words_of(config, values), "--check"])):
                 return status
-        since = time.monotonic()
-        if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
-            again = same_command(force)
-            print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
-            return status
-        seconds[name] = time.monotonic() - since
-    if seconds:
+            checked, since = True, time.monotonic()
+            words = [name, *words_of(config, values), *(["--force"] if force else [])]
+            if (is_first or CHAIN.stages[name].main) and (status := start(words)):
+                again = same_command(force)
+                print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
+                return status
+            seconds[name] = time.monotonic() - since
+        if ranks:
+            end_stage(experiment, name, ranks)
+    if seconds and is_first:
         durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
         page, together = experiment.run / "report.html", duration(sum(seconds.values()))
         print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)

@@ -1,0 +1,193 @@
+"""A command that torchrun or srun started several times: the processes of one job, its ranks.
+
+They share a store (torch's) for as long as the command lasts. By it the first one, rank 0, tells the others where each
+stage meets: stages are processes of their own, and at the launcher's address one would find those of the stage before.
+Lightning's own launcher needs none of this, it starts the ranks of each stage by itself.
+"""
+
+import functools
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from acr_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
+# Of this package: where the store is, `host:port`, for the commands that the first one of a rank starts.
+STORE = "ACR_STORE"
+# What torchrun and srun say of one process alone, after which Lightning starts those that `devices` asks for.
+SAID = ("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# Jobs of SLURM meet at a port from here on, as Lightning has it; so many there are.
+FIRST_PORT, PORTS = 15_000, 10_000
+# Seconds: between two looks; for one try to reach the store; until the first rank must be there; for a good-bye.
+LOOK, TRY, START, LEAVE = 0.2, 2.0, 600.0, 60.0
+GONE = "another process of this job has ended; its own message says why"
+
+
+class Launch(NamedTuple):
+    """What a launcher says of this process.
+
+    Attributes:
+        rank: its number among all, from 0.
+        world: how many there are.
+        here: how many of them are on this machine.
+    """
+
+    rank: int
+    world: int
+    here: int
+
+
+def launched() -> Launch | None:
+    """What torchrun or srun started; None for a command that stands alone, or that Lightning started."""
+    said = os.environ
+    if "TORCHELASTIC_RUN_ID" in said:
+        rank, world, here = (int(said[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    # In a job by such a name Lightning takes its processes for somebody's who tries things out, each alone.
+    elif "SLURM_STEP_ID" in said and said.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        rank, world = int(said["SLURM_PROCID"]), int(said.get("SLURM_NTASKS", 1))
+        here = world // int(said.get("SLURM_STEP_NUM_NODES", said.get("SLURM_NNODES", 1)))
+    else:
+        return None
+    return Launch(rank, world, here) if world > 1 else None
+
+
+def is_first_process() -> bool:
+    """Whether this is rank 0 of a distributed job, whoever started it: torchrun, srun or Lightning."""
+    ranks = launched()
+    return ranks.rank == 0 if ranks else os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def stand_alone() -> None:
+    """Forget a launcher that started this process alone, or that shall not matter to it."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        for name in SAID:
+            os.environ.pop(name, None)
+    os.environ.pop("SLURM_NTASKS", None)
+
+
+def require_srun() -> None:
+    """Refuse one process where a job of SLURM has several tasks, and Lightning would wait for the others.
+
+    Raises:
+        UserError: it was started without srun.
+    """
+    said = os.environ
+    is_alone = "SLURM_JOB_ID" in said and not {"SLURM_STEP_ID", "TORCHELASTIC_RUN_ID"} & said.keys()
+    if is_alone and said.get("SLURM_JOB_NAME") not in ("bash", "interactive") and int(said.get("SLURM_NTASKS", 1)) > 1:
+        raise UserError(f"this job of SLURM has {said['SLURM_NTASKS']} tasks; write `srun acr …` to start all of them")
+
+
+@contextmanager
+def found(launch: Launch | None) -> Iterator[None]:
+    """Let the ranks find each other while the block lasts; in a command that another one started they have."""
+    said = os.environ
+    if launch is None or STORE in said:
+        yield
+        return
+    if "TORCHELASTIC_RUN_ID" not in said:
+        from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+        first = SLURMEnvironment.resolve_root_node_address(said.get("SLURM_NODELIST", "127.0.0.1"))
+        job, step = int(said.get("SLURM_JOB_ID", 0)), int(said["SLURM_STEP_ID"])
+        said.setdefault("MASTER_ADDR", first)
+        said.setdefault("MASTER_PORT", str(FIRST_PORT + (job + 97 * step) % PORTS))
+        said.setdefault("SLURM_NTASKS_PER_NODE", str(launch.here))  # Lightning insists on it
+    said[STORE] = f"{said['MASTER_ADDR']}:{said['MASTER_PORT']}"
+    serves = launch.rank == 0 and said.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # torchrun's own
+    if serves:
+        _serve()
+    yield
+    _store().add("left", 1)
+    if serves:  # goes last
+        end = time.monotonic() + LEAVE
+        wait_until(lambda: _store().add("left", 0) >= launch.world or time.monotonic() > end)
+
+
+@functools.cache
+def _serve() -> Any:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host, _, port = os.environ[STORE].rpartition(":")
+    return TCPStore(host, int(port), is_master=True, wait_for_workers=False)
+
+
+def _store() -> "Store":
+    """The store, by a connection of this very process: a copy of it would talk amid its words."""
+    return _connected(os.getpid())
+
+
+@functools.cache
+def _connected(pid: int) -> "Store":
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+    host, _, port = os.environ[STORE].rpartition(":")
+    end = time.monotonic() + START
+    while True:  # torch, which waits by itself, hears no signal meanwhile
+        try:
+            socket.create_connection((host, int(port)), timeout=TRY).close()
+            break
+        except OSError:
+            if time.monotonic() > end:
+                raise UserError(f"no process of this job answers at {host}:{port}") from None
+            time.sleep(LOOK)
+    store = TCPStore(host, int(port), is_master=False, wait_for_workers=False)
+    return PrefixStore(f"acr {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+
+
+def say(key: str, value: str = "") -> None:
+    """Tell the other ranks something."""
+    _store().set(key, value)
+
+
+def is_said(key: str) -> bool:
+    """Whether a rank has said this.
+
+    Raises:
+        UserError: the ranks' store is gone, and so is the first of them.
+    """
+    try:
+        return bool(_store().check([key]))
+    except RuntimeError:
+        raise UserError(GONE) from None
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    """Look again and again, so that signals are heard."""
+    while not is_true():
+        time.sleep(LOOK)
+
+
+def open_stage(key: str) -> None:
+    """Tell the other ranks that a stage begins, and where its processes meet."""
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = str(free.getsockname()[1])
+    say(f"open {key}", port)
+    _meet_at(port)
+
+
+def is_open(key: str) -> bool:
+    """Whether the first rank has begun with a stage."""
+    if not is_said(f"open {key}"):
+        return False
+    _meet_at(_store().get(f"open {key}").decode())
+    return True
+
+
+def _meet_at(port: str) -> None:
+    os.environ["MASTER_PORT"] = port
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"  # it is at the launcher's port
+
+
+def meet() -> None:
+    """Wait for all ranks of a stage, which then find each other at once: torch, waiting for them, hears no signal."""
+    if (launch := launched()) and STORE in os.environ:
+        key = f"there {os.environ['MASTER_PORT']}"
+        _store().add(key, 1)
+        wait_until(lambda: _store().add(key, 0) >= launch.world)

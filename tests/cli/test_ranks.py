@@ -1,0 +1,162 @@
+"""`acr run` by a launcher that starts it several times: torchrun, and srun as SLURM's variables tell of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from commands import acr, start
+
+from acr_lightning.cli.main import main
+from torture.chain import SAME, STAGES, experiment
+
+
+def task(rank):
+    """What srun says to one of two tasks."""
+    said = {"JOB_ID": os.getpid(), "STEP_ID": 0, "NTASKS": 2, "NNODES": 1, "PROCID": rank, "LOCALID": rank, "NODEID": 0}
+    return {f"SLURM_{name}": value for name, value in said.items()} | {"SLURM_JOB_NAME": "chain"}
+
+
+def begin(words):
+    return [start(*words, env=task(rank)) for rank in (0, 1)]
+
+
+def wait(tasks):
+    """The statuses of tasks, and what they said; what does not end is killed."""
+    end = time.monotonic() + 300
+    while any(one.poll() is None for one in tasks):
+        if time.monotonic() > end:
+            for one in tasks:
+                one.kill()
+        time.sleep(0.05)
+    return [one.returncode for one in tasks], [one.communicate()[1] for one in tasks]
+
+
+def until(is_true):
+    end = time.monotonic() + 120
+    while not is_true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory):
+    """An experiment whose results do not hang on how many processes there are, and what one process makes of it."""
+    folder = tmp_path_factory.mktemp("chain")
+    content = experiment(str(folder / "shapes"))
+    for name in ("fit", "affinity_train", "segment"):
+        model = content[name]["model"]
+        (model["classifier"] if name == "fit" else model)["freeze_batchnorm"] = True
+        model["optimizer"] = {"name": "sgd", "lr": 0.001}
+        content[name]["trainer"]["max_epochs"] = 1
+    for section in content.values():
+        if isinstance(section, dict) and "trainer" in section:
+            section["trainer"]["precision"] = "64-true"
+    path = folder / "chain.yaml"
+    path.write_text(yaml.safe_dump(content))
+    done = acr("run", "--config", path, "--run", folder / "one")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def require_same(run, whole, stages=STAGES):
+    """Check that a run has the files of another one, and its weights."""
+    for stage in stages:
+        files = [
+            {path.relative_to(part): path for name in SAME for path in (part / stage).rglob(name)}
+            for part in (whole, run)
+        ]
+        assert files[0].keys() == files[1].keys()
+        assert [str(name) for name, path in files[0].items() if path.read_bytes() != files[1][name].read_bytes()] == []
+        if (whole / stage / "last.ckpt").exists():
+            one, two = (
+                torch.load(part / stage / "last.ckpt", weights_only=True)["state_dict"] for part in (whole, run)
+            )
+            assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-9
+    assert not list(run.glob(".*.lock"))
+
+
+def test_two_tasks_of_srun_make_the_chain_of_one_also_after_one_was_killed(chain, tmp_path):
+    run = tmp_path / "run"
+    words = ["run", "--config", chain, "--run", run]
+    tasks = begin(words)
+    until(lambda: (run / "fit" / "manifest.json").exists() or tasks[0].poll() is not None)
+    os.killpg(tasks[1].pid, signal.SIGKILL)
+    tasks[0].terminate()  # as srun does, where it is told to (--kill-on-bad-exit)
+    statuses, said = wait(tasks)
+    assert (statuses, "Traceback" in said[0]) == ([143, -9], False), said
+    statuses, said = wait(begin(words))
+    assert statuses == [0, 0], said
+    require_same(run, chain.parent / "one")
+    assert said[0].count("label: done, labels 12") == 1
+    assert "label" not in said[1]
+    assert not [line for one in said for line in one.splitlines() if "Error" in line or "[W" in line]
+    # Nothing is left to do, and both see that.
+    statuses, said = wait(begin(words))
+    assert statuses == [0, 0]
+    assert (said[0].count("done before"), said[1]) == (len(STAGES), "")
+
+
+def test_torchrun_makes_the_same(chain, tmp_path):
+    """Stages of all ranks before and after one of the first rank; `--run` is not torchrun's own behind `--`."""
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        "--",
+    ]
+    words += [str(Path(sys.executable).with_name("acr")), "run", "--config", str(chain), f"--run={tmp_path / 'run'}"]
+    done = subprocess.run([*words, "--stages=fit,cam,affinity_labels"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    require_same(tmp_path / "run", chain.parent / "one", ["fit", "cam", "affinity_labels"])
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_a_rank_that_waits_for_the_first(chain, tmp_path, signum):
+    waiting = start("run", "--config", chain, "--run", tmp_path / "run", env=task(1))
+    time.sleep(2)
+    waiting.send_signal(signum)
+    since = time.monotonic()
+    statuses, said = wait([waiting])
+    assert statuses == [143]
+    assert said[0].splitlines()[-1] == "acr run: stopped by SIGTERM; the same command continues"
+    assert time.monotonic() - since < 20
+
+
+def test_a_rank_ends_when_the_first_one_has_failed(chain, tmp_path):
+    (tmp_path / "run" / "fit").mkdir(parents=True)
+    (tmp_path / "run" / "fit" / "mine.txt").touch()
+    statuses, said = wait(begin(["run", "--config", chain, "--run", tmp_path / "run", "--stages=fit"]))
+    assert statuses == [2, 2]
+    assert "fit is there, and no stage made it" in said[0]
+    assert "another process of this job has ended; its own message says why" in said[1]
+
+
+def test_a_job_of_several_tasks_without_srun_is_told_what_to_write(chain, monkeypatch, capsys):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    for words in (["run"], ["run", "--check"]):
+        assert main([*words, "--config", str(chain)]) == 2
+        said = "acr run: this job of SLURM has 4 tasks; write `srun acr …` to start all of them"
+        assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+def test_each_shard_of_many_tasks_is_a_job_by_itself(chain, tmp_path, monkeypatch, capsys):
+    """The one that ends last ends the stage, whichever rank it has."""
+    words = ["--config", str(chain), f"--run={tmp_path / 'run'}", f"--from.cam={chain.parent / 'one'}"]
+    for rank in (0, 1):
+        for name, value in task(rank).items():
+            monkeypatch.setenv(name, str(value))
+        assert main(["label", *words, "--affinity=null", f"--shard={rank + 1}/2"]) == 0
+    first, second = capsys.readouterr().err.split("label: shard 1/2 is done; 6 photos are left")
+    assert "label: done" not in first
+    assert "label: done, labels 12" in second
