@@ -12,31 +12,39 @@ def make_labels(
     cams: Path,
     labels: Path,
     ids: Sequence[str],
+    shard: str | None,
+    verify: bool,
     workers: int | None,
     walked: bool = False,
     vote: tuple[str, Path] | None = None,
-) -> None:
-    """Make the label map of every photo that has none, or a damaged one, each in one of `workers` processes.
+) -> dict[str, int]:
+    """Make the label map of every photo that has none, each in one of `workers` processes.
 
     Args:
         make: from a photo, its tagged classes and their scores to labels; it travels to other processes.
         dataset: the photos.
         cams: folder of CAM files.
         labels: folder of the result.
-        ids: of the photos.
+        ids: of all photos.
+        shard: which of them are done here; None does all.
+        verify: read the label maps that are there, too, and make damaged ones again.
         workers: None takes all cores that this process may use.
         walked: also hand over the background's score that a random walk carried along, as `background`.
         vote: the rule by which proposals vote on the label, and the folder of their files.
+
+    Returns:
+        Of a shard, how many photos are `left` to others; else nothing.
     """
-    from acr_lightning.artefacts.item_path import item_path
+    from acr_lightning.artefacts.item_path import without_file
     from acr_lightning.artefacts.palette import is_whole
+    from acr_lightning.data.shard import of_shard
     from acr_lightning.system.pool import map_in_pool
 
-    paths = {image_id: item_path(labels, image_id, ".png") for image_id in ids}
-    missing_ids = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
+    missing_ids = without_file(labels, of_shard([*ids], shard), ".png", is_whole if verify else None)
     work = partial(_label_one, make=make, dataset=dataset, cams=cams, labels=labels, walked=walked, vote=vote)
     for _ in map_in_pool(work, missing_ids, "labels", workers):
         pass
+    return {"left": len(without_file(labels, ids, ".png"))} if shard else {}
 
 
 def _label_one(

@@ -18,7 +18,8 @@ def main(job: Job) -> dict[str, Any]:
     """Make the proposals that are not there yet; returns counts for the manifest."""
     from acr_lightning.proposals.mask_runs import is_whole, write_proposals
 
-    return infer(job, job.folder / MASKS, ".npz", write_proposals, is_whole)
+    counts, _ = infer(job, job.folder / MASKS, ".npz", write_proposals, is_whole)
+    return counts
 
 
 DEFAULTS = partial(inference_defaults, "Superpixels", "UntaggedPhotos", ["train", "seed"])

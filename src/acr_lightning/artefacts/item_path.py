@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from acr_lightning.errors import UserError, shown
@@ -58,3 +59,21 @@ def item_path(folder: str | Path, image_id: str, suffix: str) -> Path:
         if os.path.commonpath([root, inside]) != root:
             raise UserError(f"{path}: a link leads out of {folder}, to {inside}; remove it")
     return path
+
+
+def without_file(
+    folder: str | Path, ids: Iterable[str], suffix: str, is_whole: Callable[[Path], bool] | None = None
+) -> list[str]:
+    """The ids whose file is not there, or is empty; or cannot be read to its end, where `is_whole` tells that.
+
+    Nothing is read otherwise: a million sizes are known in seconds.
+    """
+
+    def is_there(image_id: str) -> bool:
+        try:
+            size = os.path.getsize(f"{folder}/{image_id}{suffix}")
+        except (OSError, ValueError):
+            return False
+        return size > 0 and (is_whole is None or is_whole(item_path(folder, image_id, suffix)))
+
+    return [image_id for image_id in ids if not is_there(image_id)]

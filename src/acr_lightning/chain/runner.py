@@ -100,31 +100,43 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
     if name in experiment.others:
         raise UserError(f"{name}: is read from {experiment.others[name]}; leave out from.{name} to do it here")
     check(experiment, [name])
-    folder, record = experiment.folder(name), record_of(experiment, name)
+    record = record_of(experiment, name)
     # A shard is one process's work; it may be one of many that srun started for many shards.
-    ranks = None if (shard := shard_of(record.config)) else launch.launched()
+    ranks = None if shard_of(record.config) else launch.launched()
     if ranks is None:
         launch.stand_alone()
-    with launch.found(ranks):
-        is_first = is_first_process()
-        if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
+    began = ranks is not None and launch.begin(ranks)
+    _take_part(experiment, record, force, ranks)
+    if ranks and began:
+        launch.leave(ranks)
+
+
+def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launch.Launch | None) -> None:
+    """Do what is this process's part of a stage."""
+    name, folder, shard, is_first = (
+        record.stage,
+        experiment.folder(record.stage),
+        shard_of(record.config),
+        is_first_process(),
+    )
+    if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
+        return
+    if is_first and stage_record.holds(folder, record.digest) and not force:
+        say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
+        return
+    with folder_lock(folder, shard) if is_first else nullcontext():
+        if is_first and not force and shard is None and stage_record.put_back(folder, record):
             return
-        if is_first and stage_record.holds(folder, record.digest) and not force:
-            say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
-            return
-        with folder_lock(folder, shard) if is_first else nullcontext():
-            if is_first and not force and shard is None and stage_record.put_back(folder, record):
-                return
-            check(experiment, [name], thorough=True)
-            if is_first:
-                _require_free(folder, record, shard, force)
-                write_from(experiment.run, experiment.others)
-                stage_record.start(folder, record, force)
-                if shard is None:
-                    remove_leftovers(folder)  # of kills; nobody else writes there now
-                if ranks:
-                    launch.open_stage(str(folder))
-            _run(experiment, record, folder, is_first)
+        check(experiment, [name], thorough=True)
+        if is_first:
+            _require_free(folder, record, shard, force)
+            write_from(experiment.run, experiment.others)
+            stage_record.start(folder, record, force)
+            if shard is None:
+                remove_leftovers(folder)  # of kills; nobody else writes there now
+            if ranks:
+                launch.open_stage(str(folder))
+        _run(experiment, record, folder, is_first)
 
 
 def _opened(folder: Path, record: Record, force: bool) -> bool:

@@ -19,7 +19,7 @@ from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
-from acr_lightning.system.launch import Launch, found, launched, require_srun
+from acr_lightning.system.launch import Launch, begin, launched, leave, require_srun
 
 
 def run(
@@ -51,9 +51,13 @@ def run(
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own; of several ranks, each starts those of trainings alone."""
     ranks = launched()
-    start = way_to_start() if ranks else None
-    with found(ranks):
-        return _each_stage(experiment, config, values, force, ranks, start)
+    if ranks is None:
+        return _each_stage(experiment, config, values, force, None, None)
+    start = way_to_start()  # first: what torch starts here is not for copies
+    begin(ranks)
+    if not (status := _each_stage(experiment, config, values, force, ranks, start)):
+        leave(ranks)
+    return status
 
 
 def _each_stage(
@@ -126,13 +130,13 @@ def stage(
 def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> Experiment:
     """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
 
-    `shard` is the stage's own key or its data's.
+    `shard` and `verify` are the stage's own keys or its data's.
     """
-    shard = "data.shard" if CHAIN.stages[name].function is None else "shard"
+    of_data = {key: f"data.{key}" for key in ("shard", "verify") if CHAIN.stages[name].function is None}
     known, full_keys = top_keys(CHAIN), dict[str, Any]()
     for key, value in values.items():
         is_top = key.partition(".")[0] in known
-        full_keys[key if is_top else f"{name}.{shard if key == 'shard' else key}"] = value
+        full_keys[key if is_top else f"{name}.{of_data.get(key, key)}"] = value
     return load(CHAIN, config, full_keys)
 
 

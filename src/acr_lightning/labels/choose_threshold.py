@@ -1,13 +1,13 @@
 """The background threshold of a folder of CAMs: without masks, or (said so) with them."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from acr_lightning.artefacts.cam_file import LEVELS, read_cam
+from acr_lightning.artefacts.cam_file import LEVELS
+from acr_lightning.artefacts.cam_histogram import histogram
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.labels.threshold import otsu, otsu_of_three
 from acr_lightning.metrics.cam_scores import sweep_cams
@@ -16,32 +16,23 @@ from acr_lightning.metrics.confusion import miou
 log = logging.getLogger(__name__)
 
 
-def automatic_threshold(files: Iterable[Path]) -> float:
+def automatic_threshold(cams: Path, ids: Sequence[str]) -> float:
     """Otsu's threshold over the winning score of every pixel of every CAM; no masks.
 
     Args:
-        files: CAM files.
+        cams: folder of CAM files.
+        ids: of the photos.
 
     Returns:
         The threshold in `[0, 1]`.
     """
-    return otsu(_histogram(files)) / LEVELS
+    return otsu(histogram(cams, ids)) / LEVELS
 
 
-def automatic_thresholds(files: Iterable[Path]) -> tuple[float, float]:
+def automatic_thresholds(cams: Path, ids: Sequence[str]) -> tuple[float, float]:
     """Otsu's two thresholds over the same: below the first is sure background, from the second on a sure class."""
-    weak, strong = otsu_of_three(_histogram(files))
+    weak, strong = otsu_of_three(histogram(cams, ids))
     return weak / LEVELS, strong / LEVELS
-
-
-def _histogram(files: Iterable[Path]) -> NDArray[np.int64]:
-    """Pixels by the level of their winning score."""
-    histogram = np.zeros(LEVELS + 1, np.int64)
-    for path in files:
-        levels = read_cam(path).levels
-        if len(levels):
-            histogram += np.bincount(levels.max(axis=0).ravel(), minlength=LEVELS + 1)
-    return histogram
 
 
 def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:

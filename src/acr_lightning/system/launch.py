@@ -9,8 +9,7 @@ import functools
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from acr_lightning.errors import UserError
@@ -83,13 +82,15 @@ def require_srun() -> None:
         raise UserError(f"this job of SLURM has {said['SLURM_NTASKS']} tasks; write `srun acr …` to start all of them")
 
 
-@contextmanager
-def found(launch: Launch | None) -> Iterator[None]:
-    """Let the ranks find each other while the block lasts; in a command that another one started they have."""
+def begin(launch: Launch) -> bool:
+    """Let the ranks find each other; False in a command that another one started, which has seen to it.
+
+    Raises:
+        UserError: the first rank does not come.
+    """
     said = os.environ
-    if launch is None or STORE in said:
-        yield
-        return
+    if STORE in said:
+        return False
     if "TORCHELASTIC_RUN_ID" not in said:
         from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
@@ -98,23 +99,40 @@ def found(launch: Launch | None) -> Iterator[None]:
         said.setdefault("MASTER_ADDR", first)
         said.setdefault("MASTER_PORT", str(FIRST_PORT + (job + 97 * step) % PORTS))
         said.setdefault("SLURM_NTASKS_PER_NODE", str(launch.here))  # Lightning insists on it
+    if launch.rank == 0 and said.get("TORCHELASTIC_USE_AGENT_STORE") != "True":  # torchrun has a store of its own
+        _serve(said["MASTER_ADDR"], int(said["MASTER_PORT"]))
+    _reach(said["MASTER_ADDR"], int(said["MASTER_PORT"]), START)
     said[STORE] = f"{said['MASTER_ADDR']}:{said['MASTER_PORT']}"
-    serves = launch.rank == 0 and said.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # torchrun's own
-    if serves:
-        _serve()
-    yield
+    return True
+
+
+def leave(launch: Launch) -> None:
+    """At the good end of a command that began: the first rank goes last, with the store that it may have."""
     _store().add("left", 1)
-    if serves:  # goes last
-        end = time.monotonic() + LEAVE
+    end = time.monotonic() + LEAVE
+    if _serve.cache_info().currsize:
         wait_until(lambda: _store().add("left", 0) >= launch.world or time.monotonic() > end)
 
 
 @functools.cache
-def _serve() -> Any:
+def _serve(host: str, port: int) -> Any:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    host, _, port = os.environ[STORE].rpartition(":")
-    return TCPStore(host, int(port), is_master=True, wait_for_workers=False)
+    return TCPStore(host, port, is_master=True, wait_for_workers=False)
+
+
+def _reach(host: str, port: int, seconds: float) -> None:
+    """Wait until somebody answers; torch, which would wait by itself, hears no signal meanwhile."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection((host, port), timeout=TRY).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise UserError(
+                    GONE if seconds < START else f"no process of this job answers at {host}:{port}"
+                ) from None
+            time.sleep(LOOK)
 
 
 def _store() -> "Store":
@@ -127,15 +145,7 @@ def _connected(pid: int) -> "Store":
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     host, _, port = os.environ[STORE].rpartition(":")
-    end = time.monotonic() + START
-    while True:  # torch, which waits by itself, hears no signal meanwhile
-        try:
-            socket.create_connection((host, int(port)), timeout=TRY).close()
-            break
-        except OSError:
-            if time.monotonic() > end:
-                raise UserError(f"no process of this job answers at {host}:{port}") from None
-            time.sleep(LOOK)
+    _reach(host, int(port), TRY)
     store = TCPStore(host, int(port), is_master=False, wait_for_workers=False)
     return PrefixStore(f"acr {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
