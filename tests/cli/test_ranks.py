@@ -1,6 +1,8 @@
 """`acr run` by a launcher that starts it several times: torchrun, and srun as SLURM's variables tell of it."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,11 @@ import pytest
 import torch
 import yaml
 from commands import acr, start
+from results import contents
 
+from acr_lightning.artefacts.manifest import is_done
 from acr_lightning.cli.main import main
+from acr_lightning.system import lock
 from torture.chain import SAME, STAGES, experiment_of_ranks
 from torture.ranks import task
 
@@ -137,13 +142,57 @@ def test_a_job_of_several_tasks_without_srun_is_told_what_to_write(chain, monkey
         assert capsys.readouterr().err.splitlines()[-1] == said
 
 
-def test_each_shard_of_many_tasks_is_a_job_by_itself(chain, tmp_path, monkeypatch, capsys):
-    """The one that ends last ends the stage, whichever rank it has."""
-    words = ["--config", str(chain), f"--run={tmp_path / 'run'}", f"--from.cam={chain.parent / 'one'}"]
+@pytest.mark.parametrize("stage", ["label", "affinity_labels"])
+def test_each_shard_of_many_tasks_is_a_job_by_itself(chain, tmp_path, monkeypatch, capsys, stage):
+    """The one that ends last ends the stage, whichever rank it has.
+
+    Its threshold is that of all CAMs, from their histogram or, where there is none, from themselves.
+    """
+    plain = tmp_path / "plain"
+    shutil.copytree(chain.parent / "one" / "cam", plain / "cam")
+    (plain / "cam" / "cams" / "histogram.json").unlink()
+    words = [stage, "--config", str(chain)]
+    words += ["--affinity=null"] if stage == "label" else ["--strong_threshold=auto", "--weak_threshold=auto"]
+    assert main([*words, f"--run={plain}"]) == 0
+    capsys.readouterr()
+    words += [f"--run={tmp_path / 'run'}", f"--from.cam={chain.parent / 'one'}"]
+    monkeypatch.setattr("acr_lightning.artefacts.cam_histogram.read_cam", None)  # none is read for the threshold
     for rank in (0, 1):
         for name, value in task(rank, os.getpid()).items():
-            monkeypatch.setenv(name, str(value))
-        assert main(["label", *words, "--affinity=null", f"--shard={rank + 1}/2"]) == 0
-    first, second = capsys.readouterr().err.split("label: shard 1/2 is done; 6 photos are left")
-    assert "label: done" not in first
-    assert "label: done, labels 12" in second
+            monkeypatch.setenv(name, value)
+        assert main([*words, f"--shard={rank + 1}/2"]) == 0
+    photos = 12 if stage == "label" else 8  # of the split train alone
+    first, second = capsys.readouterr().err.split(f"{stage}: shard 1/2 is done; {photos // 2} photos are left")
+    assert f"{stage}: done" not in first
+    assert f"{stage}: done, labels {photos}" in second
+    one, two = plain / stage, tmp_path / "run" / stage
+    assert contents(two / "labels") == contents(one / "labels")
+    assert contents(two, "threshold.json") == contents(one, "threshold.json")
+    counts = [json.loads((run / "manifest.json").read_text())["counts"] for run in (one, two)]
+    assert counts[0] == counts[1]
+
+
+def test_a_shard_of_a_machine_that_died_is_taken_over_and_ended(chain, tmp_path, monkeypatch):
+    """Under its name a process held the shard's lease; a label was made by then, and one is half of one by now."""
+    run, whole = tmp_path / "run", chain.parent / "one" / "label" / "labels"
+    words = ["label", "--config", str(chain), f"--run={run}"]
+    words += [f"--from.{stage}={chain.parent / 'one'}" for stage in ("cam", "affinity_walk")]
+    assert main([*words, "--shard=2/2"]) == 0
+    half, *_ = sorted((run / "label" / "labels").iterdir())
+    half.write_bytes(half.read_bytes()[:20])
+    script = "import socket; socket.gethostname = lambda: 'node12'\nfrom pathlib import Path\n"
+    script += "from acr_lightning.system import lock\nlock.LEASE, lock.BEAT = 3.0, 1.0\n"
+    script += f"with lock.folder_lock(Path({str(run / 'label')!r}), '1/2'): print(flush=True); input()"
+    dead = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    dead.stdout.readline()
+    dead.kill()
+    dead.communicate()
+    assert "host=node12" in (run / ".label.1-of-2.lock").read_text()
+    monkeypatch.setattr(lock, "LEASE", 3.0)
+    monkeypatch.setattr(lock, "BEAT", 1.0)
+    assert main([*words, "--shard=1/2"]) == 0
+    assert is_done(run / "label")
+    assert not list(run.glob(".*.lock"))
+    assert [name for name, label in contents(run / "label" / "labels").items() if label != contents(whole)[name]] == [
+        half.name
+    ]

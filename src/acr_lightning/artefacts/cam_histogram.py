@@ -63,6 +63,10 @@ def winning(levels: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.bincount(levels.max(axis=0).ravel(), minlength=LEVELS + 1)
 
 
+def _winning_in(folder: Path, image_id: str) -> NDArray[np.int64]:
+    return winning(read_cam(item_path(folder, image_id, ".npz")).levels)
+
+
 def _rows(histogram: NDArray[np.int64], is_train: bool) -> NDArray[np.int64]:
     """Of all photos, and of those of `train`, `[2, 256]`."""
     return np.stack([histogram, histogram * is_train])
@@ -85,7 +89,7 @@ def add_up(folder: Path, ids: Sequence[str], train: Sequence[str]) -> None:
             rest.difference_update(part_ids)
             sums += part_sums
     for image_id in rest:
-        sums += _rows(winning(read_cam(item_path(folder, image_id, ".npz")).levels), image_id in in_train)
+        sums += _rows(_winning_in(folder, image_id), image_id in in_train)
     photos = [_digest(ids), _digest(train)]
     write_json(folder / NAME, {"photos": photos, "pixels": sums.tolist()})
     for path in parts:
@@ -93,14 +97,13 @@ def add_up(folder: Path, ids: Sequence[str], train: Sequence[str]) -> None:
 
 
 def _part(path: Path) -> tuple[list[str], NDArray[np.int64]]:
-    """What a part says; nothing where it is none."""
+    """What a part says; nothing where it is none, for the file may be anybody's."""
+    sums = np.zeros((2, LEVELS + 1), np.int64)
     try:
         content = json.loads(path.read_text())
-        ids, sums = content["ids"], np.array(content["sums"], np.int64)
+        return list(map(str, content["ids"])), sums + np.array(content["sums"], np.int64).reshape(sums.shape)
     except (OSError, ValueError, TypeError, KeyError):
-        return [], np.zeros((2, LEVELS + 1), np.int64)
-    is_one = isinstance(ids, list) and all(isinstance(one, str) for one in ids) and sums.shape == (2, LEVELS + 1)
-    return (ids, sums) if is_one else ([], sums)
+        return [], sums
 
 
 def histogram(folder: Path, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -113,15 +116,10 @@ def histogram(folder: Path, ids: Sequence[str]) -> NDArray[np.int64]:
     """
     try:
         content = json.loads((folder / NAME).read_text())
-        pixels = np.array(content["pixels"], np.int64)[content["photos"].index(_digest(ids))]
-        if pixels.shape == (LEVELS + 1,) and pixels.min() >= 0:
-            return pixels
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-        pass
-    counts = np.zeros(LEVELS + 1, np.int64)
-    for image_id in ids:
-        counts += winning(read_cam(item_path(folder, image_id, ".npz")).levels)
-    return counts
+        row = content["photos"].index(_digest(ids))
+        return np.array(content["pixels"], np.int64).reshape(2, LEVELS + 1)[row]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return sum(_winning_in(folder, image_id) for image_id in ids) + np.zeros(LEVELS + 1, np.int64)
 
 
 def _digest(ids: Iterable[str]) -> str:

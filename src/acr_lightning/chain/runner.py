@@ -113,12 +113,8 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
 
 def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launch.Launch | None) -> None:
     """Do what is this process's part of a stage."""
-    name, folder, shard, is_first = (
-        record.stage,
-        experiment.folder(record.stage),
-        shard_of(record.config),
-        is_first_process(),
-    )
+    name, shard, is_first = record.stage, shard_of(record.config), is_first_process()
+    folder = experiment.folder(name)
     if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
         return
     if is_first and stage_record.holds(folder, record.digest) and not force:
@@ -140,16 +136,12 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
 
 
 def _opened(folder: Path, record: Record, force: bool) -> bool:
-    """Wait until the first rank begins with a stage; False where it finds it done."""
-    done = False
-
-    def is_decided() -> bool:
-        nonlocal done
-        done = not force and stage_record.holds(folder, record.digest)
-        return done or launch.is_open(str(folder))
-
-    launch.wait_until(is_decided)
-    return not done
+    """Wait until the first rank begins with a stage; False where the stage is done."""
+    while force or not stage_record.holds(folder, record.digest):
+        if launch.is_open(str(folder)):
+            return True
+        time.sleep(launch.LOOK)
+    return False
 
 
 def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:

@@ -102,7 +102,7 @@ def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
     require_srun()
     if ranks := launched():  # they are there, however many the experiment would start
-        options |= {"devices": ranks.here, "num_nodes": ranks.world // ranks.here}
+        options |= ranks.trainer_options()
     trainer = Trainer(**options)
     if trainer.num_devices * trainer.num_nodes > 1:
         trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))

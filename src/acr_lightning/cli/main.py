@@ -124,6 +124,7 @@ def _quieten() -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of processes that end, where one line will do
     for message in (
+        ".*`srun` command is available.*",  # and was used, or is not wanted
         ".*does not have many workers.*",  # two cores are two cores
         ".*DataLoader will create.*",  # and one is one
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves

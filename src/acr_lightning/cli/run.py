@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -19,7 +18,7 @@ from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
-from acr_lightning.system.launch import Launch, begin, launched, leave, require_srun
+from acr_lightning.system.launch import begin, is_first_process, launched, leave, require_srun
 
 
 def run(
@@ -49,50 +48,45 @@ def run(
 
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
-    """Each stage that is not done in a process of its own; of several ranks, each starts those of trainings alone."""
-    ranks = launched()
-    if ranks is None:
-        return _each_stage(experiment, config, values, force, None, None)
-    start = way_to_start()  # first: what torch starts here is not for copies
-    begin(ranks)
-    if not (status := _each_stage(experiment, config, values, force, ranks, start)):
-        leave(ranks)
-    return status
-
-
-def _each_stage(
-    experiment: Experiment,
-    config: str | None,
-    values: dict[str, Any],
-    force: bool,
-    ranks: Launch | None,
-    start: Callable[[list[str]], int] | None,
-) -> int:
-    is_first, seconds, checked = ranks is None or ranks.rank == 0, dict[str, float](), False
+    """Each stage that is not done in a process of its own; of several ranks, the first does what is no Trainer's."""
+    ranks, start, seconds = launched(), None, dict[str, float]()
+    if ranks:
+        start = way_to_start()  # first: what torch starts next is not for copies of this process
+        begin(ranks)
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
-            if is_first:
-                other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
-                more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
-                print(f"{name}: done before{more}", file=sys.stderr, flush=True)
-        else:
+            _say_done(experiment, name)
+        elif is_first_process() or CHAIN.stages[name].main:
             start = start or way_to_start()
-            if is_first and not checked and (status := start(["run", *words_of(config, values), "--check"])):
+            checks = not seconds and is_first_process()
+            if checks and (status := start(["run", *words_of(config, values), "--check"])):
                 return status
-            checked, since = True, time.monotonic()
-            words = [name, *words_of(config, values), *(["--force"] if force else [])]
-            if (is_first or CHAIN.stages[name].main) and (status := start(words)):
+            since = time.monotonic()
+            if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)
                 print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
                 return status
             seconds[name] = time.monotonic() - since
         if ranks:
             end_stage(experiment, name, ranks)
-    if seconds and is_first:
-        durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
-        page, together = experiment.run / "report.html", duration(sum(seconds.values()))
-        print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)
+    _say_seconds(experiment, seconds)
+    if ranks:
+        leave(ranks)
     return 0
+
+
+def _say_done(experiment: Experiment, name: str) -> None:
+    other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
+    more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
+    if is_first_process():
+        print(f"{name}: done before{more}", file=sys.stderr, flush=True)
+
+
+def _say_seconds(experiment: Experiment, seconds: dict[str, float]) -> None:
+    durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
+    page, together = experiment.run / "report.html", duration(sum(seconds.values()))
+    if seconds and is_first_process():
+        print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)
 
 
 def stage(

@@ -19,27 +19,29 @@ if TYPE_CHECKING:
 
 # Of this package: where the store is, `host:port`, for the commands that the first one of a rank starts.
 STORE = "ACR_STORE"
-# What torchrun and srun say of one process alone, after which Lightning starts those that `devices` asks for.
-SAID = ("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# What torchrun says of a process.
+TORCHRUN = ("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# Of a job by such a name Lightning takes each process for somebody's who tries things out.
+INTERACTIVE = ("bash", "interactive")
 # Jobs of SLURM meet at a port from here on, as Lightning has it; so many there are.
 FIRST_PORT, PORTS = 15_000, 10_000
-# Seconds: between two looks; for one try to reach the store; until the first rank must be there; for a good-bye.
-LOOK, TRY, START, LEAVE = 0.2, 2.0, 600.0, 60.0
+# Seconds: between two looks; to reach a store that is there; until the first rank must be there; for a good-bye.
+LOOK, REACH, START, LEAVE = 0.2, 2.0, 600.0, 60.0
 GONE = "another process of this job has ended; its own message says why"
 
 
 class Launch(NamedTuple):
-    """What a launcher says of this process.
-
-    Attributes:
-        rank: its number among all, from 0.
-        world: how many there are.
-        here: how many of them are on this machine.
-    """
+    """What a launcher says of this process: its number from 0, how many there are, and how many on this machine."""
 
     rank: int
     world: int
     here: int
+
+    def trainer_options(self) -> dict[str, int]:
+        """What Lightning's Trainer is told of them."""
+        if "SLURM_NTASKS" in os.environ:
+            os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(self.here))  # Lightning insists on it
+        return {"devices": self.here, "num_nodes": self.world // self.here}
 
 
 def launched() -> Launch | None:
@@ -47,8 +49,7 @@ def launched() -> Launch | None:
     said = os.environ
     if "TORCHELASTIC_RUN_ID" in said:
         rank, world, here = (int(said[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    # In a job by such a name Lightning takes its processes for somebody's who tries things out, each alone.
-    elif "SLURM_STEP_ID" in said and said.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+    elif "SLURM_STEP_ID" in said and said.get("SLURM_JOB_NAME") not in INTERACTIVE:
         rank, world = int(said["SLURM_PROCID"]), int(said.get("SLURM_NTASKS", 1))
         here = world // int(said.get("SLURM_STEP_NUM_NODES", said.get("SLURM_NNODES", 1)))
     else:
@@ -64,21 +65,16 @@ def is_first_process() -> bool:
 
 def stand_alone() -> None:
     """Forget a launcher that started this process alone, or that shall not matter to it."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        for name in SAID:
-            os.environ.pop(name, None)
+    for name in TORCHRUN if TORCHRUN[0] in os.environ else ():
+        os.environ.pop(name, None)
     os.environ.pop("SLURM_NTASKS", None)
 
 
 def require_srun() -> None:
-    """Refuse one process where a job of SLURM has several tasks, and Lightning would wait for the others.
-
-    Raises:
-        UserError: it was started without srun.
-    """
+    """Refuse one process where a job of SLURM has several tasks, and Lightning would wait for the others."""
     said = os.environ
-    is_alone = "SLURM_JOB_ID" in said and not {"SLURM_STEP_ID", "TORCHELASTIC_RUN_ID"} & said.keys()
-    if is_alone and said.get("SLURM_JOB_NAME") not in ("bash", "interactive") and int(said.get("SLURM_NTASKS", 1)) > 1:
+    is_alone = "SLURM_JOB_ID" in said and not {"SLURM_STEP_ID", TORCHRUN[0]} & said.keys()
+    if is_alone and said.get("SLURM_JOB_NAME") not in INTERACTIVE and int(said.get("SLURM_NTASKS", 1)) > 1:
         raise UserError(f"this job of SLURM has {said['SLURM_NTASKS']} tasks; write `srun acr …` to start all of them")
 
 
@@ -91,18 +87,18 @@ def begin(launch: Launch) -> bool:
     said = os.environ
     if STORE in said:
         return False
-    if "TORCHELASTIC_RUN_ID" not in said:
+    if TORCHRUN[0] not in said:
         from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
         first = SLURMEnvironment.resolve_root_node_address(said.get("SLURM_NODELIST", "127.0.0.1"))
         job, step = int(said.get("SLURM_JOB_ID", 0)), int(said["SLURM_STEP_ID"])
         said.setdefault("MASTER_ADDR", first)
         said.setdefault("MASTER_PORT", str(FIRST_PORT + (job + 97 * step) % PORTS))
-        said.setdefault("SLURM_NTASKS_PER_NODE", str(launch.here))  # Lightning insists on it
+    host, port = said["MASTER_ADDR"], int(said["MASTER_PORT"])
     if launch.rank == 0 and said.get("TORCHELASTIC_USE_AGENT_STORE") != "True":  # torchrun has a store of its own
-        _serve(said["MASTER_ADDR"], int(said["MASTER_PORT"]))
-    _reach(said["MASTER_ADDR"], int(said["MASTER_PORT"]), START)
-    said[STORE] = f"{said['MASTER_ADDR']}:{said['MASTER_PORT']}"
+        _serve(host, port)
+    _reach(host, port, START, f"no process of this job answers at {host}:{port}")
+    said[STORE] = f"{host}:{port}"
     return True
 
 
@@ -121,17 +117,15 @@ def _serve(host: str, port: int) -> Any:
     return TCPStore(host, port, is_master=True, wait_for_workers=False)
 
 
-def _reach(host: str, port: int, seconds: float) -> None:
+def _reach(host: str, port: int, seconds: float, otherwise: str) -> None:
     """Wait until somebody answers; torch, which would wait by itself, hears no signal meanwhile."""
     end = time.monotonic() + seconds
     while True:
         try:
-            return socket.create_connection((host, port), timeout=TRY).close()
+            return socket.create_connection((host, port), timeout=REACH).close()
         except OSError:
             if time.monotonic() > end:
-                raise UserError(
-                    GONE if seconds < START else f"no process of this job answers at {host}:{port}"
-                ) from None
+                raise UserError(otherwise) from None
             time.sleep(LOOK)
 
 
@@ -145,7 +139,7 @@ def _connected(pid: int) -> "Store":
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     host, _, port = os.environ[STORE].rpartition(":")
-    _reach(host, int(port), TRY)
+    _reach(host, int(port), REACH, GONE)
     store = TCPStore(host, int(port), is_master=False, wait_for_workers=False)
     return PrefixStore(f"acr {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
@@ -156,11 +150,7 @@ def say(key: str, value: str = "") -> None:
 
 
 def is_said(key: str) -> bool:
-    """Whether a rank has said this.
-
-    Raises:
-        UserError: the ranks' store is gone, and so is the first of them.
-    """
+    """Whether a rank has said this; a UserError where the ranks' store is gone, and so is the first of them."""
     try:
         return bool(_store().check([key]))
     except RuntimeError:
@@ -183,7 +173,7 @@ def open_stage(key: str) -> None:
 
 
 def is_open(key: str) -> bool:
-    """Whether the first rank has begun with a stage."""
+    """Whether the first rank has begun with a stage, whose processes then meet where it says."""
     if not is_said(f"open {key}"):
         return False
     _meet_at(_store().get(f"open {key}").decode())
@@ -191,8 +181,7 @@ def is_open(key: str) -> bool:
 
 
 def _meet_at(port: str) -> None:
-    os.environ["MASTER_PORT"] = port
-    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"  # it is at the launcher's port
+    os.environ |= {"MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": "False"}  # which is at the launcher's port
 
 
 def meet() -> None:
