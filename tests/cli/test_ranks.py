@@ -28,7 +28,7 @@ def begin(words):
 
 def wait(tasks):
     """The statuses of tasks, and what they said."""
-    end = time.monotonic() + 500
+    end = time.monotonic() + 900
     while any(one.poll() is None for one in tasks):
         assert time.monotonic() < end, [one.err.read_text() for one in tasks]
         time.sleep(0.05)
@@ -73,6 +73,7 @@ def require_same(run, whole, stages=STAGES):
     assert not list(run.glob(".*.lock"))
 
 
+@pytest.mark.timeout(1800)
 def test_two_tasks_of_srun_make_the_chain_of_one_also_after_one_was_killed(chain, tmp_path):
     run = tmp_path / "run"
     words = ["run", "--config", chain, "--run", run]
