@@ -187,6 +187,8 @@ def _meet_at(port: str) -> None:
 def meet() -> None:
     """Wait for all ranks of a stage, which then find each other at once: torch, waiting for them, hears no signal."""
     if (launch := launched()) and STORE in os.environ:
-        key = f"there {os.environ['MASTER_PORT']}"
-        _store().add(key, 1)
-        wait_until(lambda: _store().add(key, 0) >= launch.world)
+        host, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+        _store().add(f"there {port}", 1)
+        wait_until(lambda: _store().add(f"there {port}", 0) >= launch.world)
+        if launch.rank:  # torch would try less and less often
+            _reach(host, int(port), START, GONE)
