@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from acr_lightning.artefacts import cam_histogram
-from acr_lightning.artefacts.cam_file import is_whole, write_cam
+from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.artefacts.item_path import without_file
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.runner import record_of
@@ -100,7 +100,7 @@ def _two_ways(count: int, start: Callable[[list[str]], int]) -> list[Row]:
         seconds: dict[str, list[float]] = {
             "CPU ms a CAM, resume": [
                 _cpu(lambda: without_file(cams, names, ".npz")),
-                _cpu(lambda: without_file(cams, names, ".npz", is_whole)),
+                _cpu(lambda: without_file(cams, names, ".npz", read_cam)),
             ]
         }
         by_files = _cpu(lambda: cam_histogram.histogram(cams, names))

@@ -20,7 +20,7 @@ def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -
 
 def infer_cams(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.artefacts.cam_file import is_whole
+    from acr_lightning.artefacts.cam_file import read_cam
     from acr_lightning.artefacts.cam_histogram import CountedCams, add_up
     from acr_lightning.chain.values import data_arguments
     from acr_lightning.classes.class_names import build
@@ -31,7 +31,7 @@ def infer_cams(job: Job) -> dict[str, Any]:
     dataset = data_arguments(job.section).get("dataset")
     train = build(dataset, "dataset", TaggedDataset).ids("train") if dataset else []
     counted = CountedCams(cams, train)
-    counts, ids = infer(job, cams, ".npz", counted.write, is_whole, counted.leave)
+    counts, ids = infer(job, cams, ".npz", counted.write, read_cam, counted.leave)
     if is_first_process() and not counts.get("left"):
         add_up(cams, ids, sorted(set(train) & set(ids)))
     return counts
@@ -42,7 +42,7 @@ def infer(
     results: Path,
     suffix: str,
     write: Callable[..., None],
-    is_whole: Callable[[Path], bool],
+    read: Callable[[Path], Any],
     after: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Run the section's model over the photos without a result; returns counts for the manifest, and all photos' ids.
@@ -52,7 +52,7 @@ def infer(
         results: the folder of the files.
         suffix: of their names.
         write: writes a file (see `ResultWriter`).
-        is_whole: whether a file can be read to its end, asked where the data's `verify` is true.
+        read: reads one, a UserError where it is not whole; called where the data's `verify` is true.
         after: called in each process after its last file.
     """
     from acr_lightning.artefacts.item_path import without_file
@@ -63,7 +63,7 @@ def infer(
 
     writer = ResultWriter(results, suffix, write)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
-    if data.leave_out(results, suffix, is_whole):
+    if data.leave_out(results, suffix, read):
         meet()
         try:
             trainer.predict(model, data, return_predictions=False)
@@ -80,7 +80,7 @@ def infer(
 
 def evaluate(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
-    from acr_lightning.artefacts.palette import is_whole, write_mask
+    from acr_lightning.artefacts.palette import read_mask, write_mask
     from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
@@ -95,7 +95,7 @@ def evaluate(job: Job) -> dict[str, Any]:
             "same --config, or `acr run`"
         )
     if Path(job.section["model"]["init_args"]["checkpoint"]).is_file():
-        counts, _ = infer(job, job.folder / "predictions", ".png", write_mask, is_whole)
+        counts, _ = infer(job, job.folder / "predictions", ".png", write_mask, read_mask)
         if counts.get("left"):
             return counts
     if is_first_process():

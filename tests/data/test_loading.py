@@ -118,7 +118,12 @@ def test_whole_photos_leave_out_what_is_done(shapes, tmp_path, verify):
     assert len(ids) == 22
     for image_id, content in zip(ids, ["whole", "", "damaged"], strict=False):
         (tmp_path / f"{image_id}.npz").write_text(content)
-    left = data.leave_out(tmp_path, ".npz", lambda path: path.read_text() == "whole")
+
+    def read(path):
+        if path.read_text() != "whole":
+            raise UserError("damaged")
+
+    left = data.leave_out(tmp_path, ".npz", read)
     wanted = [ids[1], *ids[2 if verify else 3 :]]
     assert left == len(wanted)
     assert [sample["id"] for (sample,) in data.predict_dataloader()] == wanted

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from acr_lightning.errors import UserError, shown
 
@@ -62,9 +63,9 @@ def item_path(folder: str | Path, image_id: str, suffix: str) -> Path:
 
 
 def without_file(
-    folder: str | Path, ids: Iterable[str], suffix: str, is_whole: Callable[[Path], bool] | None = None
+    folder: str | Path, ids: Iterable[str], suffix: str, read: Callable[[Path], Any] | None = None
 ) -> list[str]:
-    """The ids whose file is not there, or is empty; or cannot be read to its end, where `is_whole` tells that.
+    """The ids whose file is not there, or is empty; or cannot be read to its end, where `read` does that.
 
     Nothing is read otherwise: a million sizes are known in seconds.
     """
@@ -74,6 +75,12 @@ def without_file(
             size = os.path.getsize(f"{folder}/{image_id}{suffix}")
         except (OSError, ValueError):
             return False
-        return size > 0 and (is_whole is None or is_whole(item_path(folder, image_id, suffix)))
+        if read is None or not size:
+            return size > 0
+        try:
+            read(item_path(folder, image_id, suffix))
+        except UserError:
+            return False
+        return True
 
     return [image_id for image_id in ids if not is_there(image_id)]

@@ -176,18 +176,18 @@ class TaggedPhotos(LightningDataModule):
         photos = PhotoGroups(self.dataset, groups, self.with_tags)
         return DataLoader(photos, batch_size=None, num_workers=self.num_workers)
 
-    def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
+    def leave_out(self, folder: Path, suffix: str, read: Callable[[Path], Any]) -> int:
         """Leave out the photos whose result is there.
 
         Args:
             folder: of the results.
             suffix: of a result's name after the id.
-            is_whole: tells whether a result can be read to its end; asked where `verify` is true.
+            read: reads a result, a UserError where it is not whole; called where `verify` is true.
 
         Returns:
             How many are left to do here.
         """
-        self.left = without_file(folder, self.own, suffix, is_whole if self.verify else None)
+        self.left = without_file(folder, self.own, suffix, read if self.verify else None)
         return len(self.left)
 
 

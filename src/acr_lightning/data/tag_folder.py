@@ -20,7 +20,7 @@ from acr_lightning.data.tags.photo_names import PhotoNames, without_suffix
 from acr_lightning.data.tags.side_cars import PATTERN
 from acr_lightning.data.tags.tagged_photo import TaggedPhoto
 from acr_lightning.data.tags.tags_of import tags_of
-from acr_lightning.errors import UserError, nearest, shown
+from acr_lightning.errors import Faults, UserError, nearest, shown
 
 # What this process read last, with its arguments and the folder's state: ten stages need it, some several times, and
 # those that are copies of this process have it, too.
@@ -78,8 +78,8 @@ class TagFolder(TaggedDataset):
         places = [Path(), Path(root), *Path(root).glob("*/")] if tags else []
         state = folder_state(Path(root), [place / str(tags) for place in places])
         is_kept = tags != PATTERN and is_settled(state)  # the texts beside photos change without their folder
-        for fault in self._faults(self._read(root, tags, classes, masks, negatives)):
-            raise UserError(fault)
+        if faults := list(self._faults(self._read(root, tags, classes, masks, negatives))):
+            raise Faults(*faults)
         if is_kept:
             _last["folder"] = (arguments, state, dict(self.__dict__))
 
@@ -97,13 +97,6 @@ class TagFolder(TaggedDataset):
         call = inspect.signature(cls).bind(**arguments)
         call.apply_defaults()
         return folder, list(folder._faults(folder._read(**call.arguments)))
-
-    @classmethod
-    def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
-        try:
-            return cls.with_faults(**arguments)[1]
-        except UserError as error:
-            return [str(error)]
 
     def _read(
         self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
