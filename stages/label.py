@@ -31,6 +31,7 @@ def label(
     proposals: str | None = None,
     workers: PositiveInt | None = None,
     shard: str | None = None,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.
 
@@ -60,10 +61,9 @@ def label(
         proposals: folder of their files; null takes those of the run (`--proposals=superpixels` or `sam`).
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
+        verify: read the labels that are there already to their end, and make damaged ones again.
     """
     from acr_lightning.artefacts.atomic import write_json
-    from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
 
@@ -74,17 +74,16 @@ def label(
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
         raise UserError(f"{cams}: no CAM; run `acr {Path(cams).parent.name}` first")
-    value, choice = _threshold(threshold, files, Path(cams), dataset)
-    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
-    own, labels = of_shard(ids, shard), Path(output) / LABELS
+    value, choice = _threshold(threshold, Path(cams), ids, dataset)
+    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
+    labels = Path(output) / LABELS
     way = _way(value, alpha, label_refiner, margin, smoothing)
     if confidence is not None:
         way = partial(way, confidence=confidence)
     voting = (vote, Path(proposals)) if vote and proposals else None
-    make_labels(PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting), own, workers)
-    left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
-    rest = {"left": left} if len(own) < len(ids) else {}
+    photo_labels = PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting)
+    rest = make_labels(photo_labels, ids, shard, verify, workers)
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
 
 
@@ -122,14 +121,14 @@ def _require_one_way(
         raise UserError(f"label.smoothing: is {smoothing}; above 0.4 the exponent can be 0, give 0 to 0.4 (PMM: 0.3)")
 
 
-def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
+def _threshold(threshold: float | str | None, cams: Path, ids: list[str], dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
     from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold
 
     if threshold == "auto":
-        return automatic_thresholds(files, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
+        return automatic_thresholds(cams, ids, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        return automatic_thresholds(files, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
+        return automatic_thresholds(cams, ids, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":

@@ -158,7 +158,7 @@ def test_another_beta_walks_again_and_trains_nothing(start, tmp_path, capsys):
     assert (run / "affinity_train.old-1").is_dir()
 
 
-def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
+def test_a_missing_result_is_made_again_and_a_damaged_one_if_asked_for(start, tmp_path):
     folders = {"affinity_labels": "labels", "affinity_walk": "cams"}
     experiment = start(("affinity", "irn"))
     walk(experiment)
@@ -170,7 +170,8 @@ def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
         damaged.write_bytes(damaged.read_bytes()[:50])
         path = tmp_path / "run" / name / "manifest.json"  # as if killed before the end
         path.write_text(path.read_text().replace('"status": "done"', '"status": "started"'))
-    walk(experiment)
+    walk(start(("affinity", "irn"), ("affinity_labels.verify", True), ("affinity_walk.data.verify", True)))
+    assert is_done_before(experiment, "affinity_walk")
     assert {name: contents(tmp_path / "run" / name / inside) for name, inside in folders.items()} == whole
 
 
