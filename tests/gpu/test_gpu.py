@@ -112,6 +112,12 @@ def test_a_photo(name, precision):
         assert not halved(report["products"])[0]
 
 
+@pytest.mark.parametrize("preset", ["PSA", "IRN"])
+def test_a_walk_has_few_kernels(preset):
+    """Of 84 steps; each begins in some microseconds, whatever it computes. The network is among them."""
+    assert fake_gpu().run(f"walk, {preset}", "bf16-mixed")["kernels"] <= 600
+
+
 def beyond(counts, most):
     """What was done more often than it may be."""
     return {what: count for what, count in counts.items() if count > most.get(what, 0)}
