@@ -43,8 +43,8 @@ from acr_lightning.training.optimisation import OptimizerSettings
 
 SGD = OptimizerSettings(lr=0.01, gradient_clip_val=1.0)
 K, PHOTOS, SIDE = 4, 4, 32
-# Side of the photos of inference: none of the walk's offsets leads out of its grid.
-PHOTO = 96
+# Side of the photos of inference: odd, and none of the walk's offsets leads out of its grid.
+PHOTO = 90
 
 
 class Judge:
@@ -153,9 +153,11 @@ class Others:
 
 def inferences(folder: Path):
     """How each inference is built, from checkpoints that are written into the folder."""
-    fit, learned, segmented = (folder / name for name in ("fit.ckpt", "affinity.ckpt", "segment.ckpt"))
-    checkpoint_of(tiny_classifier(taps=4), folder)
-    (folder / "last.ckpt").rename(fit)
+    names = ("fit.ckpt", "frozen.ckpt", "affinity.ckpt", "segment.ckpt")
+    fit, frozen, learned, segmented = (folder / name for name in names)
+    for classifier, path in ((tiny_classifier(taps=4), fit), (classifier_of("frozen"), frozen)):
+        checkpoint_of(classifier, folder)
+        (folder / "last.ckpt").rename(path)
     write_cam(folder / "cam" / "photo.npz", np.array([0, 2]), np.ones((2, PHOTO, PHOTO), np.float32))
     for kind in ("features", "boundary"):
         network = AffinityLearner(K, kind, "test_resnet").network
@@ -172,6 +174,7 @@ def inferences(folder: Path):
         "CAM": partial(CamInference, str(fit), **scales),
         "prototypes": partial(PrototypeInference, str(fit), **scales),
         "AdvCAM": partial(AdvCAM, str(fit), [2, 2], **scales),
+        "AdvCAM, frozen": partial(AdvCAM, str(frozen), [2, 2], **scales),
         "RIB": rib,
         **{
             f"walk, {name.upper()}": partial(

@@ -99,6 +99,8 @@ def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     own = options["callbacks"] or []
     bar = [] if options["enable_progress_bar"] is False else [RichProgressBar(leave=True)]
     options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
+    if options["deterministic"]:
+        options["benchmark"] = False  # what cuDNN finds to be the fastest is another kernel every time
     trainer = Trainer(**options)
     if trainer.num_devices * trainer.num_nodes > 1:
         trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))
