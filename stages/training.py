@@ -32,6 +32,7 @@ def trainer_defaults(folder: Path, max_epochs: int) -> dict[str, Any]:
     return {
         "max_epochs": max_epochs,
         "log_every_n_steps": 10,
+        "benchmark": True,  # cuDNN tries its kernels once, since crops have one size
         "enable_model_summary": False,  # `train` logs the one line of it that matters
         "default_root_dir": str(folder),
         "logger": [

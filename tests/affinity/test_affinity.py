@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
 from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
-from acr_lightning.affinity.boundary_net import BoundaryNet
+from acr_lightning.affinity.boundary_net import BoundaryNet, _max_pooled
 from acr_lightning.affinity.learner import NETWORKS, AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
@@ -128,6 +128,13 @@ def test_boundary_net_on_resnet50_has_the_published_sizes():
 def test_boundary_logits_have_stride_4_at_any_size(size):
     net = BoundaryNet(Backbone("test_resnet"))
     assert net(torch.randn(2, 3, *size)).shape == (2, 1, math.ceil(size[0] / 4), math.ceil(size[1] / 4))
+
+
+@pytest.mark.parametrize("size", [(16, 8), (10, 6), (17, 9)])
+def test_maps_are_pooled_to_any_size(size):
+    maps = torch.rand(2, 3, *size)
+    wanted = (-(-size[0] // 2), -(-size[1] // 2))
+    assert torch.equal(_max_pooled(maps, wanted), F.adaptive_max_pool2d(maps, wanted))
 
 
 def test_only_the_branch_is_trained():

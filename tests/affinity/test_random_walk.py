@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acr_lightning.affinity.neighbour_sums import GatheredSums, ShiftedSums
 from acr_lightning.affinity.neighbourhood import half_disc, neighbours, straight_path
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
-from acr_lightning.affinity.random_walk import Transition, chebyshev_shares, random_walk
+from acr_lightning.affinity.random_walk import SUMS, Transition, chebyshev_shares, random_walk
 
 SIZES = [(7, 9), (12, 5), (3, 2), (1, 6), (4, 4)]
 
@@ -55,6 +56,13 @@ def sizes_and_settings():
     )
 
 
+@pytest.fixture(params=[ShiftedSums, GatheredSums])
+def either_way(request, monkeypatch):
+    """Each way in which a step is done, whatever device it is for."""
+    monkeypatch.setitem(SUMS, "cpu", request.param)
+
+
+@pytest.mark.usefixtures("either_way")
 @sizes_and_settings()
 def test_psa_walk_equals_the_dense_power(size, radius, beta, exponent, rng):
     features = rng.normal(0, 0.3, (6, *size)).astype(np.float32)
@@ -66,6 +74,7 @@ def test_psa_walk_equals_the_dense_power(size, radius, beta, exponent, rng):
     assert np.abs(got[0].numpy() - wanted.reshape(3, *size)).max() < 1e-5
 
 
+@pytest.mark.usefixtures("either_way")
 @sizes_and_settings()
 def test_irn_walk_equals_the_dense_power(size, radius, beta, exponent, rng):
     boundary = rng.random(size).astype(np.float32) ** 3
@@ -110,6 +119,7 @@ def test_a_wall_stops_the_walk():
     assert torch.allclose(open_field, open_field.mean(), atol=1e-3)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_batch_is_walked_as_its_images_are(rng):
     features = torch.from_numpy(rng.normal(size=(3, 4, 6, 7)).astype(np.float32))
     scores = torch.from_numpy(rng.random((3, 2, 6, 7), np.float32))
@@ -164,6 +174,14 @@ def test_boundary_affinity_is_mirror_equivariant(rng):
     one = random_walk(scores, boundary_affinity(boundary, 5))
     two = random_walk(scores.flip(-1), boundary_affinity(boundary.flip(-1), 5))
     assert torch.allclose(one, two.flip(-1), atol=1e-5)
+
+
+def test_a_step_is_the_same_either_way(rng):
+    """In 64 bits, where sums of 69 numbers below 1 differ by their order alone."""
+    affinity = boundary_affinity(torch.from_numpy(rng.random((2, 11, 13), np.float32)), 5).double()
+    scores = torch.from_numpy(rng.random((2, 3, 143)))
+    one, other = (kind(affinity, 5)(scores) for kind in (ShiftedSums, GatheredSums))
+    assert (one - other).abs().max() < 69 * 69 * 2**-53
 
 
 def test_affinity_of_another_radius_is_refused():

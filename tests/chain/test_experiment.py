@@ -49,6 +49,20 @@ def test_sections_are_defaults_then_file_then_command_line(config):
     assert experiment.section("label")["dataset"]["init_args"]["root"] == "elsewhere"
 
 
+def test_one_word_makes_every_training_and_inference_deterministic(config):
+    trainers = {
+        name: load(config, {"deterministic": True, "affinity": "psa", "cam.trainer.deterministic": False}).section(name)
+        for name, stage in CHAIN.stages.items()
+        if stage.function is None and name != "proposals"
+    }
+    assert {name: section["trainer"]["deterministic"] for name, section in trainers.items()} == {
+        "fit": True, "cam": False, "affinity_train": True, "affinity_walk": True, "segment": True, "evaluate": True
+    }  # fmt: skip
+    assert "deterministic" not in load(config, {}).section("fit")["trainer"]
+    with pytest.raises(UserError, match="deterministic"):
+        load(config, {"deterministic": "perhaps"})
+
+
 def test_init_args_may_be_left_out_of_a_key():
     node = {"dataset": {"class_path": "VOC2012", "init_args": {"root": "a"}}}
     set_value(node, ["dataset", "root"], "b")

@@ -38,10 +38,13 @@ from acr_lightning.nets.classifier import CamClassifier
 from acr_lightning.nets.vit.mctformer import MCTFormer
 from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.segment.segmenter import Segmenter
+from acr_lightning.stages.chain import CHAIN
 from acr_lightning.training.optimisation import OptimizerSettings
 
 SGD = OptimizerSettings(lr=0.01, gradient_clip_val=1.0)
 K, PHOTOS, SIDE = 4, 4, 32
+# Side of the photos of inference: odd, and none of the walk's offsets leads out of its grid.
+PHOTO = 90
 
 
 class Judge:
@@ -150,10 +153,12 @@ class Others:
 
 def inferences(folder: Path):
     """How each inference is built, from checkpoints that are written into the folder."""
-    fit, learned, segmented = (folder / name for name in ("fit.ckpt", "affinity.ckpt", "segment.ckpt"))
-    checkpoint_of(tiny_classifier(taps=4), folder)
-    (folder / "last.ckpt").rename(fit)
-    write_cam(folder / "cam" / "photo.npz", np.array([0, 2]), np.ones((2, SIDE, SIDE), np.float32))
+    names = ("fit.ckpt", "frozen.ckpt", "affinity.ckpt", "segment.ckpt")
+    fit, frozen, learned, segmented = (folder / name for name in names)
+    for classifier, path in ((tiny_classifier(taps=4), fit), (classifier_of("frozen"), frozen)):
+        checkpoint_of(classifier, folder)
+        (folder / "last.ckpt").rename(path)
+    write_cam(folder / "cam" / "photo.npz", np.array([0, 2]), np.ones((2, PHOTO, PHOTO), np.float32))
     for kind in ("features", "boundary"):
         network = AffinityLearner(K, kind, "test_resnet").network
         _save(network, learned.with_stem(kind))
@@ -169,25 +174,26 @@ def inferences(folder: Path):
         "CAM": partial(CamInference, str(fit), **scales),
         "prototypes": partial(PrototypeInference, str(fit), **scales),
         "AdvCAM": partial(AdvCAM, str(fit), [2, 2], **scales),
+        "AdvCAM, frozen": partial(AdvCAM, str(frozen), [2, 2], **scales),
         "RIB": rib,
-        "walk, PSA": partial(
-            AffinityWalk,
-            str(learned.with_stem("features")),
-            str(folder / "cam"),
-            radius=3,
-            background_alpha=16.0,
-            exponent=3,
-        ),
-        "walk, IRN": partial(
-            AffinityWalk, str(learned.with_stem("boundary")), str(folder / "cam"), radius=3, exponent=3
-        ),
+        **{
+            f"walk, {name.upper()}": partial(
+                AffinityWalk, str(learned.with_stem(kind)), str(folder / "cam"), **walk(name)
+            )
+            for name, kind in {"psa": "features", "irn": "boundary"}.items()
+        },
         "network": partial(NetworkInference, str(segmented), **scales),
-        "network, in windows": partial(NetworkInference, str(segmented), [1.0], window=SIDE // 2),
+        "network, in windows": partial(NetworkInference, str(segmented), [1.0], window=PHOTO // 2),
     }
 
 
+def walk(preset):
+    """The published values."""
+    return CHAIN.presets["affinity"][preset]["affinity_walk"]["model"]
+
+
 def photo_samples():
-    return [{"id": "photo", "image": torch.rand(3, SIDE, SIDE), "tags": torch.tensor([1.0, 0, 1, 0])}]
+    return [{"id": "photo", "image": torch.rand(3, PHOTO, PHOTO), "tags": torch.tensor([1.0, 0, 1, 0])}]
 
 
 def _save(network, path):

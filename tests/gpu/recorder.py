@@ -46,6 +46,7 @@ class Recorder(TorchDispatchMode):
         syncs: how often the host waits for the GPU, by op and function.
         copies: how often something crosses the bus, by direction and function.
         raising: ops that are not deterministic, by op and function.
+        kernels: how often something is computed.
         products: products of matrices, by function, sizes and type of the result.
     """
 
@@ -56,24 +57,22 @@ class Recorder(TorchDispatchMode):
     def forget(self):
         """Begin anew."""
         self.syncs, self.copies, self.raising, self.products = Counter(), Counter(), Counter(), Counter()
+        self.kernels = 0
 
     def report(self):
         """What was recorded, as JSON can hold it."""
         products = [[where, list(sizes), str(dtype).removeprefix("torch.")] for where, sizes, dtype in self.products]
         counters = {"syncs": self.syncs, "copies": self.copies, "raising": self.raising}
-        return {**{name: dict(counter) for name, counter in counters.items()}, "products": products}
+        return {
+            **{name: dict(counter) for name, counter in counters.items()}, "products": products, "kernels": self.kernels
+        }  # fmt: skip
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1]
-        if name in PRODUCTS:
-            left, right = args[-2:]
-            sizes = *left.shape[:-2], *sorted([*left.shape[-2:], right.shape[-1]])
-            self.products[where(), sizes, left.dtype] += 1
         tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
         on_gpu = any(one.device.type == "cuda" for one in tensors)
-        if on_gpu and name in RAISING:
-            self.raising[f"{name} in {where()}"] += 1
+        self._count(func, name, args, on_gpu)
         if any(isinstance(one, FakeTensor) for one in tensors):
             if (answer := _answer(name, args)) is not None:
                 if on_gpu:
@@ -89,10 +88,20 @@ class Recorder(TorchDispatchMode):
                 self.copies[f"{source.device.type} to {torch.device(target).type} in {where()}"] += 1
         return func(*args, **kwargs)
 
+    def _count(self, func, name, args, on_gpu):
+        if name in PRODUCTS:
+            left, right = args[-2:]
+            sizes = *left.shape[:-2], *sorted([*left.shape[-2:], right.shape[-1]])
+            self.products[where(), sizes, left.dtype] += 1
+        if on_gpu and func.namespace == "aten" and not func.is_view and not name.startswith(("empty", "new_empty")):
+            self.kernels += 1
+        if on_gpu and name in RAISING:
+            self.raising[f"{name} in {where()}"] += 1
+
 
 def where():
     """The innermost function of this project that is at work, or "" where there is none."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(1)
     while frame:
         if frame.f_code.co_filename.startswith(SOURCE):
             return f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"

@@ -29,13 +29,12 @@ TRAINED = (
     "DeepLab, v3plus", "DeepLab, upsample", "DeepLab, linear",
 )  # fmt: skip
 INFERRED = (
-    "CAM", "prototypes", "AdvCAM", "RIB", "walk, PSA", "walk, IRN", "network", "network, in windows",
+    "CAM", "prototypes", "AdvCAM", "AdvCAM, frozen", "RIB", "walk, PSA", "walk, IRN", "network", "network, in windows",
 )  # fmt: skip
 # Where the host may wait for the GPU, and how often in a batch that is not the first.
 SYNCS = {
     "_local_scalar_dense in alternating.update": 2,  # 16-mixed: whether a player's step is taken
     "nonzero in module.losses": 1,  # CLIMS: how many tags there are
-    "index by a mask in loss.over_photos": 3,
 }
 COPIES = {
     "cpu to cuda in module.draw": 1,
@@ -43,7 +42,6 @@ COPIES = {
     "cpu to cuda in module.losses": 1,
     "cpu to cuda in loss.repulsion": 1,
 }
-RAISING = {"adaptive_max_pool2d_backward in alternating.update"}  # IRN, unless its backbone is frozen, as published
 
 
 class FakeGPU:
@@ -99,7 +97,7 @@ def test_a_step(name, precision):
         assert not beyond(report["syncs"], SYNCS)
         assert not beyond(report["copies"], COPIES)
     if precision == "32-true":
-        assert {*report["raising"]} <= RAISING
+        assert not report["raising"]
     else:
         assert not halved(report["products"])[0]
 
@@ -108,8 +106,16 @@ def test_a_step(name, precision):
 @pytest.mark.parametrize("name", INFERRED)
 def test_a_photo(name, precision):
     report = fake_gpu().run(name, precision)
-    if precision != "32-true":
+    if precision == "32-true":
+        assert not report["raising"]
+    else:
         assert not halved(report["products"])[0]
+
+
+@pytest.mark.parametrize("preset", ["PSA", "IRN"])
+def test_a_walk_has_few_kernels(preset):
+    """Of 84 steps; each begins in some microseconds, whatever it computes. The network is among them."""
+    assert fake_gpu().run(f"walk, {preset}", "bf16-mixed")["kernels"] <= 600
 
 
 def beyond(counts, most):

@@ -40,10 +40,18 @@ class BoundaryNet(AffinityNetwork):
         edges = []
         for branch, features in zip(self.branches, maps, strict=True):
             if features.shape[-2] > size[0] and features.shape[-1] > size[1]:
-                features = F.adaptive_max_pool2d(features, size)
+                features = _max_pooled(features, size)
             edges.append(F.relu(F.interpolate(branch(features), size, mode="bilinear", align_corners=False)))
         logits: Tensor = self.mix(torch.cat(edges, dim=1))
         return logits
 
     def affinity(self, output: Tensor, radius: int) -> Tensor:  # noqa: D102
         return boundary_affinity(output.squeeze(1).sigmoid(), radius)
+
+
+def _max_pooled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """`adaptive_max_pool2d`, whose gradient torch has no deterministic way for on a GPU, where that can be avoided."""
+    (height, width), (rows, columns) = maps.shape[-2:], size
+    if height % rows or width % columns:
+        return F.adaptive_max_pool2d(maps, size)
+    return F.max_pool2d(maps, (height // rows, width // columns))

@@ -49,13 +49,13 @@ def neighbours(maps: Tensor, radius: int, fill: float) -> Tensor:
     Returns:
         `[B, D, h, w]`: at `[b, d, y, x]` stands `maps[b, y + dy, x + dx]` with `(dy, dx) = half_disc(radius)[d]`.
     """
-    down, right = _offsets(radius, maps.device)
+    down, right = offsets(radius, maps.device)
     return surroundings(maps, radius, fill)[:, down, right + radius - 1]
 
 
 @lru_cache
-def _offsets(radius: int, device: torch.device) -> Tensor:
-    """`half_disc` as two rows, `[2, D]`; kept, since a copy to a GPU is slower than what it is for."""
+def offsets(radius: int, device: torch.device) -> Tensor:
+    """`half_disc` as two rows, `dy` and `dx`, `[2, D]`; kept, since a copy to a GPU is slower than what it is for."""
     with torch.inference_mode(False):  # a training may come after an inference
         return torch.tensor(half_disc(radius), device=device).T
 

@@ -25,17 +25,16 @@ def feature_affinity(features: Tensor, radius: int) -> Tensor:
         `[B, D, h, w]` in `[0, 1]`.
     """
     height, width = features.shape[-2:]
-    affinities = []
+    distances = []
     for dy, dx in half_disc(radius):
         if dy >= height or abs(dx) >= width:
-            affinities.append(features.new_zeros(len(features), height, width))
+            distances.append(features.new_full((len(features), height, width), torch.inf))
             continue
         left, right = max(0, -dx), max(0, dx)
         here = features[..., : height - dy, left : width - right]
         there = features[..., dy:, right : width - left]
-        affinity = (-(here - there).abs().mean(dim=1)).exp()
-        affinities.append(F.pad(affinity, (left, right, 0, dy)))
-    return torch.stack(affinities, dim=1)
+        distances.append(F.pad((here - there).abs().mean(dim=1), (left, right, 0, dy), value=torch.inf))
+    return torch.stack(distances, dim=1).neg().exp()
 
 
 def boundary_affinity(boundary: Tensor, radius: int) -> Tensor:

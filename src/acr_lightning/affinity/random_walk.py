@@ -1,9 +1,9 @@
 """The random walk that spreads scores over cells of like kind, without ever making an N×N matrix.
 
 The transition matrix is `T = W^β` with each column divided by its sum (PSA and IRN), where `W` holds the affinity of
-every pair of cells within a radius, and 1 for a cell with itself. `s·T` is a mean over each cell's neighbourhood, so it
-is done as one: a multiply-add of shifted rows per offset. A walk is `s·T^n` with `n = 2^exponent`. `T` is similar to a
-symmetric matrix with eigenvalues in `[−1, 1]`, on which the power is a short sum of Chebyshev polynomials:
+every pair of cells within a radius, and 1 for a cell with itself. `s·T` is a mean over each cell's neighbourhood, and
+is done as one (`neighbour_sums`). A walk is `s·T^n` with `n = 2^exponent`. `T` is similar to a symmetric matrix with
+eigenvalues in `[−1, 1]`, on which the power is a short sum of Chebyshev polynomials:
 
     x^n = Σ_m P(|S_n| = m)·T_m(x)        S_n: n fair steps of ±1
 
@@ -17,14 +17,17 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from acr_lightning.affinity.neighbour_sums import GatheredSums, ShiftedSums
 from acr_lightning.affinity.neighbourhood import half_disc
 
 # What may be left out of the sum over Chebyshev polynomials; scores are stored in steps of 4e-3.
 TOLERANCE = 1e-7
+# How a step is done, by the kind of device; on others as on a CPU.
+SUMS: dict[str, type[ShiftedSums] | type[GatheredSums]] = {"cuda": GatheredSums}
 
 
 class Transition:
-    """`T`, kept as one row of weights per offset: `N × D` numbers for `N` cells.
+    """`T`, kept as weights of the pairs.
 
     Args:
         affinity: of each cell with the cells of the half disc, `[B, D, h, w]` in `[0, 1]`, 0 beyond the border (see
@@ -37,31 +40,17 @@ class Transition:
     """
 
     def __init__(self, affinity: Tensor, radius: int, beta: float) -> None:
-        offsets = half_disc(radius)
-        if affinity.dim() != 4 or affinity.shape[1] != len(offsets):
-            raise ValueError(f"affinity is {list(affinity.shape)}, at radius {radius} it has {len(offsets)} offsets")
-        height, width = affinity.shape[-2:]
-        # In a grid narrower than the disc some offsets lead nowhere, and their shift could be 0 or negative.
-        numbers = [number for number, (dy, dx) in enumerate(offsets) if dy < height and abs(dx) < width]
-        self.shifts = [offsets[number][0] * width + offsets[number][1] for number in numbers]
-        # [offset, B, 1, N]: a step reads one offset's weights after the other.
-        powers = affinity[:, numbers].to(_precision(affinity)) ** beta
-        self.weights = powers.flatten(2).transpose(0, 1).unsqueeze(2).contiguous()
+        count = len(half_disc(radius))
+        if affinity.dim() != 4 or affinity.shape[1] != count:
+            raise ValueError(f"affinity is {list(affinity.shape)}, at radius {radius} it has {count} offsets")
+        weights = affinity.to(_precision(affinity)) ** beta
+        self._sum_of_neighbours = SUMS.get(affinity.device.type, ShiftedSums)(weights, radius)
         # W is symmetric, so its column sums are what it makes of ones.
-        self.sums = self._sum_of_neighbours(powers.new_ones(len(affinity), 1, height * width))
+        self.sums = self._sum_of_neighbours(torch.ones_like(weights[:, :1]).flatten(2))
 
     def __call__(self, scores: Tensor) -> Tensor:
         """`s·T`: `[B, P, N]` to `[B, P, N]`, in the precision of `sums`."""
         return self._sum_of_neighbours(scores).div_(self.sums)
-
-    def _sum_of_neighbours(self, scores: Tensor) -> Tensor:
-        """`s·W^β`. A pair that would wrap around the border has weight 0, so rows may be laid end to end."""
-        total = scores.clone()
-        for weight, shift in zip(self.weights, self.shifts, strict=True):
-            pairs = weight[..., :-shift]
-            total[..., shift:].addcmul_(pairs, scores[..., :-shift])
-            total[..., :-shift].addcmul_(pairs, scores[..., shift:])
-        return total
 
 
 def random_walk(scores: Tensor, affinity: Tensor, radius: int = 5, beta: float = 10.0, exponent: int = 8) -> Tensor:
@@ -85,7 +74,7 @@ def random_walk(scores: Tensor, affinity: Tensor, radius: int = 5, beta: float =
     now = transition(before)
     total = shares[0] * before + shares[1] * now
     for share in shares[2:]:
-        before, now = now, transition(now).mul_(2).sub_(before)  # T_{m+1}(x) = 2x·T_m(x) − T_{m−1}(x)
+        before, now = now, torch.lerp(before, transition(now), 2)  # T_{m+1}(x) = 2x·T_m(x) − T_{m−1}(x)
         if share:
             total.add_(now, alpha=share)
     return total.view_as(scores).to(scores.dtype)

@@ -1,7 +1,7 @@
 """An experiment: which stages a run has, where each lies, and the section that each runs with.
 
-A section is the stage's defaults, then the chosen presets, then the experiment's values, then the data set and the seed
-that all stages share, then the paths of what it reads.
+A section is the stage's defaults, then the chosen presets, then the experiment's values, then what all stages share
+(data set, seed, `deterministic`), then the paths of what it reads.
 """
 
 import copy
@@ -142,11 +142,13 @@ class Experiment:
         return sorted({name.partition(".")[0] for name in class_paths(self.values)} - {OWN_PACKAGE})
 
     def _share(self, section: Section, stage: Stage) -> None:
-        """Give a section the data set, the seed and the trusted packages, where it has none of its own."""
+        """Give a section what all stages share, where it has none of its own; and the trusted packages."""
         if _takes(section, "model.allow") and (packages := self.packages()):
             set_value(section, ["model", "allow"], packages)
         if stage.function is None:
             section["seed"] = section.get("seed", self.values.get("seed", 0))
+            if self.values.get("deterministic"):
+                section["trainer"].setdefault("deterministic", True)
             if _takes(section, "data.seed"):
                 data_arguments(section).setdefault("seed", section["seed"])
         if self.values.get("dataset") is not None and stage.takes_dataset:

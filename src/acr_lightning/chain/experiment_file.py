@@ -1,10 +1,10 @@
 """Experiment files: one file describes the whole chain.
 
-Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `stages` (which of the
-chain `acr run` does), `from` (stages that are read from other runs), `base` (another experiment file, whose values this
-one changes), and a section for each stage. In a section, `model` and `data` may be written without
-`class_path`/`init_args` when the class is the stage's own. A value on the command line wins over the file, the file
-over its base, that over presets and defaults.
+Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `deterministic` (the same
+bits twice on a GPU, of every stage), `stages` (which of the chain `acr run` does), `from` (stages that are read from
+other runs), `base` (another experiment file, whose values this one changes), and a section for each stage. In a
+section, `model` and `data` may be written without `class_path`/`init_args` when the class is the stage's own. A value
+on the command line wins over the file, the file over its base, that over presets and defaults.
 
 A word chooses a preset, which may change several stages: `affinity: psa` is short for `affinity: {preset: psa}`, and so
 is `segment: deeplabv2_resnet101`.
@@ -30,7 +30,7 @@ from acr_lightning.errors import UserError, expect, nearest
 # The keys beside the sections, and what they are.
 SHARED = {
     "run": str | None, "dataset": dict | None, "seed": Seed, "stages": str | list[str] | None,
-    "from": dict[str, str] | None,
+    "from": dict[str, str] | None, "deterministic": bool,
 }  # fmt: skip
 BASE = "base"
 # Folders of shipped files: those whose name is part of the file's, and those of no experiments; others are data sets.

@@ -96,6 +96,8 @@ def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     require_srun()
     if ranks := launched():  # they are there, however many the experiment would start
         options |= ranks.trainer_options()
+    if options["deterministic"]:
+        options["benchmark"] = False  # what cuDNN finds to be the fastest is another kernel every time
     trainer = Trainer(**options)
     if trainer.num_devices * trainer.num_nodes > 1:
         trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))

@@ -26,8 +26,9 @@ def run(
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
-    Everything is checked before the first one starts. KEY is a key of the experiment: run, dataset, seed, stages (a
-    list), from (stages that are read from other runs: --from.fit=runs/other), or a stage's, such as fit.model.srf.
+    Everything is checked before the first one starts. KEY is a key of the experiment: run, dataset, seed, deterministic
+    (the same bits twice on a GPU), stages (a list), from (stages that are read from other runs: --from.fit=runs/other),
+    or a stage's, such as fit.model.srf.
 
     Args:
         config: an experiment file, or the name of a shipped one.

@@ -117,6 +117,13 @@ def refine(refiner: Refiner, image: NDArray[np.uint8], probabilities: NDArray[np
     return result
 
 
+def refined_labels(
+    refiner: Refiner, image: NDArray[np.uint8], probabilities: NDArray[np.float32], labels: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The label map `[H, W]` by what a refiner makes of the probabilities `[L, H, W]` of `labels`, `[L]`."""
+    return labels[refine(refiner, image, probabilities).argmax(axis=0)]
+
+
 def describe(node: RefinerNode) -> str:
     """One word or one call for the record of a score: `hard_label`, `DenseCrf(preset=hard_label, scale=0.5)`.
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import ConvolutionalClassifier
+from acr_lightning.nets.mean_pooling import mean_pooled
 from acr_lightning.nets.pointwise_convolution import PointwiseConvolution
 from acr_lightning.nets.tensors_digest import tensors_sha256
 
@@ -116,5 +117,5 @@ def _no_larger(maps: Tensor, size: torch.Size) -> Tensor:
     if height <= rows:
         return maps
     if height % rows or width % columns:
-        return F.adaptive_avg_pool2d(maps, (rows, columns))
+        return mean_pooled(maps, size) if maps.requires_grad else F.adaptive_avg_pool2d(maps, (rows, columns))
     return F.avg_pool2d(maps, (height // rows, width // columns))  # the same, and several times as fast on a CPU

@@ -1,6 +1,7 @@
 """From a photo to its label map: the one path of a run's own test, of `acr predict` and of the Python API."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from acr_lightning.cam.multiscale import multiscale_sum
 from acr_lightning.classes.bounded import Scale, Side, require
 from acr_lightning.errors import UserError
-from acr_lightning.labels.refiner import RefinerNode, build_refiner, refine
+from acr_lightning.labels.refiner import RefinerNode, build_refiner, refined_labels
 from acr_lightning.nets import checkpoint as checkpoints
 from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.nets.sizes import scaled_size
@@ -23,6 +24,8 @@ from acr_lightning.segment.sliding_window import sliding_window
 # Long side at which the scores of larger photos are kept, unless they are read in windows: beyond it a network that
 # learned from photos of a few hundred pixels sees nothing more, and K + 1 maps must fit into memory.
 LARGEST = 1024
+# What is left to do on a CPU, in any process.
+Refinement = Callable[[], NDArray[np.uint8]]
 
 
 def load_network(path: str | Path) -> DeepLab:
@@ -67,11 +70,13 @@ class NetworkInference(LightningModule):
         self.scales, self.flip, self.long_side, self.window = tuple(scales), flip, long_side, window
         self.refiner = build_refiner(refiner, "model.refiner")
 
-    def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, NDArray[np.uint8]]]:
-        """Photos of one size: of each its id and its label map `[H, W]` (0 background, 1..K)."""
+    def predict_step(
+        self, samples: list[dict[str, Any]], batch_index: int
+    ) -> list[tuple[str, NDArray[np.uint8] | Refinement]]:
+        """Photos of one size: of each its id and its label map `[H, W]` (0 background, 1..K), or what makes it."""
         probabilities = self.probabilities(torch.stack([sample["image"] for sample in samples]))
         return [
-            (sample["id"], self.labels(sample["image"], one))
+            (sample["id"], self._labels_or_work(sample["image"], one))
             for sample, one in zip(samples, probabilities, strict=True)
         ]
 
@@ -89,6 +94,10 @@ class NetworkInference(LightningModule):
 
     def labels(self, image: Tensor, probabilities: Tensor) -> NDArray[np.uint8]:
         """The label map `[H, W]` of a photo `[3, H, W]` in `[0, 1]` from its probabilities `[K + 1, h, w]`."""
+        result = self._labels_or_work(image, probabilities)
+        return result() if callable(result) else result
+
+    def _labels_or_work(self, image: Tensor, probabilities: Tensor) -> NDArray[np.uint8] | Refinement:
         height, width = image.shape[-2:]
         if self.refiner is None:
             return enlarged_labels(probabilities, (height, width)).cpu().numpy()
@@ -99,8 +108,8 @@ class NetworkInference(LightningModule):
             probabilities[likely][None].float(), (height, width), mode="bilinear", align_corners=False
         )[0]
         photo = (image * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        result = refine(self.refiner, photo, (scores / scores.sum(dim=0)).cpu().numpy())
-        return likely.byte().cpu().numpy()[result.argmax(axis=0)]
+        shares, labels = (scores / scores.sum(dim=0)).cpu().numpy(), likely.byte().cpu().numpy()
+        return partial(refined_labels, self.refiner, photo, shares, labels)
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         """The size at which a photo's scores are kept."""

@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import active_children, get_context
 from typing import Any, TypeVar
 
@@ -45,6 +46,39 @@ def map_in_pool(
             if not isinstance(stop, Exception):  # a signal; the pool would end what it has begun, for minutes
                 _kill_workers(pool)
             raise
+
+
+class WorkBeside:
+    """Processes that do what this one hands them, while it goes on.
+
+    Args:
+        workers: processes. More than two pieces of work for each are never waiting: handing over one more waits.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(), _call))
+        self._waiting: deque[Future[None]] = deque()
+        self._most = 2 * workers
+
+    def hand_over(self, work: Callable[[], None]) -> None:
+        """Have some work done; what an earlier piece raised is raised here."""
+        while len(self._waiting) >= self._most:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(_work_on, work))
+
+    def finish(self) -> None:
+        """Wait until all of it is done; what a piece raised is raised here."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._pool.shutdown()
+
+    def kill(self) -> None:
+        """End at once."""
+        _kill_workers(self._pool)
+
+
+def _call(work: Callable[[], None]) -> None:
+    work()
 
 
 def _kill_workers(pool: ProcessPoolExecutor) -> None:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.nets.mean_pooling import mean_pooled
+
 # Cells a side of the resolutions, the coarsest first.
 GRIDS = (2, 4, 8, 16)
 
@@ -32,7 +34,8 @@ class GatedPooling(nn.Module):
         """`A`, `[B, K, h, w]`, to `Q` of the same shape: the pooled CAMs, fused from the coarsest on."""
         size = cam_logits.shape[-2:]
         levels = [
-            F.interpolate(_mean_pooled(cam_logits, grid), size, mode="bilinear", align_corners=False) for grid in GRIDS
+            F.interpolate(mean_pooled(cam_logits, (grid, grid)), size, mode="bilinear", align_corners=False)
+            for grid in GRIDS
         ]
         total = levels[0]
         for gate, one in zip(self.gates, levels[1:], strict=True):
@@ -43,15 +46,6 @@ class GatedPooling(nn.Module):
 def class_logits(cam_logits: Tensor, pooled: Tensor) -> Tensor:
     """`o`, `[B, K]`: the mean of `A` times `Q` where both are positive, less that where both are negative."""
     return (F.relu(cam_logits) * F.relu(pooled) - F.relu(-cam_logits) * F.relu(-pooled)).mean(dim=(2, 3))
-
-
-def _mean_pooled(maps: Tensor, grid: int) -> Tensor:
-    """`adaptive_avg_pool2d` by matrices, since the gradient of torch's own is not deterministic on a GPU."""
-    rows, columns = (
-        F.adaptive_avg_pool1d(torch.eye(side, dtype=maps.dtype, device=maps.device)[None], grid)[0]
-        for side in maps.shape[-2:]
-    )
-    return rows.mT @ maps @ columns
 
 
 def _fused(convolution: nn.Conv2d, one: Tensor, two: Tensor) -> Tensor:

@@ -43,12 +43,12 @@ def like_any(cosine: Tensor, alike: float) -> Tensor:
     return torch.where(cosine > alike, unlike(cosine), 0.0).sum(dim=1)
 
 
-def over_photos(costs: Tensor, tags: Tensor) -> Tensor:
+def over_photos(costs: Tensor, tags: Tensor, photo: Tensor) -> Tensor:
     """The mean over photos of the mean over each photo's tags; 0 for a photo without any.
 
     Args:
-        costs: of each tag, photo by photo, `[P]`.
+        costs: of each tag, `[P]`.
         tags: `[B, K]`, of which P are 1.
+        photo: whose tag each is, `[P]`.
     """
-    weights = tags / tags.sum(dim=1, keepdim=True).clamp(min=1)
-    return (costs * weights[tags > 0]).sum() / len(tags)
+    return (costs / tags.sum(dim=1)[photo]).sum() / len(tags)

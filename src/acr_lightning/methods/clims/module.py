@@ -38,8 +38,8 @@ class CLIMS(ClassifierTraining):
     def losses(self, photos: Photos) -> Update:
         """What CLIP says of each tag's object, shown alone and hidden."""
         judge, weights = self.judge.to(self.device), self.matching
+        photo, tag = photos.tags.nonzero(as_tuple=True)  # a GPU is waited for, so before it has much to do
         cam = self.classifier(photos.seen_by(self.classifier)).cam_logits.float().sigmoid()
-        photo, tag = photos.tags.nonzero(as_tuple=True)
         # Normalised as the classifier's, not as CLIP's own; what is hidden is the mean colour. Both are the release's.
         pixels = _resized(self.classifier.normalise(photos.image), judge.size)[photo]
         mask = _resized(cam[photo, tag][:, None], judge.size)
@@ -50,7 +50,7 @@ class CLIMS(ClassifierTraining):
             "hidden": unlike((outside * text).sum(dim=1)),
             "beside": like_any(inside @ judge.background.T, weights.alike) * photos.tags.sum(dim=1)[photo],
         }
-        terms = {name: over_photos(each, photos.tags) for name, each in costs.items()} | {"area": cam.mean()}
+        terms = {name: over_photos(each, photos.tags, photo) for name, each in costs.items()} | {"area": cam.mean()}
         return Update(sum(getattr(weights, name) * term for name, term in terms.items()), terms)
 
 
