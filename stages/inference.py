@@ -39,12 +39,16 @@ def infer(
     """
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import build, require_not_stopped
+    from acr_lightning.stages.pool_inference import predict_in_pool
+    from acr_lightning.system.pool import uses_cluster
     from acr_lightning.training.result_writer import ResultWriter
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
     writer = ResultWriter(results, suffix, write)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
-    if data.leave_out(results, suffix, read):
+    if data.leave_out(results, suffix, read) and uses_cluster():
+        predict_in_pool(job, data.left, writer)
+    elif data.left:
         trainer.predict(model, data, return_predictions=False)
         require_not_stopped(trainer)
         # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
