@@ -20,7 +20,7 @@ def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -
 
 def infer_cams(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.cam_file import read_cam, write_cam
     from acr_lightning.artefacts.cam_histogram import CountedCams, add_up
     from acr_lightning.chain.values import data_arguments
     from acr_lightning.classes.class_names import build
@@ -30,8 +30,7 @@ def infer_cams(job: Job) -> dict[str, Any]:
     cams = job.folder / CAMS
     dataset = data_arguments(job.section).get("dataset")
     train = build(dataset, "dataset", TaggedDataset).ids("train") if dataset else []
-    counted = CountedCams(cams, train)
-    counts, ids = infer(job, cams, ".npz", counted.write, read_cam, counted.leave)
+    counts, ids = infer(job, cams, ".npz", write_cam, read_cam, CountedCams(cams, train))
     if is_first_process() and not counts.get("left"):
         add_up(cams, ids, sorted(set(train) & set(ids)))
     return counts
@@ -43,7 +42,7 @@ def infer(
     suffix: str,
     write: Callable[..., None],
     read: Callable[[Path], Any],
-    after: Callable[[], None] = lambda: None,
+    count: Any = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Run the section's model over the photos without a result; returns counts for the manifest, and all photos' ids.
 
@@ -53,22 +52,23 @@ def infer(
         suffix: of their names.
         write: writes a file (see `ResultWriter`).
         read: reads one, a UserError where it is not whole; called where the data's `verify` is true.
-        after: called in each process after its last file.
+        count: what counts them, too (see `ResultWriter`).
     """
     from acr_lightning.artefacts.item_path import without_file
     from acr_lightning.chain.trainer_section import build, require_not_stopped
+    from acr_lightning.stages.pool_inference import predict_in_pool
     from acr_lightning.system.launch import meet
+    from acr_lightning.system.pool import uses_cluster
     from acr_lightning.training.result_writer import ResultWriter
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
-    writer = ResultWriter(results, suffix, write)
+    writer = ResultWriter(results, suffix, write, count=count)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
-    if data.leave_out(results, suffix, read):
+    if data.leave_out(results, suffix, read) and uses_cluster():
+        predict_in_pool(job, data.left, writer)
+    elif data.left:
         meet()
-        try:
-            trainer.predict(model, data, return_predictions=False)
-        finally:
-            after()
+        trainer.predict(model, data, return_predictions=False)
         require_not_stopped(trainer)
         # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
         trainer.strategy.barrier("results are written")

@@ -29,7 +29,9 @@ def write(counted, ids):
     for image_id in ids:
         rng = np.random.default_rng(ord(image_id[0]))
         classes = np.arange(0 if image_id == "d" else rng.integers(1, 4))
-        counted.write(counted.folder / f"{image_id}.npz", classes, rng.random((len(classes), 5, 7), np.float32))
+        scores = rng.random((len(classes), 5, 7), np.float32)
+        write_cam(counted.folder / f"{image_id}.npz", classes, scores)
+        counted.add(image_id, classes, scores)
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_lists_of_ids(root, tmp_path):
         COCO(str(root), seed_list=str(tmp_path / "bad.txt")).ids("seed")
 
 
-def forbidden(path):
+def forbidden(path, take):
     raise AssertionError(f"{path} was parsed again")
 
 

@@ -1,6 +1,6 @@
 """How often each level wins among the CAMs of a folder: what a threshold is chosen by, without reading them again.
 
-Whoever writes CAMs counts them, and leaves a part now and then: ids and their counts. Who ends the stage adds the parts
+Whoever makes CAMs counts them, and leaves a part now and then: ids and their counts. Who ends the stage adds the parts
 up, reads what nobody counted (a kill came between), and writes `histogram.json` beside the CAMs.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import write_json
-from acr_lightning.artefacts.cam_file import LEVELS, read_cam, to_levels, write_cam
+from acr_lightning.artefacts.cam_file import LEVELS, read_cam, to_levels
 from acr_lightning.artefacts.item_path import item_path
 
 NAME, PARTS = "histogram.json", ".histogram-*.json"
@@ -24,7 +24,7 @@ MOST = 500
 
 
 class CountedCams:
-    """Writes CAMs into a folder, and counts their levels; every process has its own.
+    """Counts the levels of CAMs that are written into a folder; every process has its own.
 
     Args:
         folder: of the files.
@@ -39,10 +39,8 @@ class CountedCams:
         self.ids: list[str] = []
         self.sums = np.zeros((2, LEVELS + 1), np.int64)
 
-    def write(self, path: Path, classes: NDArray[np.int64], scores: NDArray[np.float32], *background: Any) -> None:
-        """Write one CAM, and count it (see `write_cam`)."""
-        write_cam(path, classes, scores, *background)
-        image_id = path.relative_to(self.folder).with_suffix("").as_posix()
+    def add(self, image_id: str, classes: NDArray[np.int64], scores: NDArray[np.float32], *background: Any) -> None:
+        """Count what is written of one photo (see `write_cam`)."""
         self.ids.append(image_id)
         self.sums += _rows(winning(to_levels(scores)), image_id in self.train)
         if len(self.ids) >= MOST:

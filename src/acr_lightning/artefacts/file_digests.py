@@ -27,7 +27,9 @@ class FileDigests:
             self.known = content if isinstance(content, dict) else {}
 
     def of(self, path: Path) -> str:
-        """The digest of a file's content; `missing` where there is no file."""
+        """The digest of a file's content, in a bucket the bucket's own; `missing` where there is no file."""
+        if etag := getattr(path, "etag", ""):  # in a bucket; anything else would have to be fetched
+            return str(etag)
         try:
             stat = path.stat()
             state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]

@@ -2,9 +2,10 @@
 
 Top-level keys: `run` (folder of the results), `dataset` (class_path and init_args), `seed`, `deterministic` (the same
 bits twice on a GPU, of every stage), `stages` (which of the chain `acr run` does), `from` (stages that are read from
-other runs), `base` (another experiment file, whose values this one changes), and a section for each stage. In a
-section, `model` and `data` may be written without `class_path`/`init_args` when the class is the stage's own. A value
-on the command line wins over the file, the file over its base, that over presets and defaults.
+other runs), `engine` (what does the work photo by photo: `local`, this machine, or `ray`, a cluster; changes speed
+only), `base` (another experiment file, whose values this one changes), and a section for each stage. In a section,
+`model` and `data` may be written without `class_path`/`init_args` when the class is the stage's own. A value on the
+command line wins over the file, the file over its base, that over presets and defaults.
 
 A word chooses a preset, which may change several stages: `affinity: psa` is short for `affinity: {preset: psa}`, and so
 is `segment: deeplabv2_resnet101`.
@@ -26,11 +27,12 @@ from acr_lightning.chain.values import merge, set_value, with_full_names
 from acr_lightning.classes.bounded import Seed
 from acr_lightning.data.id_list import shipped
 from acr_lightning.errors import UserError, expect, nearest
+from acr_lightning.system.pool import Engine, use_engine
 
 # The keys beside the sections, and what they are.
 SHARED = {
     "run": str | None, "dataset": dict | None, "seed": Seed, "stages": str | list[str] | None,
-    "from": dict[str, str] | None, "deterministic": bool,
+    "from": dict[str, str] | None, "deterministic": bool, "engine": Engine | None,
 }  # fmt: skip
 BASE = "base"
 # Folders of shipped files: those whose name is part of the file's, and those of no experiments; others are data sets.
@@ -45,13 +47,15 @@ def top_keys(chain: Chain) -> list[str]:
 def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Experiment:
     """Read an experiment file, found in the working folder or among the shipped configs, and apply overrides.
 
+    Its engine is this process's from here on.
+
     Args:
         chain: the stages that there are.
         config: path, or name of a shipped config; None starts from an empty experiment.
         overrides: dotted keys from the top of the file, with their values.
 
     Raises:
-        UserError: the file is missing or no YAML mapping, or a top-level key is unknown.
+        UserError: the file is missing or no YAML mapping, a top-level key is unknown, or its engine is not installed.
     """
     values, where = _with_base(chain, config) if config else {}, config or "command line"
     for key, value in overrides.items():
@@ -62,7 +66,13 @@ def load(chain: Chain, config: str | None, overrides: Mapping[str, Any]) -> Expe
         set_value(values, key.split("."), copy.deepcopy(value))
     _check(chain, values, where)
     values = {key: with_full_names(value, f"{where}: {key}") for key, value in values.items()}
+    use_engine(values.get("engine"))
     run = values.get("run") or f"runs/{Path(config).stem if config else 'acr'}"
+    if "://" in run:
+        raise UserError(
+            f"run: {run} is no folder, and results are renamed and locked as folders alone can be; give a folder on a "
+            "disk, or one that a bucket is mounted to (only photos may lie in a bucket: dataset.root)"
+        )
     return Experiment(chain, Path(run), values, dict(_presets(chain, values)))
 
 

@@ -11,6 +11,7 @@ from acr_lightning.data.coco_index import CocoIndex, read_index
 from acr_lightning.data.coco_masks import draw_masks
 from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
+from acr_lightning.data.remote_path import location
 from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError, nearest
 
@@ -25,7 +26,7 @@ class COCO(KnownClasses):
     go up to 90). The rule by which masks are drawn stands in `data/coco_masks.py`.
 
     Args:
-        root: the folder that holds `train<year>`, `val<year>` and `annotations`.
+        root: the folder that holds `train<year>`, `val<year>` and `annotations`, or its address (`s3://bucket/coco`).
         year: 2014 (the literature's) or 2017.
         classes: the classes to keep, in the order of their labels; all 80 if null. Tags of the others are dropped,
             their pixels are 255, and photos that show none of the kept classes are left out of training.
@@ -34,7 +35,8 @@ class COCO(KnownClasses):
         seed_list: ids of the photos of `train<year>` whose CAMs and pseudo-labels are scored; if null, as for training.
         val_list: ids on which the segmentation network predicts and is scored; if null, all photos of `val<year>` that
             have a tag.
-        cache: folder for what is derived from the JSON, its index and the drawn masks; if null, `<root>/acr_cache`.
+        cache: folder for what is derived from the JSON, its index and the drawn masks; if null, `<root>/acr_cache`,
+            which a bucket cannot hold.
 
     Raises:
         UserError: a folder or a JSON is missing or damaged, a class or an id is unknown, or the cache cannot
@@ -51,8 +53,10 @@ class COCO(KnownClasses):
         val_list: str | None = None,
         cache: str | None = None,
     ) -> None:
-        self.root, self.year = Path(root), year
+        self.root, self.year = location(root), year
         self.lists = {"train": train_list, "seed": seed_list or train_list, "val": val_list}
+        if cache is None and not isinstance(self.root, Path):
+            raise UserError(f"dataset.cache: set it to a folder of this machine; nothing is written to {root}")
         folder = Path(cache) if cache else self.root / "acr_cache"
         self._index: dict[Part, CocoIndex] = {
             "train": read_index(self._annotations("train"), folder),

@@ -1,7 +1,10 @@
 """COCO's instance annotations, with every field checked that is used."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import ijson
 
 from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.artefacts.palette import IGNORE
@@ -17,29 +20,49 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 # Pillow reads no larger photo.
 MOST_PIXELS = 178_956_970
+REMEDY = "unpack or download it again"
 
 
-def read_annotations(path: Path) -> dict[str, Any]:
-    """Read COCO annotations.
+def read_annotations(path: Path, take: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Read COCO annotations, which may be more than the memory holds.
+
+    Args:
+        path: `instances_*.json`.
+        take: gets each item of the list `annotations`, in the file's order; what it returns is let go.
+
+    Returns:
+        `images` and `categories`, of each item only the fields that are used.
 
     Raises:
         UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations; the item is named.
     """
-    content = read_json(path, "unpack or download it again")
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not COCO annotations, expected an object")
+    content: dict[str, list[dict[str, Any]]] = {name: [] for name in FIELDS}
     for name, fields in FIELDS.items():
-        if not isinstance(content.get(name), list):
-            raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
-        for number, item in enumerate(content[name]):
+        for number, item in enumerate(_items(path, name)):
             if fault := item_fault(item, fields):
                 raise UserError(f"{path}: {name}[{number}] {fault}")
-    for number, image in enumerate(content["images"]):
-        if fault := _image_fault(image):
-            raise UserError(f"{path}: images[{number}]: {fault}")
+            if name == "images" and (fault := _image_fault(item)):
+                raise UserError(f"{path}: images[{number}]: {fault}")
+            take(item) if name == "annotations" else content[name].append({key: item[key] for key in fields})
     if len(content["categories"]) >= IGNORE:
         raise UserError(f"{path}: {len(content['categories'])} categories, a mask holds {IGNORE - 1} at the most")
     return content
+
+
+def _items(path: Path, name: str) -> Iterator[Any]:
+    """The items of a list, of which one is in memory at a time."""
+    item = None
+    try:
+        with path.open("rb") as file:
+            for item in ijson.items(file, f"{name}.item", use_float=True):
+                yield item
+    except (OSError, ijson.JSONError) as error:
+        read_json(path, REMEDY)  # knows the line
+        raise UserError(f"{path}: not JSON as the standard has it ({str(error).splitlines()[0]}); {REMEDY}") from None
+    if item is None:
+        content = read_json(path, REMEDY)
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
+            raise UserError(f"{path}: not COCO's instance annotations, it has no list '{name}'")
 
 
 def item_fault(item: Any, fields: dict[str, tuple[type, ...]]) -> str | None:

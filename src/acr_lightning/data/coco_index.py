@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -59,12 +60,15 @@ def read_index(annotations: Path, cache: Path) -> CocoIndex:
         except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
             log.warning("%s: damaged index (%s), made again", folder / NAME, error)
     log.info("%s: read once, for the index %s", annotations, folder / NAME)
-    content = read_annotations(annotations)
+    pairs = dict[tuple[Any, Any], Any]()  # of a photo and a category, with an annotation's id
+    content = read_annotations(
+        annotations, lambda one: pairs.setdefault((one["image_id"], one["category_id"]), one["id"])
+    )
     names = [category["name"] for category in content["categories"]]
     files = [image["file_name"] for image in content["images"]]
     try:
         with atomic_write(folder / NAME) as file:
-            np.savez_compressed(file, class_names=names, files=files, tagged=_tagged(content, annotations))
+            np.savez_compressed(file, class_names=names, files=files, tagged=_tagged(content, pairs, annotations))
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror}); set dataset.cache to a folder of your own"
@@ -88,7 +92,7 @@ def _load(folder: Path) -> CocoIndex:
         return CocoIndex(folder, names, files, arrays["tagged"])
 
 
-def _tagged(content: dict[str, Any], where: Path) -> NDArray[np.bool_]:
+def _tagged(content: dict[str, Any], pairs: Mapping[tuple[Any, Any], Any], where: Path) -> NDArray[np.bool_]:
     """Whether each photo of COCO annotations shows each class, `[N, K]`; crowds count as well.
 
     Raises:
@@ -103,12 +107,12 @@ def _tagged(content: dict[str, Any], where: Path) -> NDArray[np.bool_]:
     if len(columns) < len(content["categories"]):
         raise UserError(f"{where}: a category is listed twice")
     tagged = np.zeros((len(images), len(columns)), bool)
-    for annotation in content["annotations"]:
-        row, column = rows.get(annotation["image_id"]), columns.get(annotation["category_id"])
+    for (image, category), annotation in pairs.items():
+        row, column = rows.get(image), columns.get(category)
         if row is None or column is None:
             raise UserError(
-                f"{where}: annotation {annotation['id']} names the unknown "
-                + (f"photo {annotation['image_id']}" if row is None else f"category {annotation['category_id']}")
+                f"{where}: annotation {annotation} names the unknown "
+                + (f"photo {image}" if row is None else f"category {category}")
             )
         tagged[row, column] = True
     return tagged

@@ -119,18 +119,21 @@ def draw_masks(annotations: Path, folder: Path, ids: list[str]) -> None:
 
 
 def _pictures(annotations: Path, folder: Path, ids: set[str]) -> list[Picture]:
-    content = read_annotations(annotations)
+    objects = defaultdict(list)  # of a photo, with their categories, whose labels are not known yet
+
+    def take(one: dict[str, Any]) -> None:
+        instance = Instance(one["id"], 0, bool(one.get("iscrowd", 0)), one["segmentation"])
+        objects[one["image_id"]].append((one["category_id"], instance))
+
+    content = read_annotations(annotations, take)
     labels = {category["id"]: label for label, category in enumerate(content["categories"], start=1)}
-    instances = defaultdict(list)
-    for one in content["annotations"]:
-        instance = Instance(one["id"], labels[one["category_id"]], bool(one.get("iscrowd", 0)), one["segmentation"])
-        instances[one["image_id"]].append(instance)
-    stems = {image["id"]: PurePosixPath(image["file_name"]).stem for image in content["images"]}
-    return [
-        Picture(item_path(folder, stems[image["id"]], ".png"), image["height"], image["width"], instances[image["id"]])
-        for image in content["images"]
-        if stems[image["id"]] in ids
-    ]
+    pictures = []
+    for image in content["images"]:
+        image_id = PurePosixPath(image["file_name"]).stem
+        if image_id in ids:
+            instances = [one._replace(label=labels[category]) for category, one in objects[image["id"]]]
+            pictures.append(Picture(item_path(folder, image_id, ".png"), image["height"], image["width"], instances))
+    return pictures
 
 
 def _draw(picture: Picture) -> None:

@@ -15,7 +15,7 @@ def read_ids(path: Path) -> list[str]:
     Raises:
         UserError: the list is missing, empty or not UTF-8, names an id twice, or holds what is no id.
     """
-    if not os.path.isfile(path):
+    if not (os.path.isfile(path) if isinstance(path, Path) else path.is_file()):
         raise UserError(f"{path}: no such list of ids (one id a line)")
     lines = {number: line.strip() for number, line in enumerate(read_text(path).split("\n"), start=1)}
     first_lines: dict[str, int] = {}

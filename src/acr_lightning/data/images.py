@@ -28,7 +28,7 @@ def photos_below(root: Path) -> Iterator[Path]:
             yield path
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
+def read_image(path: Path) -> NDArray[np.uint8]:
     """Read a photo as RGB, upright (EXIF rotation applied), `[H, W, 3]`.
 
     Raises:
@@ -45,7 +45,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(image).astype(np.uint32).clip(0, 65535) >> 8).astype(np.uint8))
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Height and width of a photo, upright, from its header alone (nothing is decoded).
 
     Raises:
@@ -58,11 +58,11 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[Image.Image]:
     """A photo to be read; what goes wrong meanwhile is said in one line."""
     with reading(path, "no such photo", "damaged photo ({}); replace it or drop its id from the list"):
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
                 yield image
         except UnidentifiedImageError:
             raise UserError(

@@ -14,6 +14,7 @@ from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.data.class_faults import class_faults
 from acr_lightning.data.folder_state import State, folder_state, is_settled, is_unchanged
 from acr_lightning.data.images import photos_below
+from acr_lightning.data.remote_path import location
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.tags.folders import split_in
 from acr_lightning.data.tags.photo_names import PhotoNames, without_suffix
@@ -46,7 +47,7 @@ class TagFolder(TaggedDataset):
     on `val` and on the photos without a tag (on `train`, if there are neither).
 
     Args:
-        root: the folder of photos (subfolders are fine).
+        root: the folder of photos (subfolders are fine), or its address in a bucket (`s3://…`).
         tags: the tags file, relative to `root` or to the working folder, or the name of one in each split's folder;
             `*.txt`: the text beside a photo (`1.txt` beside `1.jpg`) holds its tags; null: the subfolder that a photo
             lies in is its tag (`dog/1.jpg`, with splits `train/dog/1.jpg`).
@@ -102,10 +103,10 @@ class TagFolder(TaggedDataset):
         self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
     ) -> list[TaggedPhoto]:
         """Read the folder and the tags, whether they fit or not; returns the tags' lines."""
-        self.root = Path(root)
+        self.root = location(root)
         if not self.root.is_dir():
             raise UserError(f"{root}: no such folder of photos; set dataset.root")
-        self.masks = Path(masks) if masks else None
+        self.masks = location(masks) if masks else None
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
         self.form, lines = tags_of(self.root, tags, self._names, classes or [])

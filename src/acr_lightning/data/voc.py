@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.data.id_list import list_path, read_ids
 from acr_lightning.data.known_classes import KnownClasses
+from acr_lightning.data.remote_path import location
 from acr_lightning.data.tagged import Split
 from acr_lightning.errors import UserError, nearest, shown
 
@@ -21,7 +22,8 @@ class VOC2012(KnownClasses):
     """PASCAL VOC 2012: tags from the XML boxes, masks from `SegmentationClass` (scoring only).
 
     Args:
-        root: the folder that holds `JPEGImages`, `Annotations`, `SegmentationClass` and `ImageSets`.
+        root: the folder that holds `JPEGImages`, `Annotations`, `SegmentationClass` and `ImageSets`, or its address
+            (`s3://bucket/VOC2012`).
         classes: the classes to keep, in the order of their labels; all 20 if null. Tags of the others are
             dropped, their pixels are 255, and photos that show none of the kept classes are left out of training.
         train_list: ids to train on: a name in `ImageSets/Segmentation`, or a path to a file with one id a line
@@ -45,7 +47,7 @@ class VOC2012(KnownClasses):
         val_list: str = "val",
         test_list: str = "test",
     ) -> None:
-        self.root = Path(root)
+        self.root = location(root)
         self._check_root()
         self.keep_classes(classes)
         self.lists: dict[Split, str] = {
@@ -87,7 +89,7 @@ class VOC2012(KnownClasses):
     def _read_tags(self, image_id: str) -> tuple[int, ...]:
         path = self.root / "Annotations" / f"{image_id}.xml"
         try:
-            names = [node.text or "" for node in ElementTree.parse(path).iterfind("object/name")]
+            names = [node.text or "" for node in ElementTree.fromstring(path.read_bytes()).iterfind("object/name")]
         except FileNotFoundError:
             raise UserError(f"{path}: no annotation for id '{image_id}'; tags are read from the XML boxes") from None
         except OSError as error:

@@ -1,13 +1,18 @@
 """A folder of CAMs against the masks, at every threshold."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
 from acr_lightning.metrics.confusion import scores
+from acr_lightning.metrics.folder_scores import total
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 
 
@@ -21,11 +26,17 @@ def cam_scores(cams: Path, dataset: TaggedDataset, ids: list[str]) -> list[dict[
         UserError: an id has no mask, or a CAM is missing, damaged, or not of its mask's size.
     """
     sweep = ThresholdSweep(dataset.num_classes + 1)
+    total(partial(_count, cams=cams, dataset=dataset), ids, sweep.counts)
+    names = ["background", *dataset.class_names]
+    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(sweep.confusion())]
+
+
+def _count(ids: list[str], cams: Path, dataset: TaggedDataset) -> NDArray[np.int64]:
+    sweep = ThresholdSweep(dataset.num_classes + 1)
     for image_id in ids:
         mask = dataset.mask(image_id)
         if mask is None:
             raise UserError(f"{image_id}: no mask to score with; set dataset.masks")
         cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, mask.shape)
         sweep.update(mask, cam.classes, cam.levels)
-    names = ["background", *dataset.class_names]
-    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(sweep.confusion())]
+    return sweep.counts

@@ -126,7 +126,7 @@ def settings_of(run: Path, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _pixels(image: Picture) -> NDArray[np.uint8]:
     if isinstance(image, str | Path):
-        return read_image(image)
+        return read_image(Path(image))
     return np.array(image.convert("RGB")) if isinstance(image, Image.Image) else image
 
 

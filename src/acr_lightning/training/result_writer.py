@@ -25,11 +25,14 @@ class ResultWriter(BasePredictionWriter):
             a part that is called to be made (a dense CRF's label map) what it returns.
         workers: processes that make such parts and write, which takes longer than a GPU's work on a photo; 0 does it
             here, null has one for each core of this process's share where it has a GPU.
+        count: counts them in this process: `add` takes a photo's id and what is written, `leave` comes after the last.
     """
 
-    def __init__(self, folder: Path, suffix: str, write: Callable[..., None], workers: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, suffix: str, write: Callable[..., None], workers: int | None = None, count: Any = None
+    ) -> None:
         super().__init__(write_interval="batch")
-        self.folder, self.suffix, self.write, self.workers = folder, suffix, write, workers
+        self.folder, self.suffix, self.write, self.workers, self.count = folder, suffix, write, workers, count
         self.beside: WorkBeside | None = None
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: D102
@@ -51,6 +54,8 @@ class ResultWriter(BasePredictionWriter):
     ) -> None:
         for image_id, *content in prediction:
             parts = [part.cpu().numpy() if isinstance(part, Tensor) else part for part in content]
+            if self.count is not None:
+                self.count.add(image_id, *parts)
             work = partial(write_result, self.write, item_path(self.folder, image_id, self.suffix), parts)
             if self.beside is None:
                 work()
@@ -60,7 +65,11 @@ class ResultWriter(BasePredictionWriter):
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: D102
         if self.beside is not None:
             self.beside.finish()
+        if self.count is not None:
+            self.count.leave()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: D102
         if self.beside is not None:
             self.beside.kill()
+        if self.count is not None:
+            self.count.leave()
