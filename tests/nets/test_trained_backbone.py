@@ -31,7 +31,7 @@ def test_kept_maps_are_named_by_the_weights_not_by_where_they_lie(tmp_path):
     networks = [CamClassifier(3, "test_resnet", width=8) for _ in range(2)]
     one, two = (saved(network, tmp_path / f"{at}.ckpt") for at, network in enumerate(networks))
     copy = saved(networks[0], tmp_path / "copy.ckpt")
-    sources = [FrozenClassifier(3, "test_resnet", str(path)).source() for path in (one, copy, two)]
+    sources = [FrozenClassifier(3, "test_resnet", str(path)).digest() for path in (one, copy, two)]
     assert sources[0] == sources[1] != sources[2]
 
 
