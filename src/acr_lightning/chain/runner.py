@@ -113,7 +113,7 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
             stage_record.start(folder, record, force)
             if shard is None:
                 remove_leftovers(folder)  # of kills; nobody else writes there now
-        since = time.monotonic()
+        since, cpu_before = time.monotonic(), _cpu_seconds()
         folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
         done_folders = {source: place for source, place in folders.items() if is_done(place)}
         with naming(folder):
@@ -122,11 +122,17 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
         if rest and is_first:
             say(f"{name}: shard {shard} is done; {rest} photos are left to others, the last of which ends the stage")
         elif is_first:
-            stage_record.finish(folder, record, counts, round(time.monotonic() - since, 1))
+            seconds, cpu_seconds = time.monotonic() - since, _cpu_seconds() - cpu_before
+            stage_record.finish(folder, record, counts, round(seconds, 1), round(cpu_seconds, 1))
             texts = (
                 f"{key} {count:.3g}" if isinstance(count, float) else f"{key} {count}" for key, count in counts.items()
             )
             say(f"{name}: done, {', '.join(texts)} → {folder}")
+
+
+def _cpu_seconds() -> float:
+    """Of all cores together, of this process and those that it waited for."""
+    return sum(os.times()[:4])
 
 
 def _do(stage: Stage, job: Job) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError, expect, nearest
 from acr_lightning.stages.chain import CHAIN
 
-# What a plan sets for each of its runs, by its own keys run, seeds and stages.
-OF_PLAN = ("run", "seed", "stages")
+# What a plan sets for each of its runs, by its own keys run and seeds.
+OF_PLAN = ("run", "seed")
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
 
     All is checked before the first run. Done runs are skipped, a killed one continues. The plan has the keys run,
     seeds, stages, common, datasets and tables. A data set is an experiment file, its `base`, and values over it; a
-    table has variants by name, each with its values. `{NAME}` in a value is the run of the variant NAME of the same
-    table, data set and seed, which must come before it. Gains are over the variant called control. --run, --seeds and
-    --stages set the plan's own; every other KEY is one of the experiments, for all runs. The exit status is that of the
-    first run that failed.
+    table has variants by name, each with its values, perhaps fewer stages among them. `{NAME}` in a value is the run of
+    the variant NAME of the same table, data set and seed, which must come before it. Gains are over the variant called
+    control. --run, --seeds and --stages set the plan's own; every other KEY is one of the experiments, for all runs.
+    The exit status is that of the first run that failed.
 
     Args:
         config: the plan; shipped: plans/ablation.yaml.
@@ -82,7 +82,7 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
     cells = cells_of(plan, path)
     require_own(Path(plan.run, name) for name in FILES)
     runs = _checked(path, cells, thorough=check)
-    _refuse_other_code(path, plan, runs)
+    _refuse_other_code(path, runs)
     if check:
         return 0
     start = way_to_start()
@@ -92,7 +92,7 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
         print(f"{cell.place} → {cell.values['run']}", file=sys.stderr, flush=True)
         if status := start(["run", *words_of(cell.base, cell.values)]):
             return status
-    _refuse_other_code(path, plan, runs)  # an older result, put back by its run, may be of another
+    _refuse_other_code(path, runs)  # an older result, put back by its run, may be of another
     tables: dict[tuple[str, ...], dict[str, dict[int, list[Path]]]] = {}
     for cell in cells:
         title = (cell.table, cell.dataset) if len(plan.datasets) > 1 else (cell.table,)
@@ -136,9 +136,11 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         values = {**over_base, **(plan.common or {}), **own_values}
         base = values.pop(BASE)
         for key in (key for key in OF_PLAN if key in values):
-            raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
+            raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run and seeds")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
-        values |= {"run": str(run), "seed": seed, "stages": plan.stages}
+        stages = values.get("stages", plan.stages)
+        expect(isinstance(stages, list), stages, f"{place}: stages", "a list, of those of the plan")
+        values |= {"run": str(run), "seed": seed, "stages": [one for one in plan.stages if one in stages]}
         before = [run for cell in sources for run in (*cell.before, Path(cell.values["run"]))]
         cells[f"{{{variant}}}"] = Cell(table, dataset, variant, base, values, before)
     return [*cells.values()]
@@ -183,14 +185,14 @@ def _checked(path: Path, cells: Iterable[Cell], thorough: bool) -> list[Cell]:
     return [*runs.values()]
 
 
-def _refuse_other_code(path: Path, plan: Plan, runs: Iterable[Cell]) -> None:
+def _refuse_other_code(path: Path, runs: Iterable[Cell]) -> None:
     """Check that all results that are there were made by the code that would make the others."""
     ours = code()
     others = {
-        run: manifest.get("code", "unknown code")
-        for run in (cell.values["run"] for cell in runs)
-        for stage, manifest in manifests_of(Path(run)).items()
-        if stage in plan.stages and manifest.get("code") != ours
+        cell.values["run"]: manifest.get("code", "unknown code")
+        for cell in runs
+        for stage, manifest in manifests_of(Path(cell.values["run"])).items()
+        if stage in cell.values["stages"] and manifest.get("code") != ours
     }
     if others:
         folders = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])

@@ -97,7 +97,7 @@ class FrozenClassifier(ConvolutionalClassifier):
     def recurring(self, image: Tensor) -> Tensor | list[Tensor]:
         """The maps of normalised images `[B, 3, H, W]`, each computed once and kept, if there is where.
 
-        A GPU computes them faster than a disk reads them.
+        On a GPU they are computed each time: what is kept is named by its pixels, which would have to come back first.
         """
         if self.store is None:
             return image
