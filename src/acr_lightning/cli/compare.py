@@ -22,8 +22,8 @@ from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError, expect, nearest
 from acr_lightning.stages.chain import CHAIN
 
-# What a plan sets for each of its runs, by its own keys run and seeds.
-OF_PLAN = ("run", "seed")
+# What a plan sets for each of its runs, by its own keys run, seeds and stages.
+OF_PLAN = ("run", "seed", "stages")
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,16 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
     for variant, own in plan.tables[table].items():
         place, runs = f"{path}: tables.{table}.{variant}", {name: cell.values["run"] for name, cell in cells.items()}
         own_values = _filled(own or {}, place, runs)
+        stages = own_values.pop("stages", plan.stages)
+        is_list = isinstance(stages, list) and all(one in [*CHAIN.stages] for one in stages)
+        expect(is_list, stages, f"{place}.stages", "a list of stages")
         texts = [value for _, value in flat(own_values, place)]
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
         values = {**over_base, **(plan.common or {}), **own_values}
         base = values.pop(BASE)
         for key in (key for key in OF_PLAN if key in values):
-            raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run and seeds")
+            raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
-        stages = values.get("stages", plan.stages)
-        expect(isinstance(stages, list), stages, f"{place}: stages", "a list, of those of the plan")
         values |= {"run": str(run), "seed": seed, "stages": [one for one in plan.stages if one in stages]}
         before = [run for cell in sources for run in (*cell.before, Path(cell.values["run"]))]
         cells[f"{{{variant}}}"] = Cell(table, dataset, variant, base, values, before)
