@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from random import SystemRandom
 
 import torch
 from lightning.pytorch import Trainer
@@ -84,7 +85,8 @@ def _deviations(trainer: Trainer, data: FrozenFeatures, network: FrozenClassifie
         shapes = [one.shape[1:].numel() for one in maps(0)]
         size = 2 * len(samples) * sum(shapes) * torch.finfo(network.kept_as).bits / 8e9
         log.info("the maps of %d photos take %.1f GB in %s", len(samples), size, data.store.folder)
-        for index in photos[trainer.global_rank :: trainer.world_size]:
+        # Each process, of this training or another one, in an order of its own: they rarely make the same.
+        for index in SystemRandom().sample(photos, len(photos)):
             maps(index)
     trainer.strategy.barrier("features are kept")
     return data.store.get(name, deviations)
