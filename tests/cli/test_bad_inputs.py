@@ -94,7 +94,6 @@ report file                                     | file: not a run
 predict                                         | --run, images is missing; usage: acr predict --run RUN
 predict --run gone --images folder              | run `acr segment` first
 export                                          | --run is missing
-export --run folder --format=tflite             | --format: Expected one of 'onnx', 'torchscript'
 export --run folder --height=x                  | --height: Expected int
 init                                            | missing a required .*'folder'
 init a b                                        | too many positional arguments; usage: acr init FOLDER

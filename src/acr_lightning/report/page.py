@@ -91,9 +91,9 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
         for group in dict.fromkeys(name.partition("/")[0] for name in series):
             part = {name: xy for name, xy in series.items() if name.partition("/")[0] == group}
             curves.append((f"{run.name}: {stage}, {group}", plot(part, "batch", "value")))
-    for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
-        if sweep := notes.without(partial(sweep_series, run, by), Series()):
-            curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
+    if sweep := notes.without(partial(sweep_series, run), Series()):
+        title = "background threshold"
+        curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
     return curves
 
 

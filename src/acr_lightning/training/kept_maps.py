@@ -84,7 +84,7 @@ def _deviations(trainer: Trainer, data: FrozenFeatures, network: FrozenClassifie
     if not data.store.path(name).is_file():
         shapes = [one.shape[1:].numel() for one in maps(0)]
         size = 2 * len(samples) * sum(shapes) * torch.finfo(network.kept_as).bits / 8e9
-        log.info("the maps of %d photos take %.1f GB in %s", len(samples), size, data.store.folder)
+        log.info("the maps of %d photos take %.1f GB in %s, kept for other runs", len(samples), size, data.store.folder)
         # Each process, of this training or another one, in an order of its own: they rarely make the same.
         for index in SystemRandom().sample(photos, len(photos)):
             maps(index)
