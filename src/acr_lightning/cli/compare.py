@@ -128,7 +128,7 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         place, runs = f"{path}: tables.{table}.{variant}", {name: cell.values["run"] for name, cell in cells.items()}
         own_values = _filled(own or {}, place, runs)
         stages = own_values.pop("stages", plan.stages)
-        is_list = isinstance(stages, list) and all(one in [*CHAIN.stages] for one in stages)
+        is_list = isinstance(stages, list) and all(isinstance(one, str) for one in stages)
         expect(is_list, stages, f"{place}.stages", "a list of stages")
         texts = [value for _, value in flat(own_values, place)]
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
@@ -137,7 +137,11 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         for key in sorted({"run", "seed", "stages"} & values.keys()):
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
-        values |= {"run": str(run), "seed": seed, "stages": [one for one in plan.stages if one in stages]}
+        values |= {
+            "run": str(run),
+            "seed": seed,
+            "stages": [one for one in stages if one in plan.stages or one not in CHAIN.stages],
+        }
         before = [run for cell in sources for run in (*cell.before, Path(cell.values["run"]))]
         cells[f"{{{variant}}}"] = Cell(table, dataset, variant, base, values, before)
     return [*cells.values()]
