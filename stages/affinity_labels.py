@@ -27,6 +27,8 @@ def affinity_labels(
     weak_alpha: float | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     workers: PositiveInt | None = None,
+    shard: str | None = None,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Make the label of what is certain in the CAM of every training photo.
 
@@ -44,8 +46,9 @@ def affinity_labels(
         weak_alpha: its power instead (PSA: 32).
         refiner: what sharpens both: see `acr label --help`.
         workers: processes; null takes all cores. Changes speed only.
+        shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
+        verify: read the labels that are there already to their end, and make damaged ones again.
     """
-    from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.errors import UserError
     from acr_lightning.labels.choose_threshold import automatic_thresholds
     from acr_lightning.labels.confident_label import BackgroundScore, confident_label
@@ -54,7 +57,7 @@ def affinity_labels(
     ids = dataset.ids("train")
     low, high = 0.0, 0.0
     if "auto" in (strong_threshold, weak_threshold):
-        low, high = automatic_thresholds((item_path(cams, image_id, ".npz") for image_id in ids), 3)
+        low, high = automatic_thresholds(Path(cams), ids, 3)
     strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
     weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):
@@ -63,8 +66,9 @@ def affinity_labels(
     confident = partial(
         confident_label, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner")
     )
-    make_labels(PhotoLabels(confident, dataset, Path(cams), Path(output)), ids, workers)
-    return {"labels": len(ids), "strong": strong._asdict(), "weak": weak._asdict()}
+    labels = PhotoLabels(confident, dataset, Path(cams), Path(output))
+    rest = make_labels(labels, ids, shard, verify, workers)
+    return {"labels": len(ids), "strong": strong._asdict(), "weak": weak._asdict(), **rest}
 
 
 AFFINITY_LABELS = Stage(

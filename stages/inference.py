@@ -20,50 +20,73 @@ def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -
 
 def infer_cams(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.artefacts.cam_file import read_cam, write_cam
+    from acr_lightning.artefacts.cam_file import read_cam
+    from acr_lightning.artefacts.cam_histogram import CountedCams, add_up
+    from acr_lightning.chain.values import data_arguments
+    from acr_lightning.classes.class_names import build
+    from acr_lightning.data.tagged import TaggedDataset
+    from acr_lightning.system.launch import is_first_process
 
-    return infer(job, job.folder / CAMS, ".npz", write_cam, read_cam)
+    cams = job.folder / CAMS
+    dataset = data_arguments(job.section).get("dataset")
+    train = build(dataset, "dataset", TaggedDataset).ids("train") if dataset else []
+    counted = CountedCams(cams, train)
+    counts, ids = infer(job, cams, ".npz", counted.write, read_cam, counted.leave)
+    if is_first_process() and not counts.get("left"):
+        add_up(cams, ids, sorted(set(train) & set(ids)))
+    return counts
 
 
 def infer(
-    job: Job, results: Path, suffix: str, write: Callable[..., None], read: Callable[[Path], Any]
-) -> dict[str, Any]:
-    """Run the section's model over the photos without a whole result; returns counts for the manifest.
+    job: Job,
+    results: Path,
+    suffix: str,
+    write: Callable[..., None],
+    read: Callable[[Path], Any],
+    after: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Run the section's model over the photos without a result; returns counts for the manifest, and all photos' ids.
 
     Args:
         job: of the stage.
         results: the folder of the files.
         suffix: of their names.
         write: writes a file (see `ResultWriter`).
-        read: reads one; a UserError where it is not whole.
+        read: reads one, a UserError where it is not whole; called where the data's `verify` is true.
+        after: called in each process after its last file.
     """
-    from acr_lightning.artefacts.item_path import item_path
+    from acr_lightning.artefacts.item_path import without_file
     from acr_lightning.chain.trainer_section import build, require_not_stopped
+    from acr_lightning.system.launch import meet
     from acr_lightning.training.result_writer import ResultWriter
     from acr_lightning.training.stop_on_signal import StopOnSignal
 
     writer = ResultWriter(results, suffix, write)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
     if data.leave_out(results, suffix, read):
-        trainer.predict(model, data, return_predictions=False)
+        meet()
+        try:
+            trainer.predict(model, data, return_predictions=False)
+        finally:
+            after()
         require_not_stopped(trainer)
         # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
         trainer.strategy.barrier("results are written")
     counts = {"photos": len(data.ids)}
     if len(data.own) < len(data.ids):
-        counts["left"] = sum(not item_path(results, image_id, suffix).exists() for image_id in data.ids)
-    return counts
+        counts["left"] = len(without_file(results, data.ids, suffix))
+    return counts, data.ids
 
 
 def evaluate(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
     from acr_lightning.artefacts.palette import read_mask, write_mask
-    from acr_lightning.chain.runner import is_first_process
     from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
     from acr_lightning.errors import UserError
     from acr_lightning.report.run_scores import ids_of, score_run
     from acr_lightning.report.wandb_scores import log_to_wandb
+    from acr_lightning.system.launch import is_first_process
 
     counts: dict[str, Any] = {}
     if not {"cam", "segment"} & job.inputs.keys():
@@ -72,7 +95,7 @@ def evaluate(job: Job) -> dict[str, Any]:
             "same --config, or `acr run`"
         )
     if Path(job.section["model"]["init_args"]["checkpoint"]).is_file():
-        counts = infer(job, job.folder / "predictions", ".png", write_mask, read_mask)
+        counts, _ = infer(job, job.folder / "predictions", ".png", write_mask, read_mask)
         if counts.get("left"):
             return counts
     if is_first_process():

@@ -26,10 +26,12 @@ def label(
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
     smoothing: float | None = None,
+    confidence: ClosedUnitInterval | None = None,
     vote: Literal["sepl", "fma"] | None = None,
     proposals: str | None = None,
     workers: PositiveInt | None = None,
     shard: str | None = None,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.
 
@@ -52,33 +54,36 @@ def label(
             `1 − smoothing · std/mean`, and overlaps to the class with the larger share of its scores there. The
             refiner runs once for each tag. 0.3 in its release, with alpha 11 and the refiner `one_class`; null makes
             one label of all classes together.
+        confidence: pixels whose label has a lower probability after the refiner become 255; null keeps all.
         vote: what proposals do to the label: `sepl`: each goes to the class that it is full of, or that lies in it;
             `fma`: to the class with the highest mean score in it, or to the background, and refiner, threshold and the
             like change nothing. null lets the label alone.
         proposals: folder of their files; null takes those of the run (`--proposals=superpixels` or `sam`).
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
+        verify: read the labels that are there already to their end, and make damaged ones again.
     """
     from acr_lightning.artefacts.atomic import write_json
-    from acr_lightning.artefacts.item_path import item_path
-    from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
     from acr_lightning.labels.refiner import build_refiner
 
     _require_one_way(threshold, alpha, margin, smoothing)
+    if confidence is not None and (margin, smoothing) != (None, None):
+        raise UserError("label.confidence: goes with neither margin nor smoothing; set it to null")
     label_refiner = build_refiner(refiner, "label.refiner")
     files = sorted(Path(cams).rglob("*.npz"))
     if not files:
         raise UserError(f"{cams}: no CAM; run `acr {Path(cams).parent.name}` first")
-    value, choice = _threshold(threshold, files, Path(cams), dataset)
-    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
-    own, labels = of_shard(ids, shard), Path(output) / LABELS
+    value, choice = _threshold(threshold, Path(cams), ids, dataset)
+    write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
+    labels = Path(output) / LABELS
     way = _way(value, alpha, label_refiner, margin, smoothing)
+    if confidence is not None:
+        way = partial(way, confidence=confidence)
     voting = (vote, Path(proposals)) if vote and proposals else None
-    make_labels(PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting), own, workers)
-    left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
-    rest = {"left": left} if len(own) < len(ids) else {}
+    photo_labels = PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting)
+    rest = make_labels(photo_labels, ids, shard, verify, workers)
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
 
 
@@ -116,14 +121,14 @@ def _require_one_way(
         raise UserError(f"label.smoothing: is {smoothing}; above 0.4 the exponent can be 0, give 0 to 0.4 (PMM: 0.3)")
 
 
-def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
+def _threshold(threshold: float | str | None, cams: Path, ids: list[str], dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
     from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold
 
     if threshold == "auto":
-        return automatic_thresholds(files, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
+        return automatic_thresholds(cams, ids, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        return automatic_thresholds(files, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
+        return automatic_thresholds(cams, ids, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":

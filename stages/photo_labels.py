@@ -56,11 +56,27 @@ class PhotoLabels:
         write_mask(item_path(self.labels, image_id, ".png"), label)
 
 
-def make_labels(work: PhotoLabels, ids: Sequence[str], workers: int | None) -> None:
-    """Make the label map of every photo that has none, or a damaged one, in so many processes (None: all cores)."""
-    from acr_lightning.artefacts.item_path import without_result
+def make_labels(
+    work: PhotoLabels, ids: Sequence[str], shard: str | None, verify: bool, workers: int | None
+) -> dict[str, int]:
+    """Make the label map of every photo that has none, in so many processes (None: all cores).
+
+    Args:
+        work: makes one.
+        ids: of all photos.
+        shard: which of them are done here; None does all.
+        verify: read the label maps that are there, too, and make damaged ones again.
+        workers: processes.
+
+    Returns:
+        Of a shard, how many photos are `left` to others; else nothing.
+    """
+    from acr_lightning.artefacts.item_path import without_file
     from acr_lightning.artefacts.palette import read_mask
+    from acr_lightning.data.shard import of_shard
     from acr_lightning.system.pool import map_in_pool
 
-    for _ in map_in_pool(work, without_result(ids, work.labels, ".png", read_mask), "labels", workers):
+    missing_ids = without_file(work.labels, of_shard([*ids], shard), ".png", read_mask if verify else None)
+    for _ in map_in_pool(work, missing_ids, "labels", workers):
         pass
+    return {"left": len(without_file(work.labels, ids, ".png"))} if shard else {}

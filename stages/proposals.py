@@ -18,7 +18,8 @@ def main(job: Job) -> dict[str, Any]:
     """Make the proposals that are not there yet; returns counts for the manifest."""
     from acr_lightning.proposals.mask_runs import read_proposals, write_proposals
 
-    return infer(job, job.folder / MASKS, ".npz", write_proposals, read_proposals)
+    counts, _ = infer(job, job.folder / MASKS, ".npz", write_proposals, read_proposals)
+    return counts
 
 
 DEFAULTS = partial(inference_defaults, "Superpixels", "UntaggedPhotos", ["train", "seed"])

@@ -59,6 +59,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
 
     from acr_lightning.chain.trainer_section import build, require_not_stopped, require_same_batchnorm
     from acr_lightning.report.wandb_config import filterable
+    from acr_lightning.system.launch import meet
     from acr_lightning.training.interval_checkpoint import IntervalCheckpoint
     from acr_lightning.training.step_seed import StepSeed
     from acr_lightning.training.time_left import TimeLeft
@@ -82,6 +83,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
     sizes = [one.numel() for one in model.parameters() if one.requires_grad]
     total = sum(one.numel() for one in model.parameters())
     log.info("%s: %.1f million parameters, of which %.1f learn", job.folder.name, total / 1e6, sum(sizes) / 1e6)
+    meet()
     try:
         trainer.fit(model, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from acr_lightning.methods.clims.judge import Clip
+from acr_lightning.nets.clip import Clip
 
 TOWERS = {
     "embed_dim": 8,
@@ -16,17 +16,18 @@ TOWERS = {
 }
 
 
-def tiny_clip(folder: Path) -> Clip:
+def tiny_clip(folder: Path, name: str = "tiny", **vision: int) -> Clip:
     """Write random weights; it takes images of 32 px. Needs open_clip."""
     import open_clip
 
-    (folder / "tiny.json").write_text(json.dumps(TOWERS))
-    open_clip.add_model_config(folder / "tiny.json")
+    towers = {**TOWERS, "vision_cfg": {**TOWERS["vision_cfg"], **vision}}
+    (folder / f"{name}.json").write_text(json.dumps(towers))
+    open_clip.add_model_config(folder / f"{name}.json")
     torch.manual_seed(0)
-    save_file(open_clip.create_model("tiny").state_dict(), folder / "tiny.safetensors")
-    return tiny_clip_in(folder)
+    save_file(open_clip.create_model(name).state_dict(), folder / f"{name}.safetensors")
+    return tiny_clip_in(folder, name)
 
 
-def tiny_clip_in(folder: Path) -> Clip:
+def tiny_clip_in(folder: Path, name: str = "tiny") -> Clip:
     """The one that `tiny_clip` has written."""
-    return Clip(str(folder / "tiny.safetensors"), "tiny", {"person": "player"}, ("tree", "water"))
+    return Clip(str(folder / f"{name}.safetensors"), name, {"person": "player"}, ("tree", "water"))

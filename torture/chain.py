@@ -57,6 +57,22 @@ def experiment(folder: str = "shapes") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def experiment_of_ranks(folder: str = "shapes") -> dict[str, Any]:
+    """One whose results do not hang on how many processes make them.
+
+    No BatchNorm learns, and in 64 bits no step blows up the rounding of a sum.
+    """
+    content = experiment(folder)
+    for name in ("fit", "affinity_train", "segment"):
+        model = content[name]["model"]
+        (model["classifier"] if name == "fit" else model)["freeze_batchnorm"] = True
+        model["optimizer"] = {"name": "sgd", "lr": 0.001}
+    for section in content.values():
+        if isinstance(section, dict) and "trainer" in section:
+            section["trainer"] = {**section["trainer"], "precision": "64-true"}
+    return content
+
+
 @dataclass(frozen=True)
 class Baseline:
     """What nothing interrupted.

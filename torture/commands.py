@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +54,16 @@ class Command:
         words: after `acr`.
         log: the file for what it prints.
         folder: where it runs.
+        environment: what is other than here.
     """
 
-    def __init__(self, words: list[str], log: Path, folder: Path) -> None:
+    def __init__(self, words: list[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        def work() -> int:
+            os.environ.update(environment or {})
+            return as_typed(words, folder)
+
         self.log = log
-        self.pid = fork(lambda: as_typed(words, folder), log)
+        self.pid = fork(work, log)
         self.status: int | None = None
 
     def poll(self) -> int | None:

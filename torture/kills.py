@@ -12,7 +12,7 @@ from torture.chain import STAGES, Baseline
 from torture.commands import Command, Outcome, call, remove
 from torture.tally import DISKS, Tally
 
-SHARDED = ("cam", "label", "evaluate")
+SHARDED = ("cam", "affinity_labels", "affinity_walk", "label", "evaluate")
 # Stages whose photos any number of processes may share, and what the start of a second one takes at most.
 SHARED, START = ("cam", "affinity_walk", "evaluate"), 20.0
 

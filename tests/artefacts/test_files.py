@@ -8,7 +8,7 @@ from PIL import Image
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import atomic_write, naming
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
-from acr_lightning.artefacts.item_path import without_result
+from acr_lightning.artefacts.item_path import without_file
 from acr_lightning.artefacts.palette import read_mask, voc_palette, write_mask
 from acr_lightning.data.images import read_image
 from acr_lightning.errors import UserError
@@ -48,7 +48,7 @@ def test_a_cut_cam_file_is_not_whole(tmp_path, rng):
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        assert without_result(["a"], tmp_path, ".npz", read_cam) == ["a"], length
+        assert without_file(tmp_path, ["a"], ".npz", read_cam) == ["a"], length
     with pytest.raises(UserError, match="damaged CAM file"):
         read_cam(path)
 
@@ -91,7 +91,7 @@ def test_any_flipped_bit_is_noticed_or_changes_nothing(tmp_path, rng, kind):
         changed = bytearray(content)
         changed[place] ^= 1 << rng.integers(8)
         path.write_bytes(changed)
-        if not without_result(["a"], tmp_path, path.suffix, read_any):
+        if not without_file(tmp_path, ["a"], path.suffix, read_any):
             assert read() == wanted, place
         else:
             noticed += 1

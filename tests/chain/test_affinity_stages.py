@@ -158,7 +158,7 @@ def test_another_beta_walks_again_and_trains_nothing(start, tmp_path, capsys):
     assert (run / "affinity_train.old-1").is_dir()
 
 
-def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
+def test_a_missing_result_is_made_again_and_a_damaged_one_if_asked_for(start, tmp_path):
     folders = {"affinity_labels": "labels", "affinity_walk": "cams"}
     experiment = start(("affinity", "irn"))
     walk(experiment)
@@ -170,7 +170,8 @@ def test_a_missing_result_is_made_again_and_the_same(start, tmp_path):
         damaged.write_bytes(damaged.read_bytes()[:50])
         path = tmp_path / "run" / name / "manifest.json"  # as if killed before the end
         path.write_text(path.read_text().replace('"status": "done"', '"status": "started"'))
-    walk(experiment)
+    walk(start(("affinity", "irn"), ("affinity_labels.verify", True), ("affinity_walk.data.verify", True)))
+    assert is_done_before(experiment, "affinity_walk")
     assert {name: contents(tmp_path / "run" / name / inside) for name, inside in folders.items()} == whole
 
 
@@ -251,6 +252,8 @@ def test_labels_of_each_class_by_itself(start, tmp_path):
         assert np.array_equal(read_mask(path), wanted)
     with pytest.raises(UserError, match=r"label\.smoothing: goes with neither"):
         run_stage(start(*settings, ("label.margin", 0.1)), "label", force=True)
+    with pytest.raises(UserError, match=r"label\.confidence: goes with neither"):
+        run_stage(start(*settings, ("label.confidence", 0.9)), "label", force=True)
     with pytest.raises(UserError, match=r"label\.smoothing: is 1"):
         run_stage(start(("label.threshold", 0.4), ("label.smoothing", 1.0)), "label", force=True)
 

@@ -80,7 +80,7 @@ def test_superpixels_vote_and_what_is_missing_is_made_again(start, shapes, tmp_p
     gone.unlink()
     damaged.write_bytes(damaged.read_bytes()[:50])
     assert not is_done_before(experiment, "proposals")
-    run_stage(experiment, "proposals")
+    run_stage(start(proposals="superpixels", proposals__model__scale=50, proposals__data__verify=True), "proposals")
     assert contents(masks) == whole
 
 

@@ -21,7 +21,7 @@ from acr_lightning.stages.chain import CHAIN
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = [name for name in experiment_file.shipped_configs() if "/" not in name]
 FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "tag_folder_small.yaml")
-WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml")
+WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml", "voc_dino.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {
     "max_epochs": 1, "limit_train_batches": 2, "accelerator": "cpu", "devices": 1, "precision": "32-true",
@@ -140,7 +140,7 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
             values |= {"fit.model.encoder.backbone": "test_resnet", "fit.model.encoder.weights": None}
     else:
         if name in ("voc_release.yaml", *WITH_VIT):  # likewise
-            values["segment.model.backbone"] = "test_resnet"
+            values["segment.model.backbone"] = "test_vit" if name == "voc_dino.yaml" else "test_resnet"
         values |= {"segment.model.weights": None, "segment.data.labels": "masks", "segment.data.long_side": None}
     parts = build(load(name, list(values.items())).section(stage), stage)
     convolutions = [part for part in parts.model.modules() if isinstance(part, torch.nn.Conv2d)]

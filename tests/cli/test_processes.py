@@ -65,7 +65,7 @@ def run(config, started, tmp_path):
     """`acr run` while its stage trains, and the number of that process."""
     process = started("run", "--config", config, "--stages=fit", until=(tmp_path / "run" / "fit" / "last.ckpt").exists)
     (stage,) = children(process.pid)
-    assert (tmp_path / "run" / ".fit.lock").read_text().startswith(f"{stage}\n")
+    assert (tmp_path / "run" / ".fit.lock").read_text().startswith(f"filelock/2\npid={stage}\n")
     return process, stage
 
 

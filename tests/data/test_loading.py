@@ -110,20 +110,23 @@ def test_batch_larger_than_the_data_is_said(shapes):
         TaggedCrops(shapes, 48, (64, 64), batch_size=17).train_dataloader()
 
 
-def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
-    data = TaggedPhotos(shapes, ["train", "seed"], num_workers=0)
+@pytest.mark.parametrize("verify", [False, True])
+def test_whole_photos_leave_out_what_is_done(shapes, tmp_path, verify):
+    """By name and size, or, if they are asked to, by content."""
+    data = TaggedPhotos(shapes, ["train", "seed"], num_workers=0, verify=verify)
     ids = list(data.ids)
     assert len(ids) == 22
-    (tmp_path / f"{ids[0]}.npz").write_text("whole")
-    (tmp_path / f"{ids[1]}.npz").write_text("damaged")
+    for image_id, content in zip(ids, ["whole", "", "damaged"], strict=False):
+        (tmp_path / f"{image_id}.npz").write_text(content)
 
     def read(path):
-        if not path.is_file() or path.read_text() != "whole":
+        if path.read_text() != "whole":
             raise UserError("damaged")
 
     left = data.leave_out(tmp_path, ".npz", read)
-    assert left == 21
-    assert [sample["id"] for (sample,) in data.predict_dataloader()] == ids[1:]
+    wanted = [ids[1], *ids[2 if verify else 3 :]]
+    assert left == len(wanted)
+    assert [sample["id"] for (sample,) in data.predict_dataloader()] == wanted
 
 
 @settings(max_examples=30, deadline=None)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Experiments that a reader has or writes, by one that is shipped and takes the same values.
+LAUNCHERS = ("srun", "torchrun")
 READERS = {"photos.yaml": "tag_folder.yaml", "FILE": "voc.yaml"}
 
 
@@ -56,6 +57,8 @@ def commands(program):
         text = document.read_text()
         for whole, source in ((True, commands_in_blocks), (False, commands_in_prose)):
             for words in source(text):
+                if program in words and words[0] in LAUNCHERS:
+                    words = words[words.index(program) :]
                 if words[:1] == [program]:
                     found.setdefault((tuple(words[1:]), whole), document.name)
     assert found

@@ -11,9 +11,10 @@ from tiny_clip import tiny_clip
 from torch.nn import functional as F
 
 from acr_lightning.errors import UserError
-from acr_lightning.methods.clims.judge import Clip, Judge
+from acr_lightning.methods.clims.judge import Judge
 from acr_lightning.methods.clims.loss import Matching, over_photos
 from acr_lightning.methods.clims.module import CLIMS
+from acr_lightning.nets.clip import Clip
 
 open_clip = pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install 'acr-lightning[clims]'")
 NAMES = ["ring", "person", "cross", "disc"]
@@ -118,7 +119,7 @@ def test_training(kind, clip, tmp_path, shapes):
 
 
 def test_what_does_not_fit_is_said(clip, tmp_path):
-    with pytest.raises(UserError, match=r"clip\.weights: no file nowhere\.safetensors; CLIMS needs"):
+    with pytest.raises(UserError, match=r"clip\.weights: no file nowhere\.safetensors; the weights of"):
         Judge(Clip("nowhere.safetensors", "tiny"), NAMES)
     with pytest.raises(UserError, match="open_clip has no 'ViT-B-33'"):
         Judge(Clip(clip.weights, "ViT-B-33"), NAMES)

@@ -61,11 +61,31 @@ def test_stages_of_other_runs_count(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("backbone", "kind"),
-    [("vit_base_patch16_clip_224.openai", "captions"), ("samvit_base_patch16", "masks"), ("resnet50", None)],
+    [
+        ("vit_base_patch16_clip_224.openai", "captions"),
+        ("samvit_base_patch16", "masks"),
+        ("vit_base_patch14_dinov2", "photos without labels"),
+        ("vit_small_patch16_dinov3.lvd1689m", "photos without labels"),
+        ("resnet50", None),
+    ],
 )
 def test_so_do_backbones(run, backbone, kind):
     manifest(run / "fit", {"model": {"init_args": {"classifier": {"init_args": {"backbone": backbone}}}}})
     assert learned_from(run / "cam").get(KEY) == kind
+
+
+@pytest.mark.parametrize("name", ["CLIPES", "NACLIP"])
+def test_clip_s_own_maps_say_so_wherever_they_are_scored(run, shapes, name):
+    manifest(run / "cam", {"model": {"class_path": SHORT[name]}})
+    manifest(run / "label", {}, "cam")
+    manifest(run / "segment", {"model": {"init_args": {"backbone": "vit_small_patch14_dinov2"}}}, "label")
+    records = score_run({name: run / name for name in ("cam", "label")}, shapes, ["val"], run / "evaluate")
+    assert {record["what"]: record.get(KEY) for record in records} == {"cam": "captions", "label": "captions"}
+    with (run / "evaluate" / "scores.csv").open() as file:
+        assert {row[KEY] for row in csv.DictReader(file)} == {"captions"}
+    write_report([run], run / "report.html", images=1, dataset=shapes)
+    assert (run / "report.html").read_text().count("weights learned from captions") == 2
+    assert learned_from(run / "segment") == {KEY: "captions, photos without labels"}
 
 
 def test_a_stage_that_was_made_from_itself_ends(run):

@@ -97,3 +97,16 @@ def test_a_card_without_scores_says_so(run):
     assert "none; only the network was trained" in card
     assert "made from tags" not in card
     assert cells(card, "segment")[3] == "2 min"
+
+
+def test_a_card_of_a_run_without_a_classifier_names_what_made_its_maps(run):
+    (run / "fit" / "manifest.json").unlink()
+    (run / "cam").mkdir()
+    model = {"class_path": "acr_lightning.methods.clipes.inference.CLIPES"}
+    (run / "cam" / "manifest.json").write_text(json.dumps({"config": {"model": model}}))
+    segment = json.loads((run / "segment" / "manifest.json").read_text())
+    (run / "segment" / "manifest.json").write_text(json.dumps({**segment, "inputs": {"cam": "1"}}))
+    assert here("export", "--run", run, "--format=torchscript", "--height=32", "--width=32") == 0
+    card = (run / "MODEL_CARD.md").read_text()
+    assert "Method: CLIPES." in card
+    assert "weights that learned from captions, not from tags alone" in card

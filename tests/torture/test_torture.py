@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_nothing_is_lost_unclear_or_executed(tmp_path):
     words = [sys.executable, "-W", "ignore", "-m", "torture", "--folder", str(tmp_path / "trials"), "--seed", "short"]
-    words += ["--kills=3", "--pairs=0", "--attacks=4", "--inputs=9"]
+    words += ["--kills=3", "--pairs=0", "--attacks=4", "--ranks=0", "--inputs=9"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     figures = dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("figure "))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -57,14 +57,15 @@ def write_cam(
         scores: `[P, H, W]` in `[0, 1]`; stored as `round(255·score)`.
         background: `[H, W]` in `[0, 1]`, stored likewise; None where there is none.
     """
-    more = {} if background is None else {"background": _levels(background)}
+    more = {} if background is None else {"background": to_levels(background)}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, classes=classes.astype(np.int64), levels=_levels(scores), **more)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, classes=classes.astype(np.int64), levels=to_levels(scores), **more)  # type: ignore[arg-type]
     with atomic_write(path) as file:
         file.write(buffer.getvalue())
 
 
-def _levels(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_levels(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Scores in `[0, 1]` as they are stored, `round(255·score)`."""
     return np.rint(np.clip(scores, 0, 1) * LEVELS).astype(np.uint8)
 
 

@@ -68,7 +68,8 @@ def is_intact(folder: Path, manifest: dict[str, Any]) -> bool:
 
 def count_results(folder: Path) -> int:
     """How many CAMs and label maps lie in a stage's folder."""
-    return sum(not path.name.startswith(".") for pattern in ("*.npz", "*.png") for path in folder.rglob(pattern))
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return sum(name.endswith((".npz", ".png")) and not name.startswith(".") for name in names)
 
 
 def has_another_checkpoint(folder: Path, manifest: dict[str, Any]) -> bool:

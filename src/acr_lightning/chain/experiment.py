@@ -50,7 +50,7 @@ class Experiment:
         Raises:
             UserError: an unknown stage is named, or one that does not take part, or none is left.
         """
-        names = self.values.get("stages") or list(filter(self.takes_part, self.chain.stages))
+        names = self.values.get("stages") or [name for name in self.chain.stages if self._has_use(name)]
         names = names.split(",") if isinstance(names, str) else names
         for name in names:
             if name not in self.chain.stages:
@@ -60,6 +60,16 @@ class Experiment:
         if not own_names:
             raise UserError("stages: nothing is left to do, all of them are read from other runs")
         return own_names
+
+    def _has_use(self, name: str) -> bool:
+        """Whether a stage takes part, and one of its readers takes its result; CLIP's CAMs take no checkpoint."""
+        reads = [
+            _takes(self.own_section(reader), key)
+            for reader in filter(self.takes_part, self.chain.stages)
+            for key, sources in self.chain.stages[reader].reads.items()
+            if name in sources
+        ]
+        return self.takes_part(name) and (any(reads) or not reads)
 
     @property
     def others(self) -> dict[str, Path]:

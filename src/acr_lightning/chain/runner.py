@@ -27,6 +27,8 @@ from acr_lightning.chain.values import data_arguments, flat
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
+from acr_lightning.system import launch
+from acr_lightning.system.launch import is_first_process
 from acr_lightning.system.lock import folder_lock
 
 # In a run: what is known of the files that its stages read.
@@ -98,36 +100,76 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
     if name in experiment.others:
         raise UserError(f"{name}: is read from {experiment.others[name]}; leave out from.{name} to do it here")
     check(experiment, [name])
-    folder, record = experiment.folder(name), record_of(experiment, name)
-    shard, is_first = shard_of(record.config), is_first_process()
-    if stage_record.holds(folder, record.digest) and not force:
+    record = record_of(experiment, name)
+    # A shard is one process's work; it may be one of many that srun started for many shards.
+    ranks = None if shard_of(record.config) else launch.launched()
+    if ranks is None:
+        launch.stand_alone()
+    began = ranks is not None and launch.begin(ranks)
+    _take_part(experiment, record, force, ranks)
+    if ranks and began:
+        launch.leave(ranks)
+
+
+def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launch.Launch | None) -> None:
+    """Do what is this process's part of a stage."""
+    name, shard, is_first = record.stage, shard_of(record.config), is_first_process()
+    folder = experiment.folder(name)
+    if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
+        return
+    if is_first and stage_record.holds(folder, record.digest) and not force:
         say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
         return
     with folder_lock(folder, shard) if is_first else nullcontext():
         if is_first and not force and shard is None and stage_record.put_back(folder, record):
             return
         check(experiment, [name], thorough=True)
-        _require_free(folder, record, shard, force)
         if is_first:
+            _require_free(folder, record, shard, force)
             write_from(experiment.run, experiment.others)
             stage_record.start(folder, record, force)
             if shard is None:
                 remove_leftovers(folder)  # of kills; nobody else writes there now
-        since, cpu_before = time.monotonic(), _cpu_seconds()
-        folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
-        done_folders = {source: place for source, place in folders.items() if is_done(place)}
-        with naming(folder):
-            counts = _do(experiment.chain.stages[name], Job(record.config, folder, done_folders))
-        rest = counts.pop("left", 0)
-        if rest and is_first:
-            say(f"{name}: shard {shard} is done; {rest} photos are left to others, the last of which ends the stage")
-        elif is_first:
-            seconds, cpu_seconds = time.monotonic() - since, _cpu_seconds() - cpu_before
-            stage_record.finish(folder, record, counts, round(seconds, 1), round(cpu_seconds, 1))
-            texts = (
-                f"{key} {count:.3g}" if isinstance(count, float) else f"{key} {count}" for key, count in counts.items()
-            )
-            say(f"{name}: done, {', '.join(texts)} → {folder}")
+            if ranks:
+                launch.open_stage(str(folder))
+        _run(experiment, record, folder, is_first)
+
+
+def _opened(folder: Path, record: Record, force: bool) -> bool:
+    """Wait until the first rank begins with a stage; False where the stage is done."""
+    while force or not stage_record.holds(folder, record.digest):
+        if launch.is_open(str(folder)):
+            return True
+        time.sleep(launch.LOOK)
+    return False
+
+
+def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:
+    name, since, cpu_before = record.stage, time.monotonic(), _cpu_seconds()
+    folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
+    done_folders = {source: place for source, place in folders.items() if is_done(place)}
+    with naming(folder):
+        counts = _do(experiment.chain.stages[name], Job(record.config, folder, done_folders))
+    rest = counts.pop("left", 0)
+    if not is_first:
+        return
+    if rest:
+        shard = shard_of(record.config)
+        say(f"{name}: shard {shard} is done; {rest} photos are left to others, the last of which ends the stage")
+        return
+    seconds, cpu_seconds = time.monotonic() - since, _cpu_seconds() - cpu_before
+    stage_record.finish(folder, record, counts, round(seconds, 1), round(cpu_seconds, 1))
+    texts = (f"{key} {count:.3g}" if isinstance(count, float) else f"{key} {count}" for key, count in counts.items())
+    say(f"{name}: done, {', '.join(texts)} → {folder}")
+
+
+def end_stage(experiment: Experiment, name: str, ranks: launch.Launch) -> None:
+    """Go on to the next stage together: the others wait for the first rank's word, and until they see its manifest."""
+    folder = experiment.folder(name)
+    if ranks.rank == 0:
+        launch.say(f"ended {folder}")
+        return
+    launch.wait_until(lambda: launch.is_said(f"ended {folder}") and is_done_before(experiment, name))
 
 
 def _cpu_seconds() -> float:
@@ -161,9 +203,3 @@ def shard_of(section: Section) -> str | None:
     """Which part of a stage's photos this job does (`3/16`); None for all."""
     shard = data_arguments(section).get("shard")
     return None if shard is None else str(shard)
-
-
-def is_first_process() -> bool:
-    """Whether this is rank 0 of a distributed job (torchrun, SLURM and Lightning's launcher set these)."""
-    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-    return next((rank == "0" for rank in ranks if rank is not None), True)

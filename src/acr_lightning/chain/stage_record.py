@@ -37,8 +37,8 @@ SPEED_ONLY = {
         "accelerator", "devices", "num_nodes", "strategy", "logger", "enable_progress_bar", "enable_model_summary",
         "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
     },
-    "data": {"num_workers", "shard", "photos_per_pass", "cache", "max_gb"},
-    "": {"workers", "shard"},
+    "data": {"num_workers", "shard", "photos_per_pass", "verify", "cache", "max_gb"},
+    "": {"workers", "shard", "verify"},
 }  # fmt: skip
 
 # How many changes a message lists.

@@ -19,6 +19,7 @@ from acr_lightning.chain.values import get_value
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.bounded import Seed
 from acr_lightning.errors import UserError
+from acr_lightning.system.launch import launched, require_srun
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 from acr_lightning.training.one_message import OneMessage
 
@@ -92,6 +93,9 @@ def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     own = options["callbacks"] or []
     bar = [] if options["enable_progress_bar"] is False else [RichProgressBar(leave=True)]
     options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
+    require_srun()
+    if ranks := launched():  # they are there, however many the experiment would start
+        options |= ranks.trainer_options()
     trainer = Trainer(**options)
     if trainer.num_devices * trainer.num_nodes > 1:
         trainer = Trainer(**for_several_processes(options, trainer.strategy.root_device.type))

@@ -32,6 +32,7 @@ SHORT = {
         "methods.aeft.module": ("AEFT",),
         "methods.cda.data": ("PastedCrops",),
         "methods.clims.module": ("CLIMS",),
+        "methods.clipes.inference": ("CLIPES", "NACLIP"),
         "methods.cpn.module": ("CPN",),
         "methods.ppc.module": ("PPC",),
         "methods.rib.inference": ("RIB",),

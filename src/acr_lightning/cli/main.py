@@ -12,6 +12,7 @@ from acr_lightning.cli.exit_status import exit_status
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.system.child_process import die_with
+from acr_lightning.system.launch import is_first_process
 from acr_lightning.system.processes import end_at_once_on_signals, end_well_on_signals
 from acr_lightning.version import __version__
 
@@ -116,11 +117,14 @@ def _dispatch(command: str, rest: list[str]) -> int:
 def _quieten() -> None:
     """Show this package's log, and hide what other libraries say that no user of `acr` can act on."""
     logging.getLogger("acr_lightning").handlers = [_Log()]
-    logging.getLogger("acr_lightning").setLevel(logging.INFO)
+    # Of several ranks the first one says how it goes.
+    logging.getLogger("acr_lightning").setLevel(logging.INFO if is_first_process() else logging.WARNING)
     for logger in TALKING:
         logging.getLogger(logger).addFilter(_worth_reading)
     os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of processes that end, where one line will do
     for message in (
+        ".*`srun` command is available.*",  # and was used, or is not wanted
         ".*does not have many workers.*",  # two cores are two cores
         ".*DataLoader will create.*",  # and one is one
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves

@@ -12,12 +12,13 @@ from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load, top_keys
-from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.chain.runner import end_stage, is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
+from acr_lightning.system.launch import begin, is_first_process, launched, leave, require_srun
 
 
 def run(
@@ -35,6 +36,7 @@ def run(
         check: check everything, and run nothing.
         **values: of the experiment.
     """
+    require_srun()
     experiment = load(CHAIN, config, values)
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
@@ -46,29 +48,45 @@ def run(
 
 
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
-    """Each stage that is not done in a process of its own."""
-    start, seconds = None, dict[str, float]()
+    """Each stage that is not done in a process of its own; of several ranks, the first does what is no Trainer's."""
+    ranks, start, seconds = launched(), None, dict[str, float]()
+    if ranks:
+        start = way_to_start()  # first: what torch starts next is not for copies of this process
+        begin(ranks)
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
-            other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
-            more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
-            print(f"{name}: done before{more}", file=sys.stderr, flush=True)
-            continue
-        if start is None:
-            start = way_to_start()
-            if status := start(["run", *words_of(config, values), "--check"]):
+            _say_done(experiment, name)
+        elif is_first_process() or CHAIN.stages[name].main:
+            start = start or way_to_start()
+            checks = not seconds and is_first_process()
+            if checks and (status := start(["run", *words_of(config, values), "--check"])):
                 return status
-        since = time.monotonic()
-        if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
-            again = same_command(force)
-            print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
-            return status
-        seconds[name] = time.monotonic() - since
-    if seconds:
-        durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
-        page, together = experiment.run / "report.html", duration(sum(seconds.values()))
-        print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)
+            since = time.monotonic()
+            if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
+                again = same_command(force)
+                print(f"acr run: stage {name} failed (exit status {status}); {again} continues", file=sys.stderr)
+                return status
+            seconds[name] = time.monotonic() - since
+        if ranks:
+            end_stage(experiment, name, ranks)
+    _say_seconds(experiment, seconds)
+    if ranks:
+        leave(ranks)
     return 0
+
+
+def _say_done(experiment: Experiment, name: str) -> None:
+    other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
+    more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
+    if is_first_process():
+        print(f"{name}: done before{more}", file=sys.stderr, flush=True)
+
+
+def _say_seconds(experiment: Experiment, seconds: dict[str, float]) -> None:
+    durations = ", ".join(f"{name} {duration(one)}" for name, one in seconds.items())
+    page, together = experiment.run / "report.html", duration(sum(seconds.values()))
+    if seconds and is_first_process():
+        print(f"acr run: {durations}; together {together} → {page if page.exists() else page.parent}", file=sys.stderr)
 
 
 def stage(
@@ -106,13 +124,13 @@ def stage(
 def stage_experiment(name: str, config: str | None, values: dict[str, Any]) -> Experiment:
     """The experiment of a stage's command, whose keys are those of the stage's section, or of the experiment.
 
-    `shard` is the stage's own key or its data's.
+    `shard` and `verify` are the stage's own keys or its data's.
     """
-    shard = "data.shard" if CHAIN.stages[name].function is None else "shard"
+    of_data = {key: f"data.{key}" for key in ("shard", "verify") if CHAIN.stages[name].function is None}
     known, full_keys = top_keys(CHAIN), dict[str, Any]()
     for key, value in values.items():
         is_top = key.partition(".")[0] in known
-        full_keys[key if is_top else f"{name}.{shard if key == 'shard' else key}"] = value
+        full_keys[key if is_top else f"{name}.{of_data.get(key, key)}"] = value
     return load(CHAIN, config, full_keys)
 
 

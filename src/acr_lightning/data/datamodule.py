@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from acr_lightning.artefacts.item_path import without_result
+from acr_lightning.artefacts.item_path import without_file
 from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.epoch_sampler import EpochSampler
@@ -143,6 +143,8 @@ class TaggedPhotos(LightningDataModule):
         num_workers: loader processes per device; changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all photos.
         photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
+        verify: read the results that are there already to their end, and make damaged ones again; else a file that
+            holds something will do, since files appear only when they are whole.
     """
 
     with_tags = True
@@ -154,9 +156,11 @@ class TaggedPhotos(LightningDataModule):
         num_workers: NonNegativeInt = 2,
         shard: str | None = None,
         photos_per_pass: PositiveInt = 1,
+        verify: bool = False,
     ) -> None:
         super().__init__()
         self.dataset, self.num_workers, self.photos_per_pass = dataset, num_workers, photos_per_pass
+        self.verify = verify
         self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
         self.own = of_shard(self.ids, shard)
         self.left = self.own
@@ -173,17 +177,17 @@ class TaggedPhotos(LightningDataModule):
         return DataLoader(photos, batch_size=None, num_workers=self.num_workers)
 
     def leave_out(self, folder: Path, suffix: str, read: Callable[[Path], Any]) -> int:
-        """Leave out the photos whose result is whole.
+        """Leave out the photos whose result is there.
 
         Args:
             folder: of the results.
             suffix: of a result's name after the id.
-            read: reads a result; a UserError where it is not whole.
+            read: reads a result, a UserError where it is not whole; called where `verify` is true.
 
         Returns:
             How many are left to do here.
         """
-        self.left = without_result(self.own, folder, suffix, read)
+        self.left = without_file(folder, self.own, suffix, read if self.verify else None)
         return len(self.left)
 
 

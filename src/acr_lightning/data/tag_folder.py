@@ -12,13 +12,19 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts.cam_file import MOST_CLASSES
 from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.data.class_faults import class_faults
+from acr_lightning.data.folder_state import State, folder_state, is_settled, is_unchanged
 from acr_lightning.data.images import photos_below
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.data.tags.folders import split_in
 from acr_lightning.data.tags.photo_names import PhotoNames, without_suffix
+from acr_lightning.data.tags.side_cars import PATTERN
 from acr_lightning.data.tags.tagged_photo import TaggedPhoto
 from acr_lightning.data.tags.tags_of import tags_of
 from acr_lightning.errors import Faults, UserError, nearest, shown
+
+# What this process read last, with its arguments and the folder's state: ten stages need it, some several times, and
+# those that are copies of this process have it, too.
+_last: dict[str, tuple[str, State, dict[str, Any]]] = {}
 
 
 class TagFolder(TaggedDataset):
@@ -65,8 +71,17 @@ class TagFolder(TaggedDataset):
         masks: str | None = None,
         negatives: bool = False,
     ) -> None:
+        arguments, kept = repr((type(self), Path.cwd(), root, tags, classes, masks, negatives)), _last.get("folder")
+        if kept and kept[0] == arguments and is_unchanged(kept[1]):
+            self.__dict__.update(kept[2])
+            return
+        places = [Path(), Path(root), *Path(root).glob("*/")] if tags else []
+        state = folder_state(Path(root), [place / str(tags) for place in places])
+        is_kept = tags != PATTERN and is_settled(state)  # the texts beside photos change without their folder
         if faults := list(self._faults(self._read(root, tags, classes, masks, negatives))):
             raise Faults(*faults)
+        if is_kept:
+            _last["folder"] = (arguments, state, dict(self.__dict__))
 
     @classmethod
     def with_faults(cls, **arguments: Any) -> "tuple[TagFolder, list[str]]":

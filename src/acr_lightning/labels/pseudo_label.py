@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.labels.refiner import Refiner, refine
 
 
@@ -45,6 +46,7 @@ def pseudo_label(
     alpha: float | None = None,
     refiner: Refiner | None = None,
     background: NDArray[np.float32] | None = None,
+    confidence: float | None = None,
 ) -> NDArray[np.uint8]:
     """The pseudo-label of one image: the tagged classes and background only.
 
@@ -56,6 +58,7 @@ def pseudo_label(
         alpha: see `with_background`.
         refiner: what sharpens the scores; None goes without.
         background: see `with_background`.
+        confidence: a label that is less probable than this is 255 instead.
 
     Returns:
         `[H, W]`, 0 background, `k + 1` for class `k`.
@@ -64,4 +67,7 @@ def pseudo_label(
     if refiner is not None and len(classes):
         probabilities = refine(refiner, image, probabilities)
     labels = np.concatenate([[0], classes + 1]).astype(np.uint8)
-    return labels[probabilities.argmax(axis=0)]
+    label = labels[probabilities.argmax(axis=0)]
+    if confidence is not None:
+        label[probabilities.max(axis=0) < confidence] = IGNORE
+    return label

@@ -1,7 +1,9 @@
 """Where ImageNet weights come from."""
 
 import importlib.util
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from torch import Tensor
 import acr_lightning.nets.resnet38d  # noqa: F401  importing registers it with timm
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.nets.tensors_digest import require_whole
+
+# Tensors by which Meta's own files are known, where timm's names are others.
+DINO = ("register_tokens", "storage_tokens", "blocks.0.mlp.w12.weight")
 
 # Weights that a Python package carries: name -> (package, timm model). Their tensors are, in order, timm's.
 PACKAGED = {
@@ -38,8 +43,7 @@ def pretrained_overlay(name: str, weights: str | None) -> dict[str, Any] | None:
     if weights == "timm":
         return {}
     state = _packaged_state(name, weights) if weights in PACKAGED else file_state(weights)
-    _check_fit(name, state, weights)
-    return {"state_dict": state}
+    return {"state_dict": _fitting(name, state, weights)}
 
 
 def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
@@ -87,8 +91,8 @@ def file_state(path: str) -> dict[str, Tensor]:
         raise UserError(f"weights: {path} is not a weights file ({str(error).splitlines()[0]})") from None
 
 
-def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
-    """The tensors of a timm model without its classifier, which must be there.
+def _fitting(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
+    """The tensors by the names of a timm model, all of which must be there but those of its classifier.
 
     Timm loads a feature extractor's weights leniently; a file of another network must not pass.
     """
@@ -96,6 +100,8 @@ def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[
         raise UserError(f"timm knows no model '{name}'.{nearest(name, timm.list_models())}")
     with torch.device("meta"):
         model: Any = timm.create_model(name)
+    if any(key in state for key in DINO):
+        state = _dino(name, model, state, weights)
     classifier = tuple(f"{part}." for part in _names(model.pretrained_cfg.get("classifier")))
     tensors = {
         key: value
@@ -104,7 +110,24 @@ def _check_fit(name: str, state: Mapping[str, Tensor], weights: str) -> Mapping[
     }
     if fault := misfit(tensors, state):
         raise UserError(f"weights: {weights} does not fit {name}: {fault}")
-    return tensors
+    return state
+
+
+def _dino(name: str, model: Any, state: Mapping[str, Tensor], weights: str) -> Mapping[str, Tensor]:
+    """The tensors of Meta's own file of DINOv2 or DINOv3 by timm's names; its patches keep their size."""
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
+    try:
+        with redirect_stdout(None):  # it prints every bias that it leaves out
+            converted = convert(dict(state), model)
+    except Exception as error:  # it knows no shape but its own
+        raise UserError(f"weights: {weights} does not fit {name} ({error})") from None
+    biases = {key.replace("qkv.bias", "q_bias"): one for key, one in state.items() if key.endswith("qkv.bias")}
+    left_out = [one for key, one in biases.items() if not {key, key.replace("q_bias", "qkv.bias")} & converted.keys()]
+    if any(part.any() for one in left_out for part in one.chunk(3)[::2]):  # a key's is never used
+        raise UserError(f"weights: {weights} has biases, which the backbone whose name ends in _qkvb takes")
+    return {**converted, **{key: state[key] for key in converted if key in state and "patch_embed" in key}}
 
 
 def misfit(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:

@@ -1,4 +1,7 @@
-"""What weights behind a score learned from beside tags: masks or captions. It is said wherever the score is."""
+"""What weights behind a score learned from beside tags: masks, captions, or photos that no one has labelled.
+
+It is said wherever the score is.
+"""
 
 import json
 import re
@@ -8,10 +11,11 @@ from typing import Any
 from acr_lightning.artefacts.manifest import part, read, stages_of
 
 KEY = "weights learned from"
-# By what a section names: SAM or CLIP, a class of this project or a backbone of timm.
+# By what a section names: SAM, CLIP or DINO, a class of this project or a backbone of timm.
 TEACHERS = {
     "masks": r'\bSam(Proposals|Refiner)\b|"backbone": "sam',
-    "captions": r'\.CLIMS"|"backbone": "[^"]*(clip|siglip)',
+    "captions": r'\.(CLIMS|CLIPES|NACLIP)"|"backbone": "[^"]*(clip|siglip)',
+    "photos without labels": r'"backbone": "[^"]*dino',
 }
 
 

@@ -60,7 +60,7 @@ def model_card(
         scores=[{**record, "conditions": _conditions(record)} for record in records],
         measured=network is not None,
         oracle=any(record.get("what") == "label" and record.get("chosen") == ORACLE for record in records),
-        method=_class(manifests, "fit", "model"),
+        method=_class(manifests, "fit", "model") or _class(manifests, "cam", "model"),
         strategy=part(manifests, "fit", "config", "model", "init_args").get("strategy"),
         dataset=_class(manifests, "segment", "data", "init_args", "dataset"),
         network=trained_as(stages_of(run)),

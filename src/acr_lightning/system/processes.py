@@ -30,6 +30,8 @@ def end_well_on_signals() -> None:
     While a Trainer runs, it is Lightning that ends after the batch on SIGTERM.
     """
     signal.signal(signal.SIGTERM, _end)
+    # SLURM's warning, and what a Trainer makes of SIGTERM is what is wanted.
+    signal.signal(signal.SIGUSR1, lambda signum, frame: os.kill(os.getpid(), signal.SIGTERM))
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, by `nohup`, say
         signal.signal(signal.SIGINT, _end)
     sys.unraisablehook = _send_again

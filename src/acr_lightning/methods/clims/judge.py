@@ -1,36 +1,12 @@
-"""CLIP as a judge: unit vectors of photos and of the texts that they are compared with (Radford et al., ICML 2021)."""
+"""CLIP as a judge: unit vectors of photos and of the texts that they are compared with."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from acr_lightning.errors import UserError
-from acr_lightning.nets.weights import file_state
-
-PROMPT = "a photo of {}."
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Which CLIP judges, and by which words; the defaults are the release's for PASCAL VOC.
-
-    Args:
-        weights: a `.safetensors` file, or a state dict by torch, in open_clip's layout.
-        architecture: open_clip's name of the network; OpenAI's weights want the one with `quickgelu`.
-        called: classes whose name CLIP knows less well than another word.
-        background: what stands beside the classes and is not to be shown with them.
-    """
-
-    weights: str
-    architecture: str = "ViT-B-32-quickgelu"
-    called: Mapping[str, str] = field(default_factory=lambda: {"person": "player"})
-    background: Sequence[str] = (
-        "tree", "river", "sea", "lake", "water", "railway", "railroad", "track", "stone", "rocks",
-    )  # fmt: skip
+from acr_lightning.nets.clip import Clip, load_clip, word_vectors
 
 
 class Judge:
@@ -50,24 +26,10 @@ class Judge:
     """
 
     def __init__(self, clip: Clip, class_names: Sequence[str]) -> None:
-        try:
-            import open_clip
-        except ImportError:
-            raise UserError("fit.model: CLIMS needs CLIP; pip install 'acr-lightning[clims]'") from None
-        if clip.architecture not in (known := open_clip.list_models()):
-            raise UserError(
-                f"fit.model.clip.architecture: open_clip has no {clip.architecture!r}; it has {', '.join(known)}"
-            )
-        both = open_clip.create_model(clip.architecture, load_weights=False)
-        _load(both, clip)
-        words = [clip.called.get(name, name) for name in class_names]
-        tokens = open_clip.get_tokenizer(clip.architecture)(
-            [PROMPT.format(word) for word in (*words, *clip.background)]
-        )
-        with torch.no_grad():
-            vectors = F.normalize(both.eval().encode_text(tokens), dim=1)
-        self.classes, self.background = vectors.split([len(words), len(clip.background)])
-        self.images: nn.Module = both.visual.requires_grad_(False)
+        both = load_clip(clip, "fit.model.clip")
+        vectors = word_vectors(both, clip, class_names)
+        self.classes, self.background = vectors.split([len(class_names), len(clip.background)])
+        self.images: nn.Module = both.visual
         self.size = torch.Size(both.visual.image_size)
 
     def to(self, device: torch.device) -> "Judge":
@@ -81,15 +43,3 @@ class Judge:
         if not len(image):  # open_clip takes no empty batch
             return image.new_zeros(0, self.classes.shape[1])
         return F.normalize(self.images(image).float(), dim=1)
-
-
-def _load(network: nn.Module, clip: Clip) -> None:
-    if not Path(clip.weights).is_file():
-        raise UserError(
-            f"fit.model.clip.weights: no file {clip.weights}; CLIMS needs the weights of open_clip's "
-            f"{clip.architecture}, which are yours to bring"
-        )
-    try:
-        network.load_state_dict(file_state(clip.weights))
-    except RuntimeError:
-        raise UserError(f"fit.model.clip.weights: {clip.weights} is not open_clip's {clip.architecture}") from None

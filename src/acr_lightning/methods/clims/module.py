@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.methods.clims.judge import Clip, Judge
+from acr_lightning.methods.clims.judge import Judge
 from acr_lightning.methods.clims.loss import Matching, like, like_any, over_photos, unlike
 from acr_lightning.nets.classifier import Classifier
+from acr_lightning.nets.clip import Clip
 from acr_lightning.training.alternating import Update
 from acr_lightning.training.classifier_training import ClassifierTraining
 from acr_lightning.training.photos import Photos
