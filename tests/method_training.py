@@ -13,6 +13,7 @@ from acr_lightning.methods.plain.module import Plain
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.nets.frozen_classifier import FrozenClassifier
+from acr_lightning.nets.wrapped_classifier import inside
 from acr_lightning.training.photos import Photos
 from acr_lightning.training.step_seed import StepSeed
 
@@ -79,6 +80,8 @@ def trained_and_loaded(kind, folder, dataset, module, epochs=1):
     assert all(value.isfinite() for value in trainer.callback_metrics.values())
     loaded = load_network(folder / "fit" / "last.ckpt", Classifier, "acr fit")
     module.classifier.eval()
+    if isinstance(network := inside(module.classifier), FrozenClassifier):
+        network.store = None  # kept maps are in half precision
     image = loaded.normalise(torch.rand(1, 3, 40, 48))
     with torch.no_grad():
         cam = loaded.cam(image)

@@ -107,7 +107,7 @@ READERS = (
         RUNS, ("data", "check", "--config", "coco_data.yaml"),
         ("coco/annotations/*", "coco/*2014/*", "coco_cache/*/*.npz", "coco_cache/*/masks/*"),
     ),
-    Reader(RUNS, ("fit", "--config", "kept.yaml"), ("features/*/*",)),
+    Reader(RUNS, ("fit", "--config", "kept.yaml"), ("features/*/*.safetensors",)),
     Reader(RUNS, ("fit", "--config", "weights.yaml"), ("net.safetensors",)),
     Reader(PLANS, ("compare", "--config", "plan.yaml"), ("plan.yaml",)),
     Reader(

@@ -36,7 +36,7 @@ def test_another_configuration_moves_the_old_result_aside(tmp_path):
     stage_record.start(folder, record())  # goes on
     assert (folder / "last.ckpt").exists()
     assert not stage_record.holds(folder, record().digest)
-    stage_record.finish(folder, record(), {"epochs": 3}, 1.0)
+    stage_record.finish(folder, record(), {"epochs": 3}, 1.0, 2.0)
     assert stage_record.holds(folder, record().digest)
     stage_record.start(folder, other)
     assert (tmp_path / "fit.old-1" / "last.ckpt").read_text() == "precious"
@@ -50,7 +50,7 @@ def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
 
     def end():
         stage_record.start(folder, record())
-        stage_record.finish(folder, record(), {"epochs": 3}, 1.0)
+        stage_record.finish(folder, record(), {"epochs": 3}, 1.0, 2.0)
         return result(read(folder))
 
     assert end() == record().digest  # a stage without a checkpoint
@@ -71,7 +71,7 @@ def test_a_stage_is_done_with_all_of_its_results(tmp_path):
     for place in ("cams/a.npz", "cams/beach/b.npz"):
         write_text(folder / place, "")
     stage_record.start(folder, record(stage="cam"))
-    stage_record.finish(folder, record(stage="cam"), {}, 1.0)
+    stage_record.finish(folder, record(stage="cam"), {}, 1.0, 2.0)
     assert stage_record.holds(folder, record().digest)
     assert is_done(folder)
     (folder / "cams" / "beach" / "b.npz").unlink()  # as a person was told to
@@ -87,7 +87,7 @@ def test_a_finished_stage_keeps_nothing_half_written(tmp_path):
     (folder / "labels").mkdir()
     (folder / "labels" / ".a.png.x1y2.tmp").write_bytes(b"half")
     (folder / "labels" / "a.png").write_bytes(b"whole")
-    stage_record.finish(folder, record(stage="label"), {}, 1.0)
+    stage_record.finish(folder, record(stage="label"), {}, 1.0, 2.0)
     assert [path.name for path in (folder / "labels").iterdir()] == ["a.png"]
 
 

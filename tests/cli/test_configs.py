@@ -1,16 +1,21 @@
 """Every shipped experiment: each section parses as it is, and both trainings take two steps on tiny data."""
 
 import gc
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 
+from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.chain import experiment_file
 from acr_lightning.chain.check import check
 from acr_lightning.chain.trainer_section import build
 from acr_lightning.cli.compare import cells_of, read_plan
 from acr_lightning.data.id_list import read_ids, shipped
+from acr_lightning.data.samples import photo_sample
+from acr_lightning.data.shapes import Shapes
 from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
@@ -147,6 +152,41 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     assert parts.trainer.fit_loop.total_batch_idx == 1
     assert not torch.equal(part.weight, before)
     assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
+
+
+def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp_path):
+    name, scenes = (
+        "plans/benchmark.yaml",
+        {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
+    )
+    plan, dataset = read_plan(shipped(name), {"seeds": [0], "run": str(tmp_path)}), Shapes(**scenes)
+    features, tried = str(tmp_path / "features"), []
+    for cell in cells_of(plan, shipped(name)):
+        values = {**cell.values, "dataset": {"class_path": "Shapes", "init_args": scenes}}
+        values |= {f"fit.trainer.{key}": value for key, value in TINY_TRAINER.items()}
+        values |= {"fit.model.classifier.weights": None, "fit.data.batch_size": 4}
+        is_cda = "PastedCrops" in str(cell.values)
+        values |= {"fit.data.crop": 32, "fit.data.long_side": [40, 48]} if is_cda else {"fit.data.size": 96}
+        values |= {} if is_cda else {"fit.data.cache": features}
+        experiment = load(cell.base, values)
+        run, stages = Path(experiment.run), experiment.stages
+        if "fit" in stages:
+            for image_id in dataset.ids("train"):  # of an earlier round
+                write_mask(run / "label" / "labels" / f"{image_id}.png", dataset.mask(image_id))
+            parts = build(experiment.section("fit"), "fit")
+            parts.trainer.fit(parts.model, parts.data)
+            assert parts.trainer.fit_loop.total_batch_idx == 1
+            assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
+            parts.trainer.save_checkpoint(run / "fit" / "last.ckpt")
+        parts = build(load(cell.base, {**values, "cam.data.num_workers": 0}).section("cam"), "cam")
+        if hasattr(parts.model, "finetuning"):
+            parts.model._trainer = SimpleNamespace(datamodule=SimpleNamespace(dataset=dataset))
+        with torch.inference_mode():
+            ((_, classes, scores),) = parts.model.predict_step([photo_sample(dataset, dataset.ids("seed")[0])], 0)
+        assert scores.shape == (len(classes), 64, 64)
+        assert scores.isfinite().all()
+        tried.append(cell.variant)
+    assert len(tried) == 25
 
 
 # Those that set values of their own there; the others have the presets as they are, of which one will do.

@@ -90,7 +90,7 @@ def test_the_plan_itself_begins_its_runs(folders):
 
 
 # What is of another kind, by key.
-VALUES = [3, "x", 1.5, True, ["fit"], {1: 2}, {None: 2}, {"a\nb": 2}, {"seed": 3}, {"run": "x"}, {"stages": ["fit"]}]
+VALUES = [3, "x", 1.5, True, ["fit"], {1: 2}, {None: 2}, {"a\nb": 2}, {"seed": 3}, {"run": "x"}]
 # These are known to be wrong by the experiment.
 KEYS = [{"fit.model.sfr": None}, {"fit.model.srf": 3}, {"fit": 3}, {"fit.trainer.max_epochs": "soon"}, {"fit": {1: 2}}]
 NAMES = [1, 1.5, None, True, "a\nb", "a\u2028b", "a\x1bb", "a\0b"]
@@ -98,7 +98,7 @@ WRONG = {
     "run": [3, 1.5, True, ["out"], {"a": 1}],
     "seeds": [3, "0,1", {0: 1}, [-1], [1.5], [True], [None], [[0]], [{}]],
     "stages": [3, "fit", "fit,cam", {"fit": 1}, [1], [None], [["fit"]], [{}]],
-    "common": VALUES,
+    "common": [*VALUES, {"stages": ["fit"]}],
     "datasets": [3, "x", 1.5, True, ["one"], *({name: {"base": "demo.yaml"}} for name in NAMES)],
     "datasets.one": [
         3, "x", None, True, ["a"], {}, {"bsae": "demo.yaml"}, {"base": 3}, {"base": None}, {"base": ["a"]},
@@ -106,7 +106,9 @@ WRONG = {
     ],
     "tables": [3, "x", 1.5, True, ["one"], *({name: {"a": {}}} for name in NAMES)],
     "tables.one": [3, "x", 1.5, True, ["one"], None, *({name: {}} for name in NAMES)],
-    "tables.one.ACR": [*VALUES, *KEYS, {"from.fit": "{gone}"}],
+    "tables.one.ACR": [
+        *VALUES, *KEYS, {"from.fit": "{gone}"}, {"stages": ["cma"]}, {"stages": "fit"}, {"stages": [{}]},
+    ],
 }  # fmt: skip
 
 
@@ -226,6 +228,11 @@ def test_every_run_is_told_all_its_values(cells):
     for own in made[2:4]:
         assert own.before == [Path(plain), Path(made[1].values["run"])]
     assert made[6].values["from.fit"] == "out/Own_photos/OC-CSE-seed1"
+
+
+def test_a_variant_may_leave_stages_of_the_plan_out(cells):
+    tables = one_table(plain={}, again={"from.fit": "{plain}", "stages": ["label", "cam"]}, whole={})
+    assert [cell.values["stages"] for cell in cells(tables)[:3]] == [["fit", "cam"], ["cam"], ["fit", "cam"]]
 
 
 def test_a_variant_that_does_not_come_before(cells):

@@ -4,7 +4,6 @@ import pytest
 import torch
 from classifiers import CLASSIFIERS, checkpoint_of
 
-from acr_lightning.data.feature_cache import FeatureCache, cache_folder, make_cache
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
 
@@ -64,26 +63,3 @@ def test_the_cam_is_a_convolution_of_what_is_embedded(name):
     wanted = torch.einsum("kd,bdhw->bkhw", classifier.classify.weight[:, :, 0, 0], cells)
     assert torch.allclose(output.cam_logits, wanted, atol=1e-5)
     assert [one.shape for one in features] == [one.shape for one in output.features]
-
-
-def test_kept_maps_are_those_that_the_backbone_makes(shapes, tmp_path):
-    classifier, ids = CLASSIFIERS["frozen"](3).eval(), shapes.ids("train")[:5]
-    folder = cache_folder(tmp_path, shapes, ids, 32, classifier.source())
-    make_cache(folder, shapes, ids, 32, classifier, torch.device("cpu"))
-    kept = FeatureCache(folder)
-    photos = torch.from_numpy(kept.images[:].copy()).permute(0, 3, 1, 2) / 255
-    both = [classifier.maps(classifier.normalise(images)) for images in (photos, photos.flip(-1))]
-    for deviations, *maps in zip(kept.deviations, *both, strict=True):
-        wanted = torch.stack(maps).double().square().mean(dim=(0, 1, 3, 4)).sqrt().clamp(min=1e-3)
-        assert deviations == pytest.approx(wanted.tolist(), rel=1e-6)
-    classifier.set_scales(kept.deviations)
-    for mirrored, images in enumerate((photos, photos.flip(-1))):
-        for store, one in zip(kept.maps, classifier.features(classifier.normalise(images)), strict=True):
-            stored = torch.from_numpy(store[:, mirrored].astype("float32")).permute(0, 3, 1, 2)
-            assert torch.allclose(stored, one, rtol=2**-9, atol=1e-3)  # rounded to half precision twice
-    maps = [torch.from_numpy(one[:, 0].astype("float32")).permute(0, 3, 1, 2) for one in kept.maps]
-    # Half precision is what keeping them costs.
-    assert torch.allclose(classifier(maps).cam_logits, classifier(classifier.normalise(photos)).cam_logits, atol=1e-2)
-    assert cache_folder(tmp_path, shapes, ids[:4], 32, classifier.source()) != folder
-    assert cache_folder(tmp_path, shapes, ids, 48, classifier.source()) != folder
-    assert [path for path in tmp_path.iterdir() if path != folder] == []

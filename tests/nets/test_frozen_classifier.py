@@ -14,7 +14,7 @@ from acr_lightning.nets.pointwise_convolution import PointwiseConvolution
 @pytest.mark.parametrize("output_stride", [16, 32], ids=["two maps of one size", "four sizes"])
 def test_each_map_is_convolved_and_brought_to_the_grid(size, stride, output_stride):
     net = FrozenClassifier(3, "test_efficientnet", None, output_stride, taps=4, width=8, stride=stride).eval()
-    net.set_scales([(torch.rand(channels) + 0.5).tolist() for channels in net.channels])
+    net.set_scales([torch.rand(channels) + 0.5 for channels in net.channels])
     image = net.normalise(torch.rand(2, 3, *size))
     scaled = [one / getattr(net, f"scale_{at}") for at, one in enumerate(net.maps(image))]
     grid = next(one.shape[-2:] for one, of in zip(scaled, net.backbone.strides[-4:], strict=True) if of >= stride)

@@ -18,7 +18,13 @@ def run_with(folder, miou, of_val=None, label=None, **fit):
     for stage, seconds in (("fit", 7200.0), ("cam", 3600.0)) if fit else ():
         (folder / stage).mkdir()
         config = {"data": {"init_args": {"batch_size": fit["batch"]}}}
-        made = {"status": "done", "seconds": seconds, "counts": fit if stage == "fit" else {}, "config": config}
+        made = {
+            "status": "done",
+            "seconds": seconds,
+            "cpu_seconds": 2 * seconds,
+            "counts": fit if stage == "fit" else {},
+            "config": config,
+        }
         (folder / stage / "manifest.json").write_text(json.dumps(made))
     return folder
 
@@ -67,11 +73,11 @@ def test_costs_by_hand(tmp_path):
         "read": {0: [tmp_path / "c", first]},  # what it reads is what it goes on with
     }
     text = tabulate({("Methods",): runs}, tmp_path, "x")
-    assert "| variant | seeds | CAM | precision | recall | label | hours | photos seen |" in text
+    assert "| variant | seeds | CAM | precision | recall | label | hours | CPU seconds | steps | photos seen |" in text
     # Three epochs of 10 // 4 batches of 4, and with two of 10 // 5 of 5.
-    assert "| plain | 1 | 40.0 | 60.0 | 70.0 | 50.0 | 3.00 | 24 |" in text
-    assert "| ReCAM | 1 | 41.0 | 60.0 | 70.0 | – | 5.00 | 44 |" in text
-    assert "| read | 1 | 41.0 | 60.0 | 70.0 | – | 2.00 | 24 |" in text
+    assert "| plain | 1 | 40.0 | 60.0 | 70.0 | 50.0 | 3.00 | 21600 | 6 | 24 |" in text
+    assert "| ReCAM | 1 | 41.0 | 60.0 | 70.0 | – | 5.00 | 36000 | 10 | 44 |" in text
+    assert "| read | 1 | 41.0 | 60.0 | 70.0 | – | 2.00 | 14400 | 6 | 24 |" in text
     assert "figure x_methods_recam_photos_seen 44" in text.splitlines()
 
 

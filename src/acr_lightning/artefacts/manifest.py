@@ -15,7 +15,7 @@ NAME = "manifest.json"
 # What a manifest says, and of which kind it is.
 KINDS = {
     "status": str, "digest": str, "inputs": dict, "code": str, "config": dict, "counts": dict, "written": str,
-    "seconds": float, "results": int,
+    "seconds": float, "cpu_seconds": float, "results": int,
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"

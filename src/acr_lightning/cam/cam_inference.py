@@ -1,16 +1,21 @@
 """Stage `cam`: multi-scale CAMs of whole photos, on any number of devices."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from acr_lightning.artefacts.kept_tensors import KeptTensors
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.classes.bounded import PositiveFloat
+from acr_lightning.errors import UserError
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.classifier import Classifier
+from acr_lightning.nets.frozen_classifier import FrozenClassifier
+from acr_lightning.nets.wrapped_classifier import inside
 
 
 class CamInference(LightningModule):
@@ -28,6 +33,12 @@ class CamInference(LightningModule):
         power: the CAM is raised to this power, which moves every threshold and changes no ranking. The game makes CAMs
             small in value where it is strong; a power below 1 brings them back to the range that the thresholds of the
             later stages are for.
+        cache: folder in which a frozen backbone's maps are kept, in half precision, for whoever reads the same photos
+            in another way or another classifier on the same backbone; null keeps none.
+        max_gb: the cache is at most so large, in 10^9 bytes.
+
+    Raises:
+        UserError: maps are to be kept, and no backbone is frozen.
     """
 
     def __init__(
@@ -39,9 +50,16 @@ class CamInference(LightningModule):
         allow: Sequence[str] = (),
         overrides: dict[str, Any] | None = None,
         power: PositiveFloat = 1.0,
+        cache: str | None = None,
+        max_gb: PositiveFloat = 50.0,
     ) -> None:
         super().__init__()
         self.classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", allow, overrides)  # type: ignore[type-abstract]
+        if cache is not None:
+            network = inside(self.classifier)
+            if not isinstance(network, FrozenClassifier):
+                raise UserError(f"cam.model.cache: a {type(network).__name__} has no frozen backbone; set it to null")
+            network.keep_in(KeptTensors(Path(cache), max_gb))
         self.scales, self.flip, self.long_side, self.power = tuple(scales), flip, long_side, power
 
     def predict_step(self, samples: list[dict[str, Any]], batch_index: int) -> list[tuple[str, Tensor, Tensor]]:

@@ -56,7 +56,7 @@ class PrototypeInference(CamInference):
 
     def _cells(self, views: Tensor) -> Tensor:
         """The CAM logits and what cells are compared by, on one grid: `[B, K + D, h, w]`."""
-        output = self.classifier(views)
+        output = self.classifier(self.classifier.recurring(views))
         sides = zip(output.cam_logits.shape[-2:], views.shape[-2:], strict=True)
         height, width = (min(cells, -(-pixels // CELL)) for cells, pixels in sides)
         cam_logits = F.adaptive_avg_pool2d(output.cam_logits.float(), (height, width))

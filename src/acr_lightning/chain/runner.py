@@ -145,7 +145,7 @@ def _opened(folder: Path, record: Record, force: bool) -> bool:
 
 
 def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:
-    name, since = record.stage, time.monotonic()
+    name, since, cpu_before = record.stage, time.monotonic(), _cpu_seconds()
     folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
     done_folders = {source: place for source, place in folders.items() if is_done(place)}
     with naming(folder):
@@ -157,7 +157,8 @@ def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -
         shard = shard_of(record.config)
         say(f"{name}: shard {shard} is done; {rest} photos are left to others, the last of which ends the stage")
         return
-    stage_record.finish(folder, record, counts, round(time.monotonic() - since, 1))
+    seconds, cpu_seconds = time.monotonic() - since, _cpu_seconds() - cpu_before
+    stage_record.finish(folder, record, counts, round(seconds, 1), round(cpu_seconds, 1))
     texts = (f"{key} {count:.3g}" if isinstance(count, float) else f"{key} {count}" for key, count in counts.items())
     say(f"{name}: done, {', '.join(texts)} → {folder}")
 
@@ -169,6 +170,11 @@ def end_stage(experiment: Experiment, name: str, ranks: launch.Launch) -> None:
         launch.say(f"ended {folder}")
         return
     launch.wait_until(lambda: launch.is_said(f"ended {folder}") and is_done_before(experiment, name))
+
+
+def _cpu_seconds() -> float:
+    """Of all cores together, of this process and those that it waited for."""
+    return sum(os.times()[:4])
 
 
 def _do(stage: Stage, job: Job) -> dict[str, Any]:

@@ -37,7 +37,7 @@ SPEED_ONLY = {
         "accelerator", "devices", "num_nodes", "strategy", "logger", "enable_progress_bar", "enable_model_summary",
         "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
     },
-    "data": {"num_workers", "shard", "photos_per_pass", "verify"},
+    "data": {"num_workers", "shard", "photos_per_pass", "verify", "cache", "max_gb"},
     "": {"workers", "shard", "verify"},
 }  # fmt: skip
 
@@ -139,13 +139,16 @@ def _free_name(folder: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float) -> None:
-    """Say that the stage is done, what it made and how long that took; half-written leftovers of kills are removed."""
+def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float, cpu: float) -> None:
+    """Say that the stage is done, what it made and how long that took, `cpu` on all cores together.
+
+    Half-written leftovers of kills are removed.
+    """
     remove_leftovers(folder)
     first_code = str((read(folder) or {}).get("code") or code())
     made_by = first_code if first_code.endswith(code()) else f"{first_code}, then {code()}"
     _write(
-        folder, record, status="done", code=made_by, counts=counts, seconds=seconds,
+        folder, record, status="done", code=made_by, counts=counts, seconds=seconds, cpu_seconds=cpu,
         checkpoint=stored_digest(folder / CHECKPOINT), results=count_results(folder),
     )  # fmt: skip
 

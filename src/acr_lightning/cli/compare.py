@@ -63,10 +63,10 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
 
     All is checked before the first run. Done runs are skipped, a killed one continues. The plan has the keys run,
     seeds, stages, common, datasets and tables. A data set is an experiment file, its `base`, and values over it; a
-    table has variants by name, each with its values. `{NAME}` in a value is the run of the variant NAME of the same
-    table, data set and seed, which must come before it. Gains are over the variant called control. --run, --seeds and
-    --stages set the plan's own; every other KEY is one of the experiments, for all runs. The exit status is that of the
-    first run that failed.
+    table has variants by name, each with its values, perhaps fewer stages among them. `{NAME}` in a value is the run of
+    the variant NAME of the same table, data set and seed, which must come before it. Gains are over the variant called
+    control. --run, --seeds and --stages set the plan's own; every other KEY is one of the experiments, for all runs.
+    The exit status is that of the first run that failed.
 
     Args:
         config: the plan; shipped: plans/ablation.yaml.
@@ -80,7 +80,7 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
     cells = cells_of(plan, path)
     require_own(Path(plan.run, name) for name in FILES)
     runs = _checked(path, cells, thorough=check)
-    _refuse_other_code(path, plan, runs)
+    _refuse_other_code(path, runs)
     if check:
         return 0
     start = way_to_start()
@@ -90,7 +90,7 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
         print(f"{cell.place} → {cell.values['run']}", file=sys.stderr, flush=True)
         if status := start(["run", *words_of(cell.base, cell.values)]):
             return status
-    _refuse_other_code(path, plan, runs)  # an older result, put back by its run, may be of another
+    _refuse_other_code(path, runs)  # an older result, put back by its run, may be of another
     tables: dict[tuple[str, ...], dict[str, dict[int, list[Path]]]] = {}
     for cell in cells:
         title = (cell.table, cell.dataset) if len(plan.datasets) > 1 else (cell.table,)
@@ -127,6 +127,9 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
     for variant, own in plan.tables[table].items():
         place, runs = f"{path}: tables.{table}.{variant}", {name: cell.values["run"] for name, cell in cells.items()}
         own_values = _filled(own or {}, place, runs)
+        stages = own_values.pop("stages", plan.stages)
+        is_list = isinstance(stages, list) and all(isinstance(one, str) for one in stages)
+        expect(is_list, stages, f"{place}.stages", "a list of stages")
         texts = [value for _, value in flat(own_values, place)]
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
         values = {**over_base, **(plan.common or {}), **own_values}
@@ -134,7 +137,11 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         for key in sorted({"run", "seed", "stages"} & values.keys()):
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
-        values |= {"run": str(run), "seed": seed, "stages": plan.stages}
+        values |= {
+            "run": str(run),
+            "seed": seed,
+            "stages": [one for one in stages if one in plan.stages or one not in CHAIN.stages],
+        }
         before = [run for cell in sources for run in (*cell.before, Path(cell.values["run"]))]
         cells[f"{{{variant}}}"] = Cell(table, dataset, variant, base, values, before)
     return [*cells.values()]
@@ -179,14 +186,14 @@ def _checked(path: Path, cells: Iterable[Cell], thorough: bool) -> list[Cell]:
     return [*runs.values()]
 
 
-def _refuse_other_code(path: Path, plan: Plan, runs: Iterable[Cell]) -> None:
+def _refuse_other_code(path: Path, runs: Iterable[Cell]) -> None:
     """Check that all results that are there were made by the code that would make the others."""
     ours = code()
     others = {
-        run: manifest.get("code", "unknown code")
-        for run in (cell.values["run"] for cell in runs)
-        for stage, manifest in manifests_of(Path(run)).items()
-        if stage in plan.stages and manifest.get("code") != ours
+        cell.values["run"]: manifest.get("code", "unknown code")
+        for cell in runs
+        for stage, manifest in manifests_of(Path(cell.values["run"])).items()
+        if stage in cell.values["stages"] and manifest.get("code") != ours
     }
     if others:
         folders = "; ".join(f"{folder} ({theirs})" for folder, theirs in [*others.items()][:3])

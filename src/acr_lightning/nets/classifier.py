@@ -63,7 +63,14 @@ class Classifier(Described, ABC):
 
     def cam(self, image: Tensor) -> Tensor:
         """Normalised images to the maps that stage `cam` enlarges, `[B, K, h, w]`; what is below 0 in them is cut."""
-        return self(image).cam_logits
+        return self(self.recurring(image)).cam_logits
+
+    def recurring(self, image: Tensor) -> Any:
+        """Normalised images that will come again, as they are or in another form that `forward` takes.
+
+        A network may keep what it makes of them; no gradient goes back through it to what does not learn.
+        """
+        return image
 
 
 class ConvolutionalClassifier(Classifier):

@@ -1,12 +1,14 @@
 """A classifier on the maps of a backbone that does not learn: those maps can be computed once and kept."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from acr_lightning.artefacts.kept_tensors import KeptTensors
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.nets.mean_pooling import mean_pooled
@@ -17,7 +19,10 @@ from acr_lightning.nets.tensors_digest import tensors_sha256
 class FrozenClassifier(ConvolutionalClassifier):
     """1×1 convolutions on several maps of a frozen backbone, summed on one grid → ReLU → two more = CAM logits.
 
-    Images may be given as what `features` makes of them.
+    Images may be given as what `maps` makes of them.
+
+    Attributes:
+        kept_as: the precision in which maps are kept; those that are not kept for want of room are rounded to it, too.
 
     Args:
         num_classes: K, without background (taken from the data set).
@@ -28,7 +33,11 @@ class FrozenClassifier(ConvolutionalClassifier):
         stride: of the CAM; it has the grid of the first map that is as coarse.
         width: channels made of each map.
         dropout: share of the channels left out in training.
+        pool: maps that are finer than the CAM's grid are brought to it by means, which the convolutions do not notice:
+            less to keep, and less to do for methods that compare cells. Not for a reconstructor that paints from them.
     """
+
+    kept_as: ClassVar[torch.dtype] = torch.float16
 
     def __init__(
         self,
@@ -40,12 +49,15 @@ class FrozenClassifier(ConvolutionalClassifier):
         stride: int = 8,
         width: int = 128,
         dropout: float = 0.3,
+        pool: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.backbone = Backbone(backbone, weights, output_stride, freeze_batchnorm=True, conv_head=True)
         self.backbone.requires_grad_(False)
-        self.taps, self.multiple = taps, self.backbone.multiple
+        self.taps, self.pool, self.multiple = taps, pool, self.backbone.multiple
+        self.store: KeptTensors | None = None
+        self.backbone_digest = ""
         self.channels = self.backbone.map_channels[-taps:]
         strides = self.backbone.strides[-taps:]
         self.grid = next((at for at, one in enumerate(strides) if one >= stride), len(strides) - 1)
@@ -71,36 +83,64 @@ class FrozenClassifier(ConvolutionalClassifier):
     def normalise(self, image: Tensor) -> Tensor:  # noqa: D102
         return self.backbone.normalise(image)
 
-    def source(self) -> dict[str, Any]:
-        """What the maps depend on: the weights by their digest, wherever they came from."""
+    def digest(self) -> str:
+        """Of what the maps depend on: the weights, wherever they came from, and how they are used."""
         state = {name: value.cpu().numpy() for name, value in self.backbone.state_dict().items()}
-        names = ("backbone", "output_stride", "taps")
-        return {**{name: self.arguments[name] for name in names}, "tensors": tensors_sha256(state)}
+        names = ("backbone", "output_stride", "taps", *(("pool", "stride") if self.pool else ()))
+        used = {name: self.arguments[name] for name in names}
+        return hashlib.sha256(f"{used} {tensors_sha256(state)}".encode()).hexdigest()
+
+    def keep_in(self, store: KeptTensors) -> None:
+        """From now on keep the maps of recurring images there; the backbone's weights must not change any more."""
+        self.store, self.backbone_digest = store, self.digest()
+
+    def recurring(self, image: Tensor) -> Tensor | list[Tensor]:
+        """The maps of normalised images `[B, 3, H, W]`, each computed once and kept, if there is where.
+
+        On a GPU they are computed each time: what is kept is named by its pixels, which would have to come back first.
+        """
+        if self.store is None:
+            return image
+        with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
+            if image.device.type != "cpu":
+                return [one.to(self.kept_as).to(image.dtype) for one in self.maps(image)]
+            each = [self._kept(self.store, one) for one in image.split(1)]
+            return [torch.cat(maps).to(image.dtype) for maps in zip(*each, strict=True)]
+
+    def _kept(self, store: KeptTensors, image: Tensor) -> list[Tensor]:
+        name = hashlib.sha256(f"{self.backbone_digest} {image.dtype} {[*image.shape]} ".encode())
+        name.update(image.contiguous().numpy().data)
+        # By itself, so that it does not matter what else is in the batch.
+        return store.get(name.hexdigest(), lambda: [one.to(self.kept_as) for one in self.maps(image)])
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Normalised images `[B, 3, H, W]` to the maps that are used, finest first, `[B, channels[i], h_i, w_i]`.
 
         They have a gradient only where the images have one.
         """
-        return self.backbone.maps(image)[-self.taps :]
+        maps = self.backbone.maps(image)[-self.taps :]
+        return [_no_larger(one, maps[self.grid].shape[-2:]) for one in maps] if self.pool else maps
 
-    def set_scales(self, deviations: Iterable[Sequence[float]]) -> None:
+    def set_scales(self, deviations: Iterable[Tensor]) -> None:
         """Say how large each channel of each map is, so that all of them weigh alike.
 
         Args:
-            deviations: root mean squares over many photos.
+            deviations: root mean squares over many photos, `[channels[i]]`.
         """
-        for at, one in enumerate(deviations):
-            getattr(self, f"scale_{at}").copy_(torch.tensor(one).view(1, -1, 1, 1))
+        for scale, one in zip(self.scales(), deviations, strict=True):
+            scale.copy_(one.view_as(scale))
+
+    def scales(self) -> list[Tensor]:
+        """What each map is divided by, `[1, channels[i], 1, 1]`."""
+        return [getattr(self, f"scale_{at}") for at in range(len(self.channels))]
 
     def features(self, image: Tensor | list[Tensor]) -> list[Tensor]:
-        """Scaled maps of normalised images `[B, 3, H, W]`; those that were kept are returned as they are."""
-        if not isinstance(image, Tensor):
-            return image
-        return [one / getattr(self, f"scale_{at}") for at, one in enumerate(self.maps(image))]
+        """Scaled maps of normalised images `[B, 3, H, W]`, or of their maps."""
+        maps = self.maps(image) if isinstance(image, Tensor) else image
+        return [one / scale for one, scale in zip(maps, self.scales(), strict=True)]
 
     def embed(self, image: Tensor | list[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        """Normalised images `[B, 3, H, W]`, or their scaled maps, to what `classify` takes, and to scaled maps."""
+        """Normalised images `[B, 3, H, W]`, or their maps, to what `classify` takes, and to scaled maps."""
         features = self.features(image)
         size = features[self.grid].shape[-2:]
         sides: dict[torch.Size, Tensor] = {}

@@ -37,7 +37,7 @@ class RefinedCam(WrappedClassifier):
 
     def cam(self, image: Any) -> Tensor:
         """The spread CAM of the classes, `[B, K, h, w]`, not negative."""
-        return self.refined(image, self(image))[:, 1:]
+        return self.refined(image, self(self.recurring(image)))[:, 1:]
 
     def refined(self, image: Tensor, output: ClassifierOutput) -> Tensor:
         """The spread CAM, `[B, K + 1, h, w]`, the background first; no gradient reaches the classifier.

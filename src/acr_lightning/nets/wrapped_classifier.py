@@ -33,6 +33,9 @@ class WrappedClassifier(Classifier):
     def features(self, image: Any) -> Sequence[Tensor]:  # noqa: D102
         return self.classifier.features(image)
 
+    def recurring(self, image: Tensor) -> Any:  # noqa: D102
+        return self.classifier.recurring(image)
+
 
 def inside(classifier: Classifier) -> Classifier:
     """The classifier without what is wrapped around it."""

@@ -23,13 +23,13 @@ SCORES = {
     "label": ("label", None, "miou"), "network": ("network", None, "miou"),
 }  # fmt: skip
 GAINS = {"gain": "CAM", "gain on val": "CAM on val"}
-COSTS = {"hours": ".2f", "photos seen": ".0f"}
+COSTS = {"hours": ".2f", "CPU seconds": ".0f", "steps": ".0f", "photos seen": ".0f"}
 # A variant of this name trains as long as the others without what they try.
 CONTROL = "control"
 NOTE = (
     "mIoU in per cent, mean ± sample deviation over seeds: CAMs at the threshold that is best for split seed, with "
     "precision and recall; those of val at the same threshold. A gain is over the control, in brackets seed by seed. "
-    "Hours are those of all stages; hours and photos seen count the trainings that a variant goes on with."
+    "Hours and CPU seconds are those of all stages; costs count the trainings that a variant goes on with."
 )
 # Runs with those that they go on with, by seed, variant and title, which is a table's and perhaps a data set's.
 Runs = Mapping[int, Sequence[Path]]
@@ -104,12 +104,17 @@ def _costs(runs: Sequence[Path]) -> dict[str, float]:
     """What some runs took together, as far as they say: all stages of the first, each stage `fit` of any, once."""
     stages = [(run, name, folder.resolve()) for run in runs for name, folder in manifest.stages_of(run).items()]
     manifests = {folder: manifest.read(folder) or {} for run, name, folder in stages if run == runs[0] or name == "fit"}
-    seconds, photos = sum(one.get("seconds", 0) for one in manifests.values()), 0
+    costs = dict.fromkeys(COSTS, 0.0)
+    for one in manifests.values():
+        costs["hours"] += one.get("seconds", 0) / 3600
+        costs["CPU seconds"] += one.get("cpu_seconds", 0)
     for fit in (one for folder, one in manifests.items() if folder.name == "fit"):
         counts, data = manifest.part(fit, "counts"), manifest.part(fit, "config", "data", "init_args")
         batch = data.get("batch_size", 8)
-        photos += counts.get("epochs", 0) * (counts.get("photos", 0) // batch) * batch
-    return {name: cost for name, cost in (("hours", seconds / 3600), ("photos seen", photos)) if cost}
+        steps = counts.get("epochs", 0) * (counts.get("photos", 0) // batch)
+        costs["steps"] += steps
+        costs["photos seen"] += steps * batch
+    return {name: cost for name, cost in costs.items() if cost}
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:

@@ -9,7 +9,7 @@ from torch import nn
 from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
-from acr_lightning.training.kept_maps import attach_features
+from acr_lightning.training.kept_maps import attach_features, maps_kept
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.photos import Photos
 from acr_lightning.training.step_seed import StepDraws
@@ -35,7 +35,7 @@ class ClassifierTraining(AlternatingModule):
         initial: str | None = None,
     ) -> None:
         super().__init__(optimizer, step)
-        self.classifier = classifier
+        self.classifier, self.goes_on = classifier, initial is not None
         if initial is not None:
             load_weights(classifier, initial)
 
@@ -49,13 +49,14 @@ class ClassifierTraining(AlternatingModule):
 
     def setup(self, stage: str) -> None:
         """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
-        attach_features(self.trainer, self.classifier)
+        attach_features(self.trainer, self.classifier, trained=self.goes_on)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch."""
         image, tags = batch["image"], batch["tags"]
         draws = StepDraws(self.current_epoch, batch_index, self.trainer.world_size, self.trainer.global_rank)
-        photos = Photos(image, tags, batch.get("maps"), drawn=draws.uniform(len(image)), valid=batch.get("valid"))
+        maps = maps_kept(self.classifier, image)
+        photos = Photos(image, tags, maps, drawn=draws.uniform(len(image)), valid=batch.get("valid"))
         self.trained().train()
         for part in self.updates_of(photos):
             self.update("classifier", "loss", part.split(self.split_evenly(len(part.image))), self.losses)

@@ -20,7 +20,7 @@ from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.draw_target import draw_target
-from acr_lightning.training.kept_maps import attach_features
+from acr_lightning.training.kept_maps import attach_features, maps_kept
 from acr_lightning.training.optimisation import OptimizerSettings, Span
 from acr_lightning.training.step_seed import StepDraws
 
@@ -70,7 +70,7 @@ class ACR(AlternatingModule):
         self.strategy, self.warm_up = strategy, (classifier_epochs, reconstructor_epochs)
         self.srf, self.ru, self.cu, self.game = srf, ru, cu, game
         self.reconstructor_optimizer = reconstructor_optimizer or optimizer
-        self.classifier = classifier
+        self.classifier, self.goes_on = classifier, initial is not None
         if initial is not None:
             load_weights(classifier, initial)
         self.reconstructor = None if strategy == "baseline" else reconstructor(encoder or classifier.again())
@@ -78,7 +78,7 @@ class ACR(AlternatingModule):
     def setup(self, stage: str) -> None:
         """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
         encoder = None if self.reconstructor is None else self.reconstructor.encoder
-        attach_features(self.trainer, self.classifier, encoder)
+        attach_features(self.trainer, self.classifier, encoder, self.goes_on)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: RU, then CU, as the epoch's phase has it."""
@@ -134,7 +134,8 @@ class ACR(AlternatingModule):
             cells = draws.uniform(len(image), 1, self.srf.grid, self.srf.grid).to(image.device)
             size = self.reconstructor.working_size(image)
             removal = removal_mask(cells, self.srf.probability(self.current_epoch - self.warm_up[0]), size)
-        return StepInput(image, tags, batch.get("maps"), target=target, removal=removal)
+        maps = maps_kept(self.classifier, image)
+        return StepInput(image, tags, maps, target=target, removal=removal)
 
     @torch.no_grad()
     def segment_of_frozen_classifier(self, step: StepInput) -> Tensor:

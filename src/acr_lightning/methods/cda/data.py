@@ -26,12 +26,13 @@ class PastedCrops(TaggedCrops):
 
     Args:
         dataset: photos and tags.
-        labels: folder of an earlier run's pseudo-labels, `runs/…/label/labels`, by which objects are cut out.
+        labels: an earlier run, or the folder of its pseudo-labels, `runs/…/label/labels`, by which objects are cut out.
     """
 
     def __init__(self, dataset: TaggedDataset, labels: str, **crops: Any) -> None:
         super().__init__(dataset, **crops)
-        self.labels = Path(labels)
+        of_run = Path(labels, "label", "labels")
+        self.labels = of_run if of_run.is_dir() else Path(labels)
 
     def samples(self) -> TrainingSamples:
         """The training samples.

@@ -24,21 +24,31 @@ class CPN(ClassifierTraining):
     Args:
         classifier: with at least three maps.
         patches: sides of the squares that a photo is halved by, pixels; each photo is given one of them.
+        halvings: so many halvings are drawn, of which a photo has one in each step; a frozen backbone's maps of the
+            halves are then kept. Null draws each anew.
     """
 
     classifier: RegionCam
 
-    def __init__(self, classifier: Classifier, patches: Sequence[PositiveInt] = (224, 448), **training: Any) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        patches: Sequence[PositiveInt] = (224, 448),
+        halvings: PositiveInt | None = None,
+        **training: Any,
+    ) -> None:
         super().__init__(RegionCam(classifier), **training)
-        self.patches = patches
+        self.patches, self.halvings = patches, halvings
 
     def losses(self, photos: Photos) -> Update:
         """The classification of the photos and of their halves, and how far the halves' CAMs are from adding up."""
         image = self.classifier.normalise(photos.image)
-        mask = shown_patches(photos.drawn, (image.shape[-2], image.shape[-1]), self.patches).to(image.device)
+        drawn = photos.drawn if self.halvings is None else (photos.drawn * self.halvings).floor() / self.halvings
+        mask = shown_patches(drawn, (image.shape[-2], image.shape[-1]), self.patches).to(image.device)
         # Where a patch is hidden the network sees 0, its mean colour.
         views = image, image * mask, image * (1 - mask)
-        inputs = photos.seen_by(self.classifier), *views[1:]
+        again = (lambda view: view) if self.halvings is None else self.classifier.recurring
+        inputs = photos.seen_by(self.classifier), *map(again, views[1:])
         outputs = [self.classifier(one) for one in inputs]
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = torch.stack(losses).mean()

@@ -56,8 +56,8 @@ class PPC(ClassifierTraining):
         size = [round(side * self.smaller) for side in image.shape[-2:]]
         small = F.interpolate(image, size, mode="bilinear", align_corners=True)
         classifications, cams, spreads, cells = [], [], [], []
-        for view, pixels in ((image, photos.seen_by(self.classifier)), (small, small)):
-            maps, features = inner.embed(pixels)
+        for view, seen in ((image, photos.seen_by(self.classifier)), (small, self.classifier.recurring(small))):
+            maps, features = inner.embed(seen)
             output = inner.classified(maps, features)
             classifications.append(inner.classification_loss(output, tags))
             cam, spread = self.classifier.both_cams(view, output)

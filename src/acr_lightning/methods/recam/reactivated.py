@@ -28,6 +28,6 @@ class ReactivatedCam(WrappedClassifier):
         return self.classifier.parameters()
 
     def cam(self, image: Any) -> Tensor:  # noqa: D102
-        cells, _ = self.classifier.embed(image)
+        cells, _ = self.classifier.embed(self.recurring(image))
         weight = self.recognise.weight[:, :, None, None] * self.classifier.classify.weight
         return F.conv2d(cells, weight)

@@ -90,7 +90,7 @@ class RIB(CamInference):
         each = scaled_views(photo, self.scales, self.flip, self.long_side, self.classifier.multiple)
         for scale, views in zip(self.scales, each, strict=True):
             with torch.set_grad_enabled(scale >= 1):
-                cam_logits = self.classifier(views).cam_logits.float()
+                cam_logits = self.classifier(self.classifier.recurring(views)).cam_logits.float()
             cams = F.relu(cam_logits.detach()[:, tags > 0])
             cams = torch.cat([cams[:1], cams[1:].flip(-1)])
             total += F.interpolate(cams, photo.shape[-2:], mode="bilinear", align_corners=False).sum(dim=0)

@@ -34,7 +34,8 @@ class SEAM(ClassifierTraining):
         image = self.classifier.normalise(photos.image)
         size = [int(side * self.smaller) for side in image.shape[-2:]]
         small = F.interpolate(image, size, mode="bilinear", align_corners=True)
-        outputs = self.classifier(photos.seen_by(self.classifier)), self.classifier(small)
+        both = photos.seen_by(self.classifier), self.classifier.recurring(small)
+        outputs = [self.classifier(one) for one in both]
         losses = [self.classifier.classification_loss(output, photos.tags) for output in outputs]
         classification = (losses[0] + losses[1]) / 2
         cam, spread = self.classifier.both_cams(image, outputs[0])
