@@ -37,6 +37,18 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     return [(image_id, f"{word}: mIoU {score:.0f}") for word, score, image_id in shown]
 
 
+def where_tested(run: Path, dataset: TaggedDataset) -> str:
+    """What the photos are that the network was tested on, and whether it has seen them before."""
+    trained = {*dataset.ids("train")}
+    ids = [one for one in dataset.ids("val") if item_path(predictions_of(run), one, ".png").is_file()]
+    if not (seen := sum(one in trained for one in ids)):
+        return "Photos that the network was tested on"
+    return (
+        f"Photos that the network was tested on, {seen} of these {len(ids)} also trained on. How well it does on "
+        "others, only photos can say that it has not seen: in a folder val, or without a tag"
+    )
+
+
 def spread(ids: list[str], count: int) -> list[str]:
     """So many of the ids, at even distances."""
     return [ids[index * len(ids) // count] for index in range(count)] if len(ids) > count else ids

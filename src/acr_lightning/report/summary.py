@@ -15,12 +15,12 @@ class ClassRow(NamedTuple):
 
     Attributes:
         name: of the class.
-        photos: how many training photos have its tag.
+        photos: how many training photos have its tag; None for background, which is no tag.
         scores: its IoU in each score of the run, per cent; None where it does not occur.
     """
 
     name: str
-    photos: int
+    photos: int | None
     scores: list[float | None]
 
 
@@ -47,7 +47,7 @@ def next_step(run: Path) -> str:
 def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[ClassRow]:
     """A row for background and each class; `records` are the run's scores, in the order of the columns."""
     counts = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
-    photos = {"background": len(dataset.ids("train"))}
+    photos: dict[str, int | None] = {"background": None}
     photos |= {name: counts[index] for index, name in enumerate(dataset.class_names)}
     return [
         ClassRow(name, count, [part(record, "classes", name).get("iou") for record in records])
