@@ -33,7 +33,7 @@ class SeedScores(Callback):
         if not trainer.is_global_zero:
             return
         dataset = trainer.datamodule.dataset  # type: ignore[attr-defined]
-        ids = dataset.ids("seed")
+        ids = dataset.scored(dataset.ids("seed"))
         picks = [ids[index] for index in np.linspace(0, len(ids) - 1, min(self.photos, len(ids))).round().astype(int)]
         classifier = cast(Classifier, pl_module.classifier)
         was_training = classifier.training

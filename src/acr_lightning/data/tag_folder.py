@@ -46,8 +46,8 @@ class TagFolder(TaggedDataset):
             lies in is its tag (`dog/1.jpg`, with splits `train/dog/1.jpg`).
         classes: the classes, in the order of their labels; if null, all tags in alphabetical order. A subfolder that is
             called like a split is a class only if it is one of these.
-        masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored),
-            used for scoring only; null: nothing is scored.
+        masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored), for
+            all photos or for some, used for scoring only; null: nothing is scored.
         negatives: photos that the tags file names without a tag are trained on as well, as photos that show none of
             the classes.
 
@@ -56,6 +56,8 @@ class TagFolder(TaggedDataset):
             of `classes`, a folder may be a class or a split, no photo is left to train on, or there are more than 254
             classes or one that cannot be meant.
     """
+
+    masks_of_some = True
 
     def __init__(
         self,
@@ -112,6 +114,11 @@ class TagFolder(TaggedDataset):
         self._untagged = {one: self.root / photo for one, photo in ids.items() if one not in self._paths}
         self._splits = {one: split_in(ids[one]) for one in self._untagged}
         self._splits |= {without_suffix(line.photo): line.split for line in used}
+        if self.masks and not any(map(self.has_mask, ids)) and (mask := next(self.masks.rglob("*.png"), None)):
+            photo = next(iter(ids), "a")
+            raise UserError(
+                f"{mask}: is called like no photo, nor is any other mask there; call that of {photo} {photo}.png"
+            )
         return lines
 
     @cached_property

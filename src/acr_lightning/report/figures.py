@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from acr_lightning.artefacts import manifest
+from acr_lightning.report.run_scores import scored_on
 from acr_lightning.report.score_files import SCORES, first_record
 
 # The stages whose time a kind of score stands for; labels cost nothing but what comes after the CAMs.
@@ -33,7 +34,7 @@ def main() -> None:
     print("\n| | split | mIoU | precision | recall | stages | seconds |\n|---|---|---|---|---|---|---|")
     for name, (score, took) in scores.items():
         cells = [f"{score[key]:.1f}" for key in ("miou", "precision", "recall")]
-        print(f"| {name} | {score['split']} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
+        print(f"| {name} | {scored_on(score)} | {' | '.join(cells)} | {', '.join(took)} | {sum(took.values()):.0f} |")
     for name, (score, _) in scores.items():
         print(f"figure {options.prefix}.{name} {score['miou']:.1f}")
     for ours, _, control in (gain.partition("-") for gain in options.gain):

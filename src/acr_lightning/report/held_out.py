@@ -27,9 +27,10 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     folder = predictions_of(run)
     paths = {image_id: item_path(folder, image_id, ".png") for image_id in dataset.ids("val")}
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
-    if not ids or not dataset.has_mask(ids[0]):
+    masked = [image_id for image_id in ids if dataset.has_mask(image_id)]
+    if not masked:
         return [(image_id, "") for image_id in spread(ids, count)]
-    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in ids}
+    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in masked}
     order = sorted([(score, one) for one, score in scores.items() if score is not None], key=lambda pair: -pair[0])
     worst = min(count, len(order)) // 2
     best = min(count, len(order)) - worst

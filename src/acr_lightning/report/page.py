@@ -15,6 +15,7 @@ from acr_lightning.report.held_out import held_out, spread, where_tested
 from acr_lightning.report.learned_from import KEY
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures
+from acr_lightning.report.run_scores import scored_on
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.stranger import dataset_of, require_contained
 from acr_lightning.report.summary import class_table, next_step, sentence
@@ -74,6 +75,7 @@ def write_report(
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
         scores=scores,
         learned_from=KEY,
+        scored_on=scored_on,
         curves=[curve for run in runs for curve in _curves(run, notes)],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         settings={run.name: _settings(run) for run in runs},
