@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +13,8 @@ from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load, top_keys
-from acr_lightning.chain.runner import is_done_before, run_stage
+from acr_lightning.chain.more_photos import other_photos, reused, values_after
+from acr_lightning.chain.runner import is_done_before, is_first_process, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
@@ -21,7 +23,13 @@ from acr_lightning.stages.chain import CHAIN
 
 
 def run(
-    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
+    *,
+    config: str | None = None,
+    force: bool = False,
+    print_config: bool = False,
+    check: bool = False,
+    after: str | None = None,
+    **values: Any,
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
@@ -33,9 +41,14 @@ def run(
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
         check: check everything, and run nothing.
+        after: a run of fewer photos: the others are labelled with its networks, and the segmentation network is trained
+            on from its own. Its results stay; give another --run.
         **values: of the experiment.
     """
     experiment = load(CHAIN, config, values)
+    if after:
+        values = {**values_after(experiment, Path(after)), **values}
+        experiment = load(CHAIN, config, values)
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
         return 0
@@ -48,6 +61,10 @@ def run(
 def _run_stages(experiment: Experiment, config: str | None, values: dict[str, Any], force: bool) -> int:
     """Each stage that is not done in a process of its own."""
     start, seconds = None, dict[str, float]()
+    for name, text in ((name, other_photos(experiment, name)) for name in experiment.stages):
+        if text and not force:
+            words = f"--after={experiment.run} --run={experiment.run}-2"
+            print(f"{name}: is trained again, since it was on {text}; {words} goes on from it", file=sys.stderr)
     for name in experiment.stages:
         if not force and is_done_before(experiment, name):
             other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
@@ -99,6 +116,9 @@ def stage(
     elif print_config:
         print_sections(experiment.section(name))
     else:
+        if is_first_process():
+            for line in reused(experiment, name):
+                print(line, file=sys.stderr)
         run_stage(experiment, name, force)
     return 0
 
