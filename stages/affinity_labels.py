@@ -64,7 +64,9 @@ def affinity_labels(
         confident_label, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner")
     )
     make_labels(confident, dataset, Path(cams), Path(output), ids, workers)
-    return {"labels": len(ids), "strong": strong._asdict(), "weak": weak._asdict()}
+    scores = {"strong": strong, "weak": weak}
+    parts = {f"{name} {key}": value for name, score in scores.items() for key, value in score._asdict().items()}
+    return {"labels": len(ids), **{name: value for name, value in parts.items() if value is not None}}
 
 
 AFFINITY_LABELS = Stage(

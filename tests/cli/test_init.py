@@ -178,13 +178,16 @@ def test_what_is_hidden_is_neither_a_photo_nor_a_class(photos, capsys):
     ("what", "name"),
     [
         ("configs", "tag_folder.yaml                Your own photos and a file of tags"),
-        ("methods", "ACR"),
+        ("methods", "methods/seam.yaml              SEAM (CVPR 2020) on PASCAL VOC 2012, with its own recipe"),
+        ("backbones", "resnet50                       what most methods were published with"),
         ("classes", "DenseCrf"),
         ("presets", "--affinity=psa"),
     ],
 )
 def test_lists(capsys, what, name):
     assert main(["list", what]) == 0
-    assert name in capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert name in lines
+    assert "Reconstructor" not in lines or what == "classes"
     assert main(["list", what[:-1]]) == 2
     assert f"Did you mean '{what}'?" in capsys.readouterr().err

@@ -53,7 +53,8 @@ def call(function: Callable[..., int], command: str, words: list[str], first: tu
     except ArgumentError as error:
         raise UserError(f"--{readable(error)}; usage: {usage}") from None
     except TypeError as error:
-        raise UserError(f"{error}; usage: {usage}") from None
+        file = next((place for place in places if "config" in options and place.endswith((".yaml", ".yml"))), None)
+        raise UserError(f"{f'did you mean --config {file}?' if file else error}; usage: {usage}") from None
     return function(*first, *places, **arguments)
 
 

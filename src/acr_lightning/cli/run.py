@@ -54,6 +54,8 @@ def run(
         return 0
     check_stages(experiment, experiment.stages, thorough=check, build=check)
     if check:
+        photos = f"; the photos are looked at by acr data check --config {config}" if config else ""
+        print(f"acr run: values and networks of {len(experiment.stages)} stages fit{photos}", file=sys.stderr)
         return 0
     return _run_stages(experiment, config, values, force)
 
@@ -65,7 +67,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         if text and not force:
             words = f"--after={experiment.run} --run={experiment.run}-2"
             print(f"{name}: is trained again, since it was on {text}; {words} goes on from it", file=sys.stderr)
-    for name in experiment.stages:
+    for number, name in enumerate(experiment.stages, start=1):
         if not force and is_done_before(experiment, name):
             other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
             more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
@@ -75,6 +77,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             start = way_to_start()
             if status := start(["run", *words_of(config, values), "--check"]):
                 return status
+        print(f"acr run: {name}, stage {number} of {len(experiment.stages)}", file=sys.stderr, flush=True)
         since = time.monotonic()
         if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
             again = same_command(force)

@@ -53,7 +53,7 @@ class Judge:
         try:
             import open_clip
         except ImportError:
-            raise UserError("fit.model: CLIMS needs CLIP; pip install 'acr-lightning[clims]'") from None
+            raise UserError("fit.model: CLIMS needs CLIP; pip install '.[clims]'") from None
         if clip.architecture not in (known := open_clip.list_models()):
             raise UserError(
                 f"fit.model.clip.architecture: open_clip has no {clip.architecture!r}; it has {', '.join(known)}"
