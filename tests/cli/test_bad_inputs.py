@@ -99,7 +99,10 @@ predict --run gone --images folder              | run `acr segment` first
 export                                          | --run is missing
 export --run folder --format=tflite             | --format: Expected one of 'onnx', 'torchscript'
 export --run folder --height=x                  | --height: Expected int
-init                                            | missing a required .*'folder'
+init                                            | give the folder of the photos: acr init FOLDER, or --good
+init folder --good=folder --bad=folder          | --good and --bad go together, and instead of the FOLDER
+init --good=folder --bad=gone                   | gone: no such folder of photos
+init --good=folder --bad=/tmp                   | beside each other in one folder
 init a b                                        | too many positional arguments; usage: acr init
 init gone                                       | gone: no such folder of photos
 init folder                                     | folder: no tags found

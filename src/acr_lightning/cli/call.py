@@ -16,7 +16,7 @@ from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError, nearest, shown
 
 # Types of options that may stand without a value, which is then true.
-FLAGS = (bool, bool | None)
+FLAGS = (bool, bool | None, bool | str)
 
 
 def call(function: Callable[..., int], command: str, words: list[str], first: tuple[str, ...] = ()) -> int:
