@@ -1,6 +1,8 @@
 """More photos after a run: its networks label them, its segmentation network is trained on, and each step says so."""
 
+import contextlib
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,8 +12,9 @@ from PIL import Image
 
 from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.chain.more_photos import values_after
+from acr_lightning.chain.more_photos import other_photos, values_after
 from acr_lightning.cli.run import words_of
+from acr_lightning.data.shapes import Shapes
 from acr_lightning.segment.segmenter import Segmenter
 from acr_lightning.stages.chain import CHAIN
 
@@ -44,15 +47,24 @@ def write_photos(shapes, count, name=str):
         file.write("\n".join(lines))
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, shapes_root):
+    """A folder with a run on twelve photos."""
+    folder = tmp_path_factory.mktemp("finished")
+    with contextlib.chdir(folder):
+        (folder / "photos").mkdir()
+        write_photos(Shapes(str(shapes_root), num_train=16, num_val=6, size=64, seed=3), 12)
+        (folder / "own.yaml").write_text(yaml.safe_dump(CONFIG))
+        for stage in ("fit", "cam", "label", "segment"):
+            assert here(stage, "--config=own.yaml") == 0
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path, shapes, monkeypatch):
-    """A run on twelve photos, of which there are fourteen now."""
+def run(finished, tmp_path, shapes, monkeypatch):
+    """A copy of it, in the working folder, in which there are fourteen photos now."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "photos").mkdir()
-    write_photos(shapes, 12)
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(CONFIG))
-    for stage in ("fit", "cam", "label", "segment"):
-        assert here(stage, "--config=own.yaml") == 0
     write_photos(shapes, 14)
     return tmp_path / "run"
 
@@ -91,6 +103,13 @@ def test_they_are_labelled_by_its_networks(run, shapes, tmp_path, capsys):
     write_photos(shapes, 14, name=lambda tag: tag.replace("blue", "navy"))
     assert here("segment", *words, "--force") == 2
     assert "knows the classes black_checks, blue_checks, " in capsys.readouterr().err
+
+
+def test_a_training_that_has_not_ended_is_none_to_go_on_from(run):
+    experiment, path = load(CHAIN, "own.yaml", {}), run / "fit" / "manifest.json"
+    assert other_photos(experiment, "fit") == "12 photos, and there are 14 now"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "status": "started"}))
+    assert other_photos(experiment, "fit") is None
 
 
 def test_the_same_photos_are_told_by_nobody(run, shapes, capsys):

@@ -17,9 +17,9 @@ TAKEN = ("fit", "affinity_labels", "affinity_train")
 
 def other_photos(experiment: Experiment, name: str) -> str | None:
     """What a stage's result was trained on, in words, where the experiment has other photos or tags now; else None."""
-    manifest = read(experiment.folder(name)) if name in TRAINED else None
+    manifest = (read(experiment.folder(name)) if name in TRAINED else None) or {}
     before = part(manifest, "inputs").get("dataset")
-    if before is None or before == inputs(experiment, name).get("dataset"):
+    if manifest.get("status") != "done" or before is None or before == inputs(experiment, name).get("dataset"):
         return None
     then, now = part(manifest, "counts").get("photos"), len(experiment.dataset().ids("train"))
     return f"{then} photos, and there are {now} now" if then != now else "other photos or other tags"
