@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Experiments that a reader has or writes, by one that is shipped and takes the same values.
-READERS = {"photos.yaml": "tag_folder.yaml", "FILE": "voc.yaml"}
+READERS = {"photos.yaml": "tag_folder.yaml", "parts.yaml": "tag_folder.yaml", "FILE": "voc.yaml"}
 
 
 def commands_in_blocks(text):
