@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.methods.acr.module import ACR
-from acr_lightning.methods.acr.reconstructor import Encoded, Reconstructor
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 
 
 class PlainReconstructor(Reconstructor):
@@ -20,14 +20,13 @@ class PlainReconstructor(Reconstructor):
         last.forward = partial(upsample_then_convolve, last)
 
     def encode(self, image: Tensor) -> Any:
-        encoded = super().encode(image)
-        sides = list(encoded.features)
+        sides, classified = super().encode(image)
         # One resize does for maps of one size; joining the large ones would be a copy that no release makes.
         if len({side.shape[-2:] for side in sides}) == 1:
             sides = [torch.cat(sides, dim=1)]
         size = self.working_size(image)
         resized = [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides]
-        return Encoded([resized[0] if len(resized) == 1 else torch.cat(resized, dim=1)], encoded.classified)
+        return [resized[0] if len(resized) == 1 else torch.cat(resized, dim=1)], classified
 
     def decode(self, *fed: Any) -> tuple[Tensor, ...]:
         decoder: Any = self.decoder
@@ -45,7 +44,7 @@ class AtOnceACR(ACR):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         step = self.draw(batch, batch_index)
-        ru, (cu, _) = self.reconstructor_update(step), self.classifier_update(step)
+        ru, cu = self.reconstructor_update(step), self.classifier_update(step)
         self.manual_backward(ru.total(self.ru) + cu.total(self.cu))
         optimizers: Any = self.optimizers()
         for optimizer in optimizers:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from acr_lightning.chain.stage import Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveInt
 from acr_lightning.stages.label import check_refiner
-from acr_lightning.stages.photo_labels import make_labels
+from acr_lightning.stages.photo_labels import PhotoLabels, make_labels
 
 HELP = """what is certain in the CAMs, as labels to learn affinity from
 
@@ -54,7 +54,7 @@ def affinity_labels(
     ids = dataset.ids("train")
     low, high = 0.0, 0.0
     if "auto" in (strong_threshold, weak_threshold):
-        low, high = automatic_thresholds(item_path(cams, image_id, ".npz") for image_id in ids)
+        low, high = automatic_thresholds((item_path(cams, image_id, ".npz") for image_id in ids), 3)
     strong = BackgroundScore(high if strong_threshold == "auto" else strong_threshold, strong_alpha)
     weak = BackgroundScore(low if weak_threshold == "auto" else weak_threshold, weak_alpha)
     for name, score in (("strong", strong), ("weak", weak)):
@@ -63,7 +63,7 @@ def affinity_labels(
     confident = partial(
         confident_label, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner")
     )
-    make_labels(confident, dataset, Path(cams), Path(output), ids, workers)
+    make_labels(PhotoLabels(confident, dataset, Path(cams), Path(output)), ids, workers)
     scores = {"strong": strong, "weak": weak}
     parts = {f"{name} {key}": value for name, score in scores.items() for key, value in score._asdict().items()}
     return {"labels": len(ids), **{name: value for name, value in parts.items() if value is not None}}

@@ -20,13 +20,13 @@ def inference_defaults(model: str, data: str, splits: list[str], folder: Path) -
 
 def infer_cams(job: Job) -> dict[str, Any]:
     """Make the CAMs that are not there yet; returns counts for the manifest."""
-    from acr_lightning.artefacts.cam_file import is_whole, write_cam
+    from acr_lightning.artefacts.cam_file import read_cam, write_cam
 
-    return infer(job, job.folder / CAMS, ".npz", write_cam, is_whole)
+    return infer(job, job.folder / CAMS, ".npz", write_cam, read_cam)
 
 
 def infer(
-    job: Job, results: Path, suffix: str, write: Callable[..., None], is_whole: Callable[[Path], bool]
+    job: Job, results: Path, suffix: str, write: Callable[..., None], read: Callable[[Path], Any]
 ) -> dict[str, Any]:
     """Run the section's model over the photos without a whole result; returns counts for the manifest.
 
@@ -35,7 +35,7 @@ def infer(
         results: the folder of the files.
         suffix: of their names.
         write: writes a file (see `ResultWriter`).
-        is_whole: whether a file is one that needs no writing.
+        read: reads one; a UserError where it is not whole.
     """
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.chain.trainer_section import build, require_not_stopped
@@ -44,7 +44,7 @@ def infer(
 
     writer = ResultWriter(results, suffix, write)
     model, data, trainer, _ = build(job.section, job.folder.name, [writer, StopOnSignal()])
-    if data.leave_out(results, suffix, is_whole):
+    if data.leave_out(results, suffix, read):
         trainer.predict(model, data, return_predictions=False)
         require_not_stopped(trainer)
         # Lightning's first process does not wait for the others, and whoever reads its manifest takes all to be there.
@@ -57,7 +57,7 @@ def infer(
 
 def evaluate(job: Job) -> dict[str, Any]:
     """Predict what is not there yet, then score; returns counts for the manifest."""
-    from acr_lightning.artefacts.palette import is_whole, write_mask
+    from acr_lightning.artefacts.palette import read_mask, write_mask
     from acr_lightning.chain.runner import is_first_process
     from acr_lightning.classes.class_names import build
     from acr_lightning.data.tagged import TaggedDataset
@@ -72,7 +72,7 @@ def evaluate(job: Job) -> dict[str, Any]:
             "same --config, or `acr run`"
         )
     if Path(job.section["model"]["init_args"]["checkpoint"]).is_file():
-        counts = infer(job, job.folder / "predictions", ".png", write_mask, is_whole)
+        counts = infer(job, job.folder / "predictions", ".png", write_mask, read_mask)
         if counts.get("left"):
             return counts
     if is_first_process():

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.photo_labels import make_labels
+from acr_lightning.stages.photo_labels import PhotoLabels, make_labels
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
@@ -77,7 +77,7 @@ def label(
     own, labels = of_shard(ids, shard), Path(output) / LABELS
     way = _way(value, alpha, label_refiner, margin, smoothing)
     voting = (vote, Path(proposals)) if vote and proposals else None
-    make_labels(way, dataset, Path(cams), labels, own, workers, threshold == "walked", voting)
+    make_labels(PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting), own, workers)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
     rest = {"left": left} if len(own) < len(ids) else {}
     return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
@@ -122,24 +122,15 @@ def _require_one_way(
 
 def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
-    from acr_lightning.labels.choose_threshold import (
-        automatic_threshold,
-        automatic_thresholds,
-        oracle_threshold,
-        threshold_of_masks,
-    )
+    from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold, threshold_of_masks
 
     if threshold == "auto":
-        return automatic_threshold(files), "auto: Otsu's threshold of the CAM scores, no masks"
+        return automatic_thresholds(files, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
-        _, strong = automatic_thresholds(files)
-        return strong, "auto_strong: the higher of Otsu's two thresholds of the scores, no masks"
+        return automatic_thresholds(files, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
     if threshold == "masks":
         best, low, high, photos = threshold_of_masks(cams, dataset)
-        return (
-            best,
-            f"masks: chosen on the masks of {photos} photos, 95 % of bootstraps in {low:.2f} to {high:.2f}",
-        )
+        return best, f"masks: chosen on the masks of {photos} photos, 95 % of bootstraps in {low:.2f} to {high:.2f}"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":

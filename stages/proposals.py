@@ -16,9 +16,9 @@ MASKS = "masks"
 
 def main(job: Job) -> dict[str, Any]:
     """Make the proposals that are not there yet; returns counts for the manifest."""
-    from acr_lightning.proposals.mask_runs import is_whole, write_proposals
+    from acr_lightning.proposals.mask_runs import read_proposals, write_proposals
 
-    return infer(job, job.folder / MASKS, ".npz", write_proposals, is_whole)
+    return infer(job, job.folder / MASKS, ".npz", write_proposals, read_proposals)
 
 
 DEFAULTS = partial(inference_defaults, "Superpixels", "UntaggedPhotos", ["train", "seed"])

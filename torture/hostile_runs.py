@@ -188,7 +188,7 @@ def pages() -> Iterator[Attack]:
         path = folder / "out" / "MODEL_CARD.md"
         return MarkdownIt("commonmark").enable("table").render(path.read_text()) if path.is_file() else ""
 
-    export = ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32", "--output=out/net.pt")
+    export = ("export", "--run=run", "--height=32", "--width=32", "--output=out/net.onnx")
     yield Attack(
         "the model card's scores", RUNS, scores, command(*export), MARKUP | MARKDOWN, HARMLESS_TEXT,
         worked=lambda folder, text, outcome: re.search(r'<(img|script)|href="javascript', card(folder)) is not None,

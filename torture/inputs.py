@@ -111,7 +111,7 @@ READERS = (
     Reader(RUNS, ("fit", "--config", "weights.yaml"), ("net.safetensors",)),
     Reader(PLANS, ("compare", "--config", "plan.yaml"), ("plan.yaml",)),
     Reader(
-        EXPORT, ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32", "--output=out.pt"),
+        EXPORT, ("export", "--run=run", "--height=32", "--width=32", "--output=out.onnx"),
         ("run/segment/last.ckpt", "run/*/manifest.json", "run/evaluate/scores.json"),
     ),
 )  # fmt: skip

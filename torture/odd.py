@@ -74,7 +74,7 @@ OPTIONS = (
         "gt": PLACES, "output": PLACES,
     }),
     Options(
-        EXPORT, ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32", "--output=out.pt"),
+        EXPORT, ("export", "--run=run", "--height=32", "--width=32", "--output=out.onnx"),
         {
             **dict.fromkeys(("height", "width", "dynamic"), VALUES), "format": ("", "ONNX", "onnx", "x", "null"),
             "output": PLACES, "run": PLACES,

@@ -13,15 +13,15 @@ from torture.whole import CHAIN, SCORE
 
 HAND_MADE = "written by hand\n"
 KINDS = ("a file", "a device", "a pipe", "a link", "a link to nothing", "a folder")
-EXPORT = ("export", "--run=run", "--format=torchscript", "--height=32", "--width=32")
+EXPORT = ("export", "--run=run", "--height=32", "--width=32")
 PREDICT = ("predict", "--run=run", "--images=pictures", "--output=out", "--soft")
 # Every writer whose place a user names, by what it writes.
 WRITERS: dict[str, tuple[str, ...]] = {
     "out/val_00001.png": PREDICT,
     "out/val_00001_overlay.jpg": PREDICT,
     "out/val_00001.npz": PREDICT,
-    "out/net.pt": (*EXPORT, "--output=out/net.pt"),
-    "out/MODEL_CARD.md": (*EXPORT, "--output=out/net.pt"),
+    "out/net.onnx": (*EXPORT, "--output=out/net.onnx"),
+    "out/MODEL_CARD.md": (*EXPORT, "--output=out/net.onnx"),
     "out/page.html": ("report", "run", "--output=out/page.html"),
     "out/scores.json": (*SCORE, *CHAIN, "--output=out"),
     "out/scores.csv": (*SCORE, *CHAIN, "--output=out"),

@@ -1,6 +1,5 @@
 """A training method of one's own: what the CAM is sure of is hidden, and the rest must do without the class."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,9 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.cam.normalise import normalise_cam
-from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.classifier import Classifier
-from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
+from acr_lightning.training.alternating import AlternatingModule, StepSettings, Update
 from acr_lightning.training.optimisation import OptimizerSettings
 
 
@@ -34,10 +32,6 @@ class Hiding(AlternatingModule):
         super().__init__(optimizer, step)
         self.classifier, self.weight = classifier, weight
 
-    def players(self) -> Mapping[str, Player]:
-        """One network, which is trained at the rates of its own."""
-        return {"classifier": Player(self.classifier, self.optimizer_settings)}
-
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: accumulation, clipping, logging and losses that are not finite are seen to by `update`."""
         size = self.split_evenly(len(batch["image"]))
@@ -54,7 +48,3 @@ class Hiding(AlternatingModule):
         hidden = seen * (1 - F.interpolate(sure, image.shape[-2:], mode="bilinear"))
         left = self.classifier.classification_loss(self.classifier(hidden), torch.zeros_like(tags))
         return Update(classification + self.weight * left, {"classification": classification, "left": left})
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stage `cam` makes the classifier again from this."""
-        describe_in(checkpoint, self.classifier, "classifier")

@@ -2,7 +2,8 @@
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -11,6 +12,14 @@ class UserError(Exception):
 
     The command line prints it as one line, without a traceback, and exits with status 2.
     """
+
+
+class Faults(UserError):
+    """Bad input with several faults, `lines`; the message is the first."""
+
+    def __init__(self, first: str, *others: str) -> None:
+        super().__init__(first)
+        self.lines = [first, *others]
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -30,8 +39,24 @@ def expect(fits: bool, value: object, place: str, condition: str) -> None:
         raise UserError(f"{place}: expected {condition}, got {shown(str(value))}")
 
 
-def refusal(path: str | Path, error: Exception) -> UserError | None:
-    """The message where the system would not open a file, which says nothing about what is in it; else None."""
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE):
-        return UserError(f"{path}: cannot be read ({error.strerror})")
-    return None
+@contextmanager
+def reading(path: str | Path, missing: str, damaged: str) -> Iterator[None]:
+    """Say in one line why a file cannot be read in this block, whatever its library raises.
+
+    Args:
+        path: of the file.
+        missing: what is said where there is none.
+        damaged: what is said of a damaged one, with `{}` for the reason.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise UserError(f"{path}: {missing}") from None
+    except Exception as error:
+        # Where the system would not open it, nothing is known of what is in it.
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE):
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: {damaged.format(reason)}") from None

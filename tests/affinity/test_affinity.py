@@ -13,7 +13,7 @@ from acr_lightning.affinity.boundary_net import BoundaryNet
 from acr_lightning.affinity.learner import NETWORKS, AffinityLearner
 from acr_lightning.affinity.pair_affinity import boundary_affinity, feature_affinity
 from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
-from acr_lightning.affinity.walk_inference import AffinityWalk, WalkedCam
+from acr_lightning.affinity.walk_inference import AffinityWalk
 from acr_lightning.artefacts.cam_file import read_cam, write_cam
 from acr_lightning.data.datamodule import LabelledCrops
 from acr_lightning.errors import UserError
@@ -159,7 +159,7 @@ def test_training_learns_which_cells_belong_together(kind, shapes, tmp_path):
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     batch = next(iter(data.train_dataloader()))
-    before = net.pair_terms(batch["image"], batch["label"]).total().item()
+    before = net.losses(batch).loss.item()
     trainer.fit(net, data)
     group = trainer.optimizers[0].param_groups[0]
     assert group["lr"] == pytest.approx(group["initial_lr"] * (1 / trainer.global_step) ** 0.9)  # that of the last step
@@ -168,7 +168,7 @@ def test_training_learns_which_cells_belong_together(kind, shapes, tmp_path):
     image = torch.rand(1, 3, 32, 32)
     assert torch.equal(network(image), net.network.eval()(image))
     net.train()  # BatchNorm's running statistics are those of twenty steps only
-    after = net.pair_terms(batch["image"], batch["label"]).total().item()
+    after = net.losses(batch).loss.item()
     assert after < 0.9 * before
 
 
@@ -180,7 +180,7 @@ def test_a_cell_has_the_label_at_its_centre():
     batch = {"image": torch.rand(1, 3, 32, 32), "label": label}
     output = net.network(net.network.backbone.normalise(batch["image"]))
     wanted = loss_of(feature_affinity(output, 5), torch.arange(16).view(1, 4, 4) % 2, 5).total()
-    assert net.pair_terms(**batch).total().item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert net.losses(batch).loss.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 @pytest.fixture
@@ -222,15 +222,15 @@ def test_walk_as_psa_publishes_it(checkpoint, tmp_path, rng):
         flip=False,
     ).eval()  # fmt: skip
     with torch.inference_mode():
-        got = walk.walked({"id": "a", "image": image})
+        _, classes, got, background = walk.walked({"id": "a", "image": image})
         cam = torch.from_numpy(read_cam(tmp_path / "cams" / "a.npz").scores)
         stacked = torch.cat([cam, (1 - cam.amax(0, keepdim=True)) ** 16])
         features = walk.network(walk.network.backbone.normalise(image[None]))
         wanted = dense_walk(F.avg_pool2d(stacked, 8), feature_affinity(features, 5), 5, 8, 6)
         wanted = F.interpolate(wanted[None], (48, 56), mode="bilinear")[0]
-    assert got.classes.tolist() == [1, 4]
-    assert torch.allclose(got.scores, wanted[:2], atol=1e-5)
-    assert torch.allclose(got.background, wanted[2], atol=1e-5)
+    assert classes.tolist() == [1, 4]
+    assert torch.allclose(got, wanted[:2], atol=1e-5)
+    assert torch.allclose(background, wanted[2], atol=1e-5)
 
 
 def test_walk_as_rib_publishes_it(checkpoint, tmp_path, rng):
@@ -238,7 +238,7 @@ def test_walk_as_rib_publishes_it(checkpoint, tmp_path, rng):
     write_cam(tmp_path / "cams" / "a.npz", np.array([1, 4]), scores)
     walk = AffinityWalk(checkpoint("boundary"), str(tmp_path / "cams"), beta=10, exponent=5, cam_power=1.3).eval()
     with torch.inference_mode():
-        got = walk.walked({"id": "a", "image": image})
+        _, classes, got, background = walk.walked({"id": "a", "image": image})
         normalised = walk.network.backbone.normalise(image[None])
         logits = (walk.network(normalised) + walk.network(normalised.flip(-1)).flip(-1)) / 2
         boundary = logits[:, 0].sigmoid()
@@ -246,9 +246,10 @@ def test_walk_as_rib_publishes_it(checkpoint, tmp_path, rng):
         state = F.avg_pool2d(cam, 4) ** 1.3 * (1 - boundary)
         wanted = dense_walk(state, boundary_affinity(boundary, 5), 5, 10, 5)
         wanted = F.interpolate(wanted[None], (24, 28), mode="bilinear")[0]
-    assert torch.allclose(got.scores, wanted / wanted.max(), atol=1e-5)
-    assert got.scores.max() == pytest.approx(1)
-    assert got.background is None
+    assert torch.allclose(got, wanted / wanted.max(), atol=1e-5)
+    assert got.max() == pytest.approx(1)
+    assert classes.tolist() == [1, 4]
+    assert background is None
 
 
 def test_photo_without_tags_and_any_size(checkpoint, tmp_path):
@@ -256,10 +257,10 @@ def test_photo_without_tags_and_any_size(checkpoint, tmp_path):
     write_cam(tmp_path / "odd.npz", np.array([2]), np.ones((1, 9, 13), np.float32))
     walk = AffinityWalk(checkpoint("boundary"), str(tmp_path), long_side=26).eval()
     with torch.inference_mode():
-        empty = walk.walked({"id": "empty", "image": torch.rand(3, 9, 13)})
-        odd = walk.walked({"id": "odd", "image": torch.rand(3, 9, 13)})
-    assert empty.scores.shape == (0, 9, 13)
-    assert odd.scores.shape == (1, 9, 13)
+        _, _, empty, _ = walk.walked({"id": "empty", "image": torch.rand(3, 9, 13)})
+        _, _, odd, _ = walk.walked({"id": "odd", "image": torch.rand(3, 9, 13)})
+    assert empty.shape == (0, 9, 13)
+    assert odd.shape == (1, 9, 13)
     with pytest.raises(UserError, match="no CAM; run `acr cam` first"):
         walk.walked({"id": "gone", "image": torch.rand(3, 9, 13)})
 
@@ -267,7 +268,7 @@ def test_photo_without_tags_and_any_size(checkpoint, tmp_path):
 def test_writer_keeps_the_cam_format(tmp_path, rng):
     scores, background = torch.rand(2, 5, 6), torch.rand(5, 6)
     for name, walked in (("a", background), ("b/c", None)):
-        prediction = WalkedCam(name, torch.tensor([0, 3]), scores, walked)
+        prediction = name, torch.tensor([0, 3]), scores, walked
         ResultWriter(tmp_path, ".npz", write_cam).write_on_batch_end(None, None, [prediction], None, None, 0, 0)
     with_background, without = read_cam(tmp_path / "a.npz"), read_cam(tmp_path / "b" / "c.npz")
     assert with_background.classes.tolist() == [0, 3]

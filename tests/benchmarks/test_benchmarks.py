@@ -39,9 +39,7 @@ def test_the_plain_step_is_the_same_step():
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.0
         torch.nn.init.uniform_(module.classifier.classify.weight, 0.1, 0.1)
-        loss = module.reconstructor_update(step).total(RUWeights()) + module.classifier_update(step)[0].total(
-            CUWeights()
-        )
+        loss = module.reconstructor_update(step).total(RUWeights()) + module.classifier_update(step).total(CUWeights())
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         found.append((loss, torch.autograd.grad(loss, trained, allow_unused=True)))
     assert torch.allclose(found[0][0], found[1][0], atol=1e-5)

@@ -97,7 +97,6 @@ report file                                     | file: not a run
 predict                                         | --run, images is missing; usage: acr predict --run RUN
 predict --run gone --images folder              | run `acr segment` first
 export                                          | --run is missing
-export --run folder --format=tflite             | --format: Expected one of 'onnx', 'torchscript'
 export --run folder --height=x                  | --height: Expected int
 init                                            | give the folder of the photos: acr init FOLDER, or --good
 init folder --good=folder --bad=folder          | --good and --bad go together, and instead of the FOLDER

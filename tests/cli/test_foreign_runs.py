@@ -44,7 +44,6 @@ def packages(tmp_path, monkeypatch):
             def lent(**arguments): return Data(**arguments)
             class Bystander:
                 def __init__(self, **arguments): Path({str(ran)!r}).touch()
-                setup_faults = __init__
             """,
         "borrower": "from mine import Data",
     }

@@ -145,9 +145,9 @@ def test_a_killed_prediction_leaves_nothing_to_the_next(trained_run, scenes, tmp
 
 
 def test_export_replaces_its_own_files_and_nothing_else(trained_run, tmp_path, capsys):
-    words = ["export", "--run", trained_run, "--format=torchscript", "--height=32", "--width=32"]
-    for name in ("net.pt", "MODEL_CARD.md"):
-        output = tmp_path / name.partition(".")[0] / "net.pt"
+    words = ["export", "--run", trained_run, "--height=32", "--width=32"]
+    for name in ("net.onnx", "MODEL_CARD.md"):
+        output = tmp_path / name.partition(".")[0] / "net.onnx"
         output.parent.mkdir()
         output.with_name(name).write_text("made by hand")
         assert here(*words, "--output", output) == 2
@@ -191,7 +191,7 @@ def test_no_pipe_folder_or_link_is_replaced(trained_run, tmp_path, capsys, place
     write_mask(tmp_path / "gt" / "a.png", np.zeros((4, 4), np.uint8))
     before = path.lstat()
     for words in (
-        ["export", "--run", trained_run, "--format=torchscript", "--height=32", "--width=32", "--output", path],
+        ["export", "--run", trained_run, "--height=32", "--width=32", "--output", path],
         ["data", "check", "--config", "voc.yaml", "--json", path],
         ["score", tmp_path / "gt", "--config", "voc.yaml", "--pack", path],
         ["init", tmp_path, "--output", path],
@@ -239,7 +239,7 @@ def test_what_predict_just_can(trained_run, scenes, tmp_path):
 @pytest.mark.parametrize("side", ["0", "-32", str(10**19), "16385"])
 def test_an_export_of_no_size_gets_one_line(trained_run, tmp_path, capsys, side):
     for name in ("height", "width"):
-        words = ["export", "--run", trained_run, "--format=torchscript", f"--{name}={side}", "--output", tmp_path / "n"]
+        words = ["export", "--run", trained_run, f"--{name}={side}", "--output", tmp_path / "n"]
         assert here(*words) == 2
         assert f"acr export: --{name}: Expected int, 1 to 16384" in capsys.readouterr().err
 
@@ -251,5 +251,5 @@ def test_an_export_to_a_folder_is_refused(trained_run, capsys, place):
 
 
 def test_an_export_of_one_pixel(trained_run, tmp_path):
-    words = ["export", "--run", trained_run, "--format=torchscript", "--height=1", "--width=1"]
+    words = ["export", "--run", trained_run, "--height=1", "--width=1"]
     assert here(*words, "--output", tmp_path / "n") == 0

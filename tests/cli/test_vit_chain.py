@@ -51,14 +51,13 @@ def test_every_stage_with_a_vit(config, tmp_path, shapes):
     assert len(masks) == len(shapes.ids("val"))
     for name, mask in masks.items():
         assert np.array_equal(mask, read_mask(run / "evaluate" / "predictions" / name))
-    for form in ("onnx", "torchscript"):
-        assert export.export(run, tmp_path / form, form, (50, 70)).difference < 1e-4
+    assert export.export(run, tmp_path / "net", (50, 70)).difference < 1e-4
     at_any_size(run, tmp_path)
 
 
 def at_any_size(run, tmp_path):
     """A file that takes multiples of the patch gives what torch gives, at sizes that it was not made with."""
-    made = export.export(run, tmp_path / "dynamic", "onnx", (48, 64), dynamic=True)
+    made = export.export(run, tmp_path / "dynamic", (48, 64), dynamic=True)
     assert made.step == 16
     session, network = onnxruntime.InferenceSession(tmp_path / "dynamic"), load_network(run / "segment" / "last.ckpt")
     for size in ((32, 112), (160, 160), (208, 16)):
@@ -69,9 +68,7 @@ def at_any_size(run, tmp_path):
         (got,) = session.run(None, {"image": image.numpy()})
         np.testing.assert_allclose(got, wanted, atol=1e-4)
     with pytest.raises(UserError, match="50×70: with --dynamic height and width are multiples of 16"):
-        export.export(run, tmp_path / "no", "onnx", (50, 70), dynamic=True)
-    with pytest.raises(UserError, match="goes with --format=onnx"):
-        export.export(run, tmp_path / "no", "torchscript", (48, 64), dynamic=True)
+        export.export(run, tmp_path / "no", (50, 70), dynamic=True)
 
 
 def test_two_processes_train_a_vit_as_one(config, tmp_path):

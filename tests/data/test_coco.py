@@ -1,5 +1,4 @@
 import json
-import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -220,17 +219,15 @@ def test_the_json_is_parsed_once(root, monkeypatch):
 
 def tags_in_another_process(data, image_id):
     coco_index.read_annotations = forbidden
-    return data.tags(image_id).tolist(), id(data)
+    return data.tags(image_id).tolist()
 
 
-def test_workers_get_arguments_only_and_parse_nothing(root):
+def test_workers_parse_nothing(root):
     data = COCO(str(root))
-    assert len(pickle.dumps(data)) < 1000
     ids = data.ids("train")
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         found = list(pool.map(tags_in_another_process, [data] * len(ids), ids))
-    assert [tags for tags, _ in found] == [data.tags(image_id).tolist() for image_id in ids]
-    assert len({identity for _, identity in found}) == 1  # made once, however often it is sent
+    assert found == [data.tags(image_id).tolist() for image_id in ids]
 
 
 def test_another_json_has_another_index_and_other_masks(root):

@@ -82,7 +82,7 @@ def test_names_in_a_tags_file(photos, tmp_path, name, form):
     with pytest.raises(UserError, match=f"{where}: photo '.*' {fault}") as caught:
         TagFolder(str(photos), str(tags))
     one_line(caught)
-    assert TagFolder.setup_faults(root=str(photos), tags=str(tags)) == [str(caught.value)]
+    assert caught.value.lines == [str(caught.value)]
 
 
 @pytest.mark.parametrize("name", ["back\\slash.jpg", "new\nline.jpg", b"latin-\xe9.jpg"])

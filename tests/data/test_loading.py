@@ -116,7 +116,12 @@ def test_whole_photos_leave_out_what_is_done(shapes, tmp_path):
     assert len(ids) == 22
     (tmp_path / f"{ids[0]}.npz").write_text("whole")
     (tmp_path / f"{ids[1]}.npz").write_text("damaged")
-    left = data.leave_out(tmp_path, ".npz", lambda path: path.read_text() == "whole")
+
+    def read(path):
+        if not path.is_file() or path.read_text() != "whole":
+            raise UserError("damaged")
+
+    left = data.leave_out(tmp_path, ".npz", read)
     assert left == 21
     assert [sample["id"] for (sample,) in data.predict_dataloader()] == ids[1:]
 

@@ -8,7 +8,7 @@ from archives import tar_of
 
 from acr_lightning.cli.main import main
 from acr_lightning.data_care import download as download_module
-from acr_lightning.data_care.download import _train_aug, download
+from acr_lightning.data_care.download import _make_train_aug, download
 from acr_lightning.data_care.sources import SOURCES, Archive
 
 
@@ -53,15 +53,15 @@ def test_a_place_that_is_none(server, tmp_path, monkeypatch, capsys, below):
 
 
 @pytest.mark.parametrize("order", [("voc2012", "sbd"), ("sbd", "voc2012")])
-def test_voc_and_sbd_give_the_augmented_list(server, tmp_path, monkeypatch, order):
+def test_voc_and_sbd_give_the_augmented_list(server, tmp_path, monkeypatch, capsys, order):
     monkeypatch.setattr(download_module, "SOURCES", sources(server))
-    download(order[0], tmp_path)
-    said = download(order[1], tmp_path)
-    assert said[-1].startswith("train_aug.txt: 4 ids")
+    assert [download(name, str(tmp_path)) for name in order] == [0, 0]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("train_aug.txt: 4 ids")
     path = tmp_path / "VOC2012" / "ImageSets" / "Segmentation" / "train_aug.txt"
     assert path.read_text().split() == ["a", "b", "s", "t"]
     server.requests.clear()
-    assert "unpacked before" in download(order[0], tmp_path)[0]
+    assert download(order[0], str(tmp_path)) == 0
+    assert "unpacked before" in capsys.readouterr().out
     assert server.requests == []
 
 
@@ -79,7 +79,7 @@ def test_the_command_and_a_mirror(server, tmp_path, monkeypatch, capsys):
     assert main(["data", "download"]) == 2
 
 
-def test_lists_as_the_literature_counts_them(tmp_path):
+def test_lists_as_the_literature_counts_them(tmp_path, capsys):
     """1,464 of VOC, 8,498 and 2,857 of SBD that overlap with VOC's train and val, make 10,582."""
     voc, sbd = tmp_path / "VOC2012" / "ImageSets" / "Segmentation", tmp_path / "SBD"
     voc.mkdir(parents=True)
@@ -96,7 +96,8 @@ def test_lists_as_the_literature_counts_them(tmp_path):
     ):
         path.write_text("\n".join(ids))
     assert (len(first), len(second)) == (8498, 2857)
-    assert _train_aug(tmp_path) == ["train_aug.txt: 10582 ids, from VOC's and SBD's lists"]
+    _make_train_aug(tmp_path)
+    assert capsys.readouterr().out == "train_aug.txt: 10582 ids, from VOC's and SBD's lists\n"
 
 
 def test_sources_are_complete():

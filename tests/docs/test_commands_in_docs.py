@@ -73,8 +73,8 @@ def test_a_command_of_acr_parses(words, whole):
     two = " ".join(words[:2])
     command, rest = (two, words[2:]) if two in COMMANDS else (words[0], words[1:])
     assert command in COMMANDS
-    module, _, function = COMMANDS[command][0].partition(".")
-    handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
+    module, _, function = COMMANDS[command][0].rpartition(".")
+    handler = getattr(importlib.import_module(f"acr_lightning.{module}"), function)
     asked = {}
 
     @functools.wraps(handler)

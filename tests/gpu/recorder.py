@@ -23,10 +23,10 @@ RAISING = {
 # Functions whose products of matrices are in 32 bits whatever the precision, and those that a gradient is asked for in.
 EXACT = {
     "loss.class_features", "prototypes.seeds", "prototypes.prototype_maps", "refined_cam._columns",
-    "region_cam.attention", "contrast.losses", "contrast.semi_hard", "cam_maps.refined",
+    "region_cam.attention", "contrast.losses", "contrast.semi_hard", "mctformer._cam",
     "tag_losses.token_similarities",
 }  # fmt: skip
-BACKWARD = {"alternating.update", "game.forces"}
+BACKWARD = {"alternating.update"}
 
 
 def halved(products):

@@ -10,7 +10,7 @@ from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.errors import UserError
 from acr_lightning.labels import choose_threshold
 from acr_lightning.metrics.cam_scores import sweep_cams
-from acr_lightning.metrics.confusion import miou
+from acr_lightning.metrics.confusion import scores as scores_of
 from acr_lightning.stages.label import label
 
 LEVELS = np.array([5, 20, 35, 60, 120, 130, 140, 220, 230])
@@ -57,8 +57,10 @@ def test_a_few_masks_choose_it_with_an_interval(shapes, some_masks, tmp_path, rn
     matrices = [sweep_cams(tmp_path / "cams", shapes, [image_id]).confusion() for image_id in some_masks]
 
     def best(picks):
-        return int(np.argmax([miou(matrix) for matrix in sum(matrices[pick] for pick in picks)])) / 255
+        summed = sum(matrices[pick] for pick in picks)
+        return int(np.argmax([scores_of(matrix, names)["miou"] for matrix in summed])) / 255
 
+    names = ["background", *shapes.class_names]
     resamples = np.random.default_rng(0).integers(3, size=(40, 3))
     chosen = choose_threshold.threshold_of_masks(tmp_path / "cams", shapes)
     assert chosen.threshold == best(range(3))

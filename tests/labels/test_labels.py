@@ -5,13 +5,14 @@ from classifiers import checkpoint_of
 from method_training import classifier_of
 from torch.nn import functional as F
 
+from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import multiscale_cam
 from acr_lightning.errors import UserError
+from acr_lightning.labels.choose_threshold import automatic_thresholds
 from acr_lightning.labels.crf import PRESETS, CrfSettings, dense_crf
 from acr_lightning.labels.pseudo_label import pseudo_label, with_background
 from acr_lightning.labels.refiner import DenseCrf
-from acr_lightning.labels.threshold import otsu, otsu_of_three
 
 
 def mean_field(image, probabilities, settings):
@@ -102,17 +103,22 @@ def test_label_holds_tagged_classes_only(rng):
     assert (empty == 0).all()
 
 
-def test_otsu_equals_trying_every_threshold(rng):
+def thresholds_of(levels, path, parts):
+    write_cam(path, np.array([0]), (levels.reshape(1, 1, -1) / 255).astype(np.float32))
+    return [round(255 * threshold) for threshold in automatic_thresholds([path], parts)]
+
+
+def test_otsu_equals_trying_every_threshold(rng, tmp_path):
     values = np.concatenate([rng.normal(60, 15, 3000), rng.normal(170, 20, 1000)]).clip(0, 255).astype(int)
     between = [
         0 if (values < t).all() or (values >= t).all()
         else (values < t).mean() * (values >= t).mean() * (values[values < t].mean() - values[values >= t].mean()) ** 2
         for t in range(1, 256)
     ]  # fmt: skip
-    assert otsu(np.bincount(values, minlength=256)) == int(np.argmax(between)) + 1
+    assert thresholds_of(values, tmp_path / "a.npz", 2) == [int(np.argmax(between)) + 1]
 
 
-def test_otsu_of_three_equals_trying_every_pair(rng):
+def test_otsu_of_three_equals_trying_every_pair(rng, tmp_path):
     parts = [rng.normal(5, 2, 300), rng.normal(14, 2, 100), rng.normal(26, 2, 50)]
     values = np.concatenate(parts).clip(0, 31).astype(int)
 
@@ -122,7 +128,12 @@ def test_otsu_of_three_equals_trying_every_pair(rng):
         return sum(part.var() * len(part) for part in split if len(part))
 
     wanted = min((within(s, t), s, t) for s in range(1, 32) for t in range(s + 1, 32))
-    assert otsu_of_three(np.bincount(values, minlength=32)) == wanted[1:]
+    assert thresholds_of(values, tmp_path / "a.npz", 3) == [*wanted[1:]]
+
+
+def test_scores_that_cannot_be_split_have_a_threshold_all_the_same(tmp_path):
+    assert thresholds_of(np.full(4, 7), tmp_path / "a.npz", 2) == [1]
+    assert thresholds_of(np.array([7, 9]), tmp_path / "a.npz", 3) == [1, 2]
 
 
 class Net:

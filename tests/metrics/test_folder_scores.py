@@ -8,7 +8,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import read_mask, write_mask
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import miou
+from acr_lightning.metrics.confusion import scores
 from acr_lightning.metrics.folder_scores import count_folder
 
 
@@ -47,8 +47,10 @@ def test_miou_of_folders_equals_torchmetrics_and_a_naive_count(tmp_path_factory,
     counts = score_folders(root / "pred", root / "gt", num_classes)
     assert counts.dtype == np.int64
     assert counts.sum() == sum((mask != 255).sum() for mask, _ in pairs)
-    assert miou(counts) == pytest.approx(naive_miou(pairs), abs=1e-9)
-    assert miou(counts) == pytest.approx(100 * jaccard.compute().item(), abs=1e-3)
+    assert scores(counts, [*map(str, range(len(counts)))])["miou"] == pytest.approx(naive_miou(pairs), abs=1e-9)
+    assert scores(counts, [*map(str, range(len(counts)))])["miou"] == pytest.approx(
+        100 * jaccard.compute().item(), abs=1e-3
+    )
 
 
 @pytest.fixture

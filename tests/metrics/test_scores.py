@@ -9,8 +9,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.errors import UserError
-from acr_lightning.labels.pseudo_label import with_background
-from acr_lightning.metrics.confusion import confusion, confusion_csv, miou, scores
+from acr_lightning.metrics.confusion import confusion, confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
 
@@ -35,7 +34,7 @@ def test_miou_equals_a_naive_count_and_torchmetrics(seed):
     assert np.array_equal(counts, naive)
     jaccard = MulticlassJaccardIndex(4, ignore_index=255, average="macro")
     wanted = jaccard(torch.from_numpy(prediction.astype(int)), torch.from_numpy(mask.astype(int))).item()
-    assert miou(counts) == pytest.approx(100 * wanted, abs=1e-3)
+    assert scores(counts, [*map(str, range(len(counts)))])["miou"] == pytest.approx(100 * wanted, abs=1e-3)
 
 
 def test_scores_by_hand():
@@ -54,19 +53,6 @@ def test_the_confusion_matrix_is_kept_as_whole_pixels():
     rows = list(csv.reader(confusion_csv(counts, ["background", "cat, asleep"]).splitlines()))
     assert rows[0][1:] == [row[0] for row in rows[1:]] == ["background", "cat, asleep"]
     assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == counts.tolist()
-
-
-@pytest.mark.parametrize("alpha", [0.5, 1, 4, 16, 32])
-def test_an_exponent_is_a_threshold(alpha):
-    """Against stacking the background score before the classes, which is how labels are made."""
-    rng = np.random.default_rng(3)
-    levels, classes = rng.integers(0, 256, (2, 40, 50)).astype(np.uint8), np.array([1, 3])
-    mask = rng.integers(0, 5, (40, 50)).astype(np.uint8)
-    sweep = ThresholdSweep(5)
-    sweep.update(mask, classes, levels)
-    winner = with_background((levels / 255).astype(np.float32), alpha=alpha).argmax(axis=0)
-    wanted = confusion(mask, np.array([0, 2, 4], np.uint8)[winner], 5)
-    assert np.array_equal(sweep.confusion()[sweep.level_of(alpha)], wanted)
 
 
 def test_sweep_equals_scoring_each_threshold():

@@ -13,7 +13,7 @@ from acr_lightning.cli.main import main
 from acr_lightning.report.curves import loss_series
 
 SCORE = {"what": "cam", "split": "seed", "miou": 44.4, "precision": 60.0, "recall": 70.0, "classes": {}}
-SWEEP = {"thresholds": [{**SCORE, "threshold": 0.5}], "exponents": [{**SCORE, "alpha": 4}]}
+SWEEP = {"thresholds": [{**SCORE, "threshold": 0.5}]}
 
 
 @pytest.fixture
@@ -60,10 +60,9 @@ def test_nothing_is_missing_from_a_whole_run(run):
     titles = [part.partition("</figcaption>")[0].partition("<figcaption>")[2] for part in page.split("</svg>")[1:]]
     assert [title.partition(";")[0] for title in titles] == [
         "run: fit, cu", "run: fit, loss", "run: CAM by background threshold (uses masks)",
-        "run: CAM by background exponent (uses masks)",
     ]  # fmt: skip
     # The network's; curves, photos, CAM and its threshold, label and prediction.
-    assert page.count("<figcaption>") == 2 + 4 + 2 + 2 + 2
+    assert page.count("<figcaption>") == 2 + 3 + 2 + 2 + 2
 
 
 def test_no_line_crosses_epochs_in_which_nothing_was_trained(run):
@@ -95,7 +94,7 @@ def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):
         ("evaluate/scores.json", b'[{"miou": Infinity, "precision": 1, "recall": 2}]', "no scores"),
         ("evaluate/scores.json", b'["\xff"]', "line 1 is not UTF-8 text"),
         ("evaluate/sweep.json", b"", "damaged JSON"),
-        ("evaluate/sweep.json", b'{"thresholds": [1], "exponents": []}', "no scores"),
+        ("evaluate/sweep.json", b'{"thresholds": [1]}', "no scores"),
         ("fit/csv/version_0/metrics.csv", b"step,cu_loss\n0,1.5\n1,1.25\n2", "1 of its lines are damaged"),
         ("fit/csv/version_0/metrics.csv", b"step,cu_loss\n0,1.5\n1,1.x5\n2,1.0\n", "1 of its lines are damaged"),
         ("fit/csv/version_0/metrics.csv", b"\xff\xfe\n", "line 1 is not UTF-8 text"),

@@ -78,10 +78,16 @@ def test_a_run_in_a_sentence(tmp_path, shapes):
 
 def test_a_row_for_each_class(shapes):
     rows = class_table(shapes, [{"classes": {"blue_checks": {"iou": 40.0}}}, {"classes": {}}])
-    assert [row.name for row in rows] == ["background", "red_stripes", "blue_checks", "green_stripes", "black_checks"]
-    assert rows[2].scores == [40.0, None]
-    assert rows[0].photos is None  # nobody tags background
-    assert rows[2].photos == sum(1 in shapes.tags(image_id) for image_id in shapes.ids("train"))
+    assert [row["name"] for row in rows] == [
+        "background",
+        "red_stripes",
+        "blue_checks",
+        "green_stripes",
+        "black_checks",
+    ]
+    assert rows[2]["scores"] == [40.0, None]
+    assert rows[0]["photos"] is None  # nobody tags background
+    assert rows[2]["photos"] == sum(1 in shapes.tags(image_id) for image_id in shapes.ids("train"))
 
 
 def test_colours_can_be_told_apart_and_seen_on_grey():

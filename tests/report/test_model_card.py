@@ -57,11 +57,11 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     }  # fmt: skip
     records = [{**label, "threshold": 0.3, "chosen": "oracle: best", "classes": {}}, network]
     (run / "evaluate" / "scores.json").write_text(json.dumps(records))
-    output = tmp_path / "out" / "net.pt"
-    assert here("export", "--run", run, "--format=torchscript", "--height=32", "--width=48", "--output", output) == 0
+    output = tmp_path / "out" / "net.onnx"
+    assert here("export", "--run", run, "--height=32", "--width=48", "--output", output) == 0
     card = (output.parent / "MODEL_CARD.md").read_text()
 
-    assert "`net.pt` labels each pixel of a photo as background or one of 4 classes" in card
+    assert "`net.onnx` labels each pixel of a photo as background or one of 4 classes" in card
     assert cells(card, "0") == ["0", "background", "90.0"]
     assert cells(card, "2") == ["2", "blue_checks", "12.3"]
     assert cells(card, "1") == ["1", "red_stripes", "not measured"]
@@ -90,7 +90,7 @@ def test_a_card_without_scores_says_so(run):
     section = {**SECTION, "data": {"init_args": {"labels": "masks"}}}
     (run / "segment" / "manifest.json").write_text(json.dumps({"status": "done", "config": section, "seconds": 120.0}))
     (run / "fit" / "manifest.json").unlink()
-    assert here("export", "--run", run, "--format=torchscript", "--height=32", "--width=32") == 0
+    assert here("export", "--run", run, "--height=32", "--width=32") == 0
     card = (run / "MODEL_CARD.md").read_text()
     assert "None: the run was not evaluated" in card
     assert "Nobody measured" in card

@@ -10,7 +10,6 @@ from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
 from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.nets.deeplab import DeepLab
-from acr_lightning.segment import export as exporting
 from acr_lightning.segment.network_inference import NetworkInference
 from acr_lightning.segment.segmenter import Segmenter
 from acr_lightning.training.optimisation import OptimizerSettings
@@ -101,15 +100,6 @@ def test_scales_mirror_images_and_windows(tmp_path, head):
     torch.testing.assert_close(one, mirrored, atol=1e-5, rtol=0)
     torch.testing.assert_close(other.sum(dim=1), torch.ones(1, 70, 91))
     assert not torch.allclose(one, other)  # the windows were read
-
-
-def test_torchscript_gives_what_torch_gives(tmp_path):
-    model = exporting.Deployed(DeepLab(Backbone(VIT), 4, "upsample")).eval()
-    with_statistics(model.network.head)
-    example = torch.rand(2, 3, 64, 72)
-    exporting._to_torchscript(model, example, tmp_path / "network", {})
-    with torch.inference_mode():
-        torch.testing.assert_close(torch.jit.load(tmp_path / "network")(example[:1]), model(example[:1]))
 
 
 def test_frozen_batchnorm_does_not_learn_unless_it_is_asked_to():

@@ -15,12 +15,7 @@ WIDTHS = (64, 128, 256)
 
 
 class AffinityNetwork(Described):
-    """What both kinds of affinity network share: a backbone that may be frozen, and then stays in eval mode.
-
-    Args:
-        backbone: the feature extractor.
-        freeze_backbone: train the new layers alone.
-    """
+    """What both kinds of affinity network share: a backbone that may be frozen, and then stays in eval mode."""
 
     def __init__(self, backbone: Backbone, freeze_backbone: bool) -> None:
         super().__init__()

@@ -1,17 +1,14 @@
 """The affinity network as a LightningModule, trained on what is certain in the CAMs."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from torch import Tensor
 from torch.nn import functional as F
 
 from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.affinity.boundary_net import BoundaryNet
-from acr_lightning.affinity.pair_loss import PairLoss, pair_kinds, pair_loss
+from acr_lightning.affinity.pair_loss import pair_kinds, pair_loss
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.checkpoint import describe_in
-from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.alternating import AlternatingModule, Update
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.whole_batch import mean_of_processes
 
@@ -35,6 +32,8 @@ class AffinityLearner(AlternatingModule):
         optimizer: of the network. The releases pass their weight decay in momentum's place, so 5e-4 and 1e-4 are as
             published.
     """
+
+    described = "network"
 
     def __init__(
         self,
@@ -60,26 +59,10 @@ class AffinityLearner(AlternatingModule):
         self.step_schedules()
 
     def losses(self, batch: dict[str, Any]) -> Update:
-        """The weighted sum of the pair loss's terms."""
-        terms = self.pair_terms(batch["image"], batch["label"])
-        return Update(terms.total(), terms._asdict())
-
-    def pair_terms(self, image: Tensor, label: Tensor) -> PairLoss:
-        """The pair loss at the size of the network's result; a cell has the label of the pixel at its centre.
-
-        Args:
-            image: `[B, 3, H, W]` in `[0, 1]`.
-            label: `[B, H, W]`: 0 background, 1..K, 255 unsure.
-        """
-        output = self.network(self.network.backbone.normalise(image))
-        labels = F.interpolate(label[:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
+        """The pair loss at the size of the network's result; a cell has the label of the pixel at its centre."""
+        output = self.network(self.network.backbone.normalise(batch["image"]))
+        labels = F.interpolate(batch["label"][:, None].float(), output.shape[-2:], mode="nearest-exact")[:, 0].long()
         kinds = pair_kinds(labels, self.radius)
         mean_of_processes(counts := kinds.flatten(1).sum(dim=1).float())
-        return pair_loss(self.network.affinity(output, self.radius), kinds, counts)
-
-    def players(self) -> Mapping[str, Player]:  # noqa: D102
-        return {"network": Player(self.network, self.optimizer_settings)}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the network without this module."""
-        describe_in(checkpoint, self.network, "network")
+        terms = pair_loss(self.network.affinity(output, self.radius), kinds, counts)
+        return Update(terms.total(), terms._asdict())

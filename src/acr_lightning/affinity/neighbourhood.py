@@ -77,10 +77,6 @@ def straight_path(offset: tuple[int, int]) -> list[tuple[int, int]]:
 def paths(radius: int, device: torch.device) -> tuple[list[Tensor], Tensor]:
     """The straight paths to the half disc, as indices into the flattened half square of `surroundings`.
 
-    Args:
-        radius: in cells.
-        device: of the indices.
-
     Returns:
         The paths, those of one length together (`[count, length]` each), and for each offset of `half_disc` its place
         in that order, `[D]`.

@@ -1,7 +1,7 @@
 """The walk of each photo's CAM along what the affinity network says, on any number of devices."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -16,21 +16,8 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.nets.checkpoint import load_network
 from acr_lightning.nets.sizes import scaled_size
 
-
-class WalkedCam(NamedTuple):
-    """One photo's CAM after the walk.
-
-    Attributes:
-        image_id: of the photo.
-        classes: the tagged classes, `[P]`.
-        scores: `[P, H, W]` in `[0, 1]`.
-        background: the walked background, `[H, W]` in `[0, 1]`, or None.
-    """
-
-    image_id: str
-    classes: Tensor
-    scores: Tensor
-    background: Tensor | None
+# Of a photo: its id, the tagged classes `[P]`, their scores `[P, H, W]` and the background's, `[H, W]` in `[0, 1]`.
+WalkedCam = tuple[str, Tensor, Tensor, Tensor | None]
 
 
 class AffinityWalk(LightningModule):
@@ -80,10 +67,10 @@ class AffinityWalk(LightningModule):
         cam = read_cam(item_path(self.cams, sample["id"], ".npz"), size=tuple(sample["image"].shape[-2:]))
         classes, scores = torch.from_numpy(cam.classes), torch.from_numpy(cam.scores).to(self.device)
         if not len(classes):
-            return WalkedCam(sample["id"], classes, scores, None)
+            return sample["id"], classes, scores, None
         result = self.walk(scores, self.output(sample["image"]))
         background = None if self.background_alpha is None else result[-1]
-        return WalkedCam(sample["id"], classes, result[: len(classes)], background)
+        return sample["id"], classes, result[: len(classes)], background
 
     def output(self, image: Tensor) -> Tensor:
         """The network's features or boundary logits, `[1, C, h, w]`, of a photo `[3, H, W]` in `[0, 1]`."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError, refusal
+from acr_lightning.errors import reading
 
 # Scores are kept as multiples of 1/255, so a score is off by 1/510 at the most.
 LEVELS = 255
@@ -79,19 +79,12 @@ def read_cam(path: str | Path, num_classes: int | None = None, size: tuple[int, 
     Raises:
         UserError: the file is missing, damaged, or of another photo or data set.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = ["classes", "levels", *(["background"] if "background" in file else [])]
-            arrays = {name: file[name] for name in names}
-        fault = _fault(arrays, num_classes, size)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no CAM; run `acr cam` first") from None
-    except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
-        if user_error := refusal(path, error):
-            raise user_error from None
-        fault = str(error).partition("\n")[0] or type(error).__name__
-    if fault:
-        raise UserError(f"{path}: damaged CAM file ({fault}); delete it, and the command that made it makes it again")
+    damaged = "damaged CAM file ({}); delete it, and the command that made it makes it again"
+    with reading(path, "no CAM; run `acr cam` first", damaged), np.load(path, allow_pickle=False) as file:
+        names = ["classes", "levels", *(["background"] if "background" in file else [])]
+        arrays = {name: file[name] for name in names}
+        if fault := _fault(arrays, num_classes, size):
+            raise ValueError(fault)
     return CamFile(arrays["classes"], arrays["levels"], arrays.get("background"))
 
 
@@ -114,12 +107,3 @@ def _fault(arrays: dict[str, NDArray[Any]], num_classes: int | None, size: tuple
     if len(classes) and not 0 <= classes.min() <= classes.max() < most:
         return f"it has the class {classes.max() if classes.min() >= 0 else classes.min()} of {most}"
     return None
-
-
-def is_whole(path: str | Path) -> bool:
-    """Whether the file can be read to its end."""
-    try:
-        read_cam(path)
-    except UserError:
-        return False
-    return True

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from acr_lightning.errors import UserError, shown
 
@@ -58,3 +60,16 @@ def item_path(folder: str | Path, image_id: str, suffix: str) -> Path:
         if os.path.commonpath([root, inside]) != root:
             raise UserError(f"{path}: a link leads out of {folder}, to {inside}; remove it")
     return path
+
+
+def without_result(ids: Iterable[str], folder: str | Path, suffix: str, read: Callable[[Path], Any]) -> list[str]:
+    """Those of the ids whose file is not there, or cannot be read to its end."""
+
+    def is_whole(path: Path) -> bool:
+        try:
+            read(path)
+        except UserError:
+            return False
+        return True
+
+    return [image_id for image_id in ids if not is_whole(item_path(folder, image_id, suffix))]

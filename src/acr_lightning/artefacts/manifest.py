@@ -15,7 +15,7 @@ NAME = "manifest.json"
 # What a manifest says, and of which kind it is.
 KINDS = {
     "status": str, "digest": str, "inputs": dict, "code": str, "config": dict, "counts": dict, "written": str,
-    "seconds": float, "megabytes": float, "results": int,
+    "seconds": float, "results": int,
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"
@@ -42,7 +42,7 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_of(kind: type, value: Any) -> bool:
-    """Whether a value is of its kind; seconds and megabytes are finite."""
+    """Whether a value is of its kind; seconds are finite."""
     return isinstance(value, kind) and (not isinstance(value, float) or 0 <= value < math.inf)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError, refusal
+from acr_lightning.errors import UserError, reading
 
 IGNORE = 255
 # What Pillow reads by itself; PostScript, whatever its suffix, it would have Ghostscript run.
@@ -68,7 +68,7 @@ def read_stored_mask(path: str | Path) -> StoredMask:
     Raises:
         UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
     """
-    try:
+    with reading(path, "no such mask", "cannot be read as a mask ({}); make it again or replace it"):
         content = Path(path).read_bytes()
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.verify()  # every chunk: decoding alone does not miss a cut tail
@@ -79,13 +79,6 @@ def read_stored_mask(path: str | Path) -> StoredMask:
             flat = image.getpalette("RGB") if image.mode == "P" else None
             colours = None if flat is None else np.array(flat, np.uint8).reshape(-1, 3)
             return StoredMask(labels, colours, image.format or "unknown")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such mask") from None
-    except UserError:
-        raise
-    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        user_error = UserError(f"{path}: cannot be read as a mask ({error}); make it again or replace it")
-        raise refusal(path, error) or user_error from None
 
 
 def label_faults(
@@ -123,12 +116,3 @@ def read_mask(
     for fault in label_faults(mask.labels, num_labels, size, unknown).values():
         raise UserError(f"{path}: {fault}; make it again")
     return mask.labels
-
-
-def is_whole(path: str | Path) -> bool:
-    """Whether the PNG can be decoded to its end."""
-    try:
-        read_mask(path)
-    except UserError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from acr_lightning.cam.cam_inference import CamInference
 from acr_lightning.cam.multiscale import scaled_views, turned_maps
-from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
+from acr_lightning.cam.prototypes import prototype_maps, seeds, stretched, unit_vectors, with_background
 from acr_lightning.classes.bounded import PositiveInt
 
 # Sides of a cell, pixels: likeness is between all cells, of which a CAM with one a pixel has too many.
@@ -42,7 +42,7 @@ class PrototypeInference(CamInference):
         total = images.new_zeros(*mask.shape[:2], *images.shape[-2:])
         for views in scaled_views(images, self.scales, self.flip, self.long_side, self.classifier.multiple):
             total += F.interpolate(self._maps(views, mask), images.shape[-2:], mode="bilinear", align_corners=False)
-        total = total / (total.amax(dim=(2, 3), keepdim=True) + EPSILON)
+        total = stretched(total)
         scores = (1 + total[:, 1:] - total[:, :1]) / 2
         return [own[present] for own, present in zip(scores, classes, strict=True)]
 

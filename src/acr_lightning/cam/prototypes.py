@@ -22,9 +22,13 @@ def with_background(cam_logits: Tensor, mask: Tensor) -> Tensor:
     Returns:
         `N`, `[B, K + 1, h, w]` in `[0, 1]`.
     """
-    positive = F.relu(cam_logits.float())
-    scores = positive / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    scores = stretched(F.relu(cam_logits.float()))
     return torch.cat([1 - scores.amax(dim=1, keepdim=True), scores], dim=1) * mask
+
+
+def stretched(maps: Tensor) -> Tensor:
+    """Each map `[B, C, h, w]` divided by its largest value."""
+    return maps / (maps.amax(dim=(2, 3), keepdim=True) + EPSILON)
 
 
 @torch.no_grad()

@@ -78,9 +78,9 @@ def _check_inputs(experiment: Experiment, name: str, names: Collection[str], to_
 def _check_section_names(experiment: Experiment, name: str, section: Section) -> None:
     stage = experiment.chain.stages[name]
     names = stage.keys
-    _check_names(section, names, name)
+    check_names(section, names, f"{name}.")
     if stage.function is None:
-        _check_names(section["trainer"], argument_names(TRAINER, name).names, f"{name}.trainer")
+        check_names(section["trainer"], argument_names(TRAINER, name).names, f"{name}.trainer.")
         names = argument_names(section["data"]["class_path"], f"{name}.data").names
     _check_classes(section, name)
     if "dataset" in names and "dataset" not in data_arguments(section):
@@ -97,7 +97,7 @@ def _check_classes(value: Any, where: str) -> None:
         if isinstance(class_path := value.get("class_path"), str):
             value, arguments = value.get("init_args") or {}, argument_names(class_path, where)
             if not arguments.takes_any:
-                _check_names(value, arguments.names, where)
+                check_names(value, arguments.names, f"{where}.")
             groups = arguments.groups
         for key, item in value.items():
             place = f"{where}.{key}"
@@ -105,15 +105,16 @@ def _check_classes(value: Any, where: str) -> None:
                 if not isinstance(item, dict):
                     names = ", ".join(f"{place}.{name}" for name in groups[key])
                     raise UserError(f"{place}: is a group of values; set {names}")
-                _check_names(item, groups[key], place)
+                check_names(item, groups[key], f"{place}.")
             _check_classes(item, place)
 
 
-def _check_names(values: Collection[str], known: Collection[str], where: str) -> None:
+def check_names(values: Collection[str], known: Collection[str], where: str) -> None:
+    """Check that all keys are known; a message begins with `where`."""
     for key in values:
         if key not in known:
             hint = nearest(key, known) or (f" Known: {', '.join(known)}" if len(known) < 8 else "")
-            raise UserError(f"{where}.{key}: no such key.{hint}")
+            raise UserError(f"{where}{key}: no such key.{hint}")
 
 
 def checked_dataset(experiment: Experiment) -> TaggedDataset:

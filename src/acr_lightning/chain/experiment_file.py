@@ -96,8 +96,7 @@ def _check_key(chain: Chain, key: str, where: str) -> None:
     """Check a key's first part; a key of a section, given without its stage, is recognised."""
     top, known = key.partition(".")[0], top_keys(chain)
     if top not in known:
-        stages = (name for name, stage in chain.stages.items() if top in stage.keys)
-        stage = next(stages, None)
+        stage = next((name for name, stage in chain.stages.items() if top in stage.keys), None)
         hint = f" Did you mean '{stage}.{key}'?" if stage else nearest(top, known)
         raise UserError(f"{where}: {key}: no such key.{hint} Known: {', '.join(known)}")
 

@@ -58,11 +58,8 @@ def readable(error: Exception) -> str:
     type_lines = [line for line in lines if line.startswith(("Expected", "Not of type"))]
     kinds = dict.fromkeys(_kind(line) for line in type_lines)
     value_text = next((value for line in (*type_lines, *lines) if (value := _given(line))), "")
-    reason = (
-        f"Expected {', or '.join(kinds)}" + (f". Got value: {value_text}" if value_text else "")
-        if type_lines
-        else lines[0]
-    )
+    reason = f"Expected {', or '.join(kinds)}" if type_lines else lines[0]
+    reason += f". Got value: {value_text}" if type_lines and value_text else ""
     reason = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", re.sub(r"a <class '(\w+)'>", r"\1", reason))
     reason = reason.replace("NoneType", "null")
     choices = re.findall(r"'([^']*)'", " ".join(re.findall(r"one of ('[^.]*')", reason)))

@@ -29,7 +29,6 @@ from acr_lightning.artefacts.manifest import (
 from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
 from acr_lightning.chain.values import flat
-from acr_lightning.system.peak_memory import peak_megabytes
 from acr_lightning.version import __version__
 
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.
@@ -153,7 +152,6 @@ def finish(folder: Path, record: Record, counts: dict[str, Any], seconds: float)
     _write(
         folder, record, status="done", code=made_by, counts=counts, seconds=seconds,
         checkpoint=stored_digest(folder / CHECKPOINT), results=count_results(folder),
-        megabytes=round(peak_megabytes(), 1),
     )  # fmt: skip
 
 

@@ -26,14 +26,7 @@ NUM_CLASSES = "num_classes"  # comes from the data
 
 
 class Parts(NamedTuple):
-    """What a section describes.
-
-    Attributes:
-        model: the module.
-        data: its data.
-        trainer: that brings them together.
-        config: the section with all defaults, in YAML's types.
-    """
+    """What a section describes; `config` is the section with all defaults, in YAML's types."""
 
     model: LightningModule
     data: Any

@@ -44,7 +44,6 @@ SHORT = {
         "proposals.superpixels": ("Superpixels",),
         "proposals.sam": ("SamProposals",),
         "training.speed": ("ChannelsLast", "Compile"),
-        "cam.seed_scores": ("SeedScores",),
         "affinity.learner": ("AffinityLearner",),
         "affinity.walk_inference": ("AffinityWalk",),
         "segment.segmenter": ("Segmenter",),

@@ -15,9 +15,6 @@ from acr_lightning.artefacts.text_file import parse_yaml
 from acr_lightning.chain.messages import readable
 from acr_lightning.errors import UserError, nearest, shown
 
-# Types of options that may stand without a value, which is then true.
-FLAGS = (bool, bool | None, bool | str)
-
 
 def call(function: Callable[..., int], command: str, words: list[str], first: tuple[str, ...] = ()) -> int:
     """Call a command's function with the words after it; its exit status.
@@ -81,7 +78,7 @@ def _split(
         hint = nearest(name, options, likeness=0.7 if takes_values else 0.6)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
-        if not equals and name in options and options[name].annotation in FLAGS:
+        if not equals and name in options and options[name].annotation in (bool, bool | None, bool | str):
             text = "true"
         elif not equals:
             if not queue:

@@ -12,6 +12,7 @@ from acr_lightning.artefacts.manifest import manifests_of
 from acr_lightning.artefacts.own_files import require_own
 from acr_lightning.artefacts.text_file import read_yaml
 from acr_lightning.chain.check import check as check_stages
+from acr_lightning.chain.check import check_names
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment_file import BASE, find, load
 from acr_lightning.chain.messages import parsed, parser_of
@@ -19,11 +20,8 @@ from acr_lightning.chain.values import flat
 from acr_lightning.classes.bounded import NonNegativeInt
 from acr_lightning.cli.run import words_of
 from acr_lightning.cli.start import way_to_start
-from acr_lightning.errors import UserError, expect, nearest
+from acr_lightning.errors import UserError, expect
 from acr_lightning.stages.chain import CHAIN
-
-# What a plan sets for each of its runs, by its own keys run, seeds and stages.
-OF_PLAN = ("run", "seed", "stages")
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,7 @@ def read_plan(path: Path, values: dict[str, Any]) -> Plan:
     """A plan's file with the command line's values: keys of the plan, and others, which are the experiments'."""
     content, keys = read_yaml(path), [one.name for one in fields(Plan)]
     expect(isinstance(content, dict), content, str(path), f"a mapping with the keys {', '.join(keys)}")
-    for key in content:
-        if key not in keys:
-            raise UserError(f"{path}: {key}: no such key.{nearest(key, keys)} Known: {', '.join(keys)}")
+    check_names(content, keys, f"{path}: ")
     content |= {key: value for key, value in values.items() if key in keys}
     parsed(parser_of(Plan), content, f"{path}: ")  # texts in values stay as they are
     own = {key: value for key, value in values.items() if key not in keys}
@@ -135,7 +131,7 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
         values = {**over_base, **(plan.common or {}), **own_values}
         base = values.pop(BASE)
-        for key in (key for key in OF_PLAN if key in values):
+        for key in sorted({"run", "seed", "stages"} & values.keys()):
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
         run = Path(plan.run, as_folder(dataset), f"{as_folder(variant)}-seed{seed}")
         values |= {"run": str(run), "seed": seed, "stages": plan.stages}

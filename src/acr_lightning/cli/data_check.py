@@ -5,12 +5,11 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import as_json
 from acr_lightning.artefacts.own_files import require_own, write_own
-from acr_lightning.chain.check import check_node, checked_dataset
-from acr_lightning.chain.experiment import Experiment
+from acr_lightning.chain.check import check_node
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.classes.class_names import class_and_arguments
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.data_care.finding import Report, from_error
+from acr_lightning.errors import Faults, UserError
 from acr_lightning.stages.chain import CHAIN
 
 
@@ -29,29 +28,24 @@ def check(
         workers: processes; all cores if not given.
         **values: of the experiment.
     """
+    from acr_lightning.data_care.check_dataset import check_dataset
     from acr_lightning.data_care.check_labels import check_labels
     from acr_lightning.data_care.print_report import print_report
 
     if json:
         require_own([json])
     experiment = load(CHAIN, config, values)
-    if labels is not None:
-        report = check_labels(Path(labels), checked_dataset(experiment), workers)
+    check_node(experiment.dataset_node(), "dataset", TaggedDataset)
+    try:
+        dataset = experiment.dataset()
+    except UserError as error:
+        if labels is not None:
+            raise
+        lines = error.lines if isinstance(error, Faults) else [str(error)]
+        report = Report([from_error("setup", "", line) for line in lines])
     else:
-        report = _dataset_report(experiment, workers)
+        report = check_labels(Path(labels), dataset, workers) if labels is not None else check_dataset(dataset, workers)
     print_report(report)
     if json:
         write_own(json, as_json(report.as_json()))
     return 1 if report.problems else 0
-
-
-def _dataset_report(experiment: Experiment, workers: int | None) -> Report:
-    """What is wrong with a data set, or why it cannot be made at all; then no photo can be checked."""
-    from acr_lightning.data_care.check_dataset import check_dataset
-
-    node = experiment.dataset_node()
-    check_node(node, "dataset", TaggedDataset)
-    dataset_class, arguments = class_and_arguments(node, "dataset", TaggedDataset)
-    if faults := dataset_class.setup_faults(**arguments):
-        return Report([from_error("setup", "", fault) for fault in faults])
-    return check_dataset(dataset_class(**arguments), workers)

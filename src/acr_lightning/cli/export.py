@@ -1,7 +1,6 @@
 """`acr export`: a trained network as one file."""
 
 from pathlib import Path
-from typing import Literal
 
 from acr_lightning.artefacts.manifest import network_of
 from acr_lightning.artefacts.own_files import require_own, write_own
@@ -12,12 +11,11 @@ def export(
     *,
     run: str,
     output: str | None = None,
-    format: Literal["onnx", "torchscript"] = "onnx",
     height: Side = 512,
     width: Side = 512,
     dynamic: bool = False,
 ) -> int:
-    """The network as one file, preprocessing included, compared with torch before it is written, and a model card.
+    """The network as an ONNX file, preprocessing included, compared with torch before it is written, and a model card.
 
     The file takes `image`, float32 `[B, 3, height, width]`, RGB in 0..1 (not normalised; any B), and gives
     `probabilities`, `[B, K + 1, height, width]`, label 0 is background.
@@ -26,20 +24,19 @@ def export(
 
     Args:
         run: folder of a run whose stage `segment` is done.
-        output: the file; null is `network.onnx` or `network.pt` in the run.
-        format: of the file.
+        output: the file; null is `network.onnx` in the run.
         height: that the file takes, pixels.
         width: that the file takes, pixels.
-        dynamic: (onnx) the file takes any height and width that are multiples of a ViT's patch, or of 32 with a CNN.
+        dynamic: the file takes any height and width that are multiples of a ViT's patch, or of 32 with a CNN.
     """
     network_of(Path(run))  # before what takes seconds to import
     from acr_lightning.report.model_card import NAME, model_card
     from acr_lightning.segment.export import export as write
 
-    path = Path(output or Path(run) / ("network.onnx" if format == "onnx" else "network.pt"))
+    path = Path(output or Path(run) / "network.onnx")
     card = path.parent / NAME
     require_own([path, card])
-    network = write(Path(run), path, format, (height, width), dynamic)
+    network = write(Path(run), path, (height, width), dynamic)
     write_own(
         card, model_card(Path(run), path.name, network.labels, (height, width), network.step, network.normalisation)
     )

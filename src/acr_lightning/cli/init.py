@@ -105,15 +105,12 @@ def _understood(source: TagSource) -> Iterator[str]:
     parts += [f"{untagged} without a tag, on which the network is tried"] * bool(untagged)
     yield f"tags: {folder.form}{f' ({source.tags})' if source.tags else ''}; photos: {', '.join(parts)}"
     classes = [f"{name} {count}{' (few)' * (count < FEW)}" for name, count in source.photos.items()]
-    yield f"classes: {len(folder.class_names)}, by photos to train on: {_some(classes, 20)}"
+    more = f" and {len(classes) - 20} more" if len(classes) > 20 else ""
+    yield f"classes: {len(folder.class_names)}, by photos to train on: {', '.join(classes[:20])}{more}"
     tagged = [one for one in dict.fromkeys(train + held_out) if len(folder.tags(one)) and one.isprintable()]
     photos = tagged[:: max(1, len(tagged) // SHOWN)][:SHOWN]
     tags = [", ".join(folder.class_names[tag] for tag in folder.tags(one)) for one in photos]
     yield f"for example: {'; '.join(map(' is '.join, zip(photos, tags, strict=True)))}"
-
-
-def _some(words: list[str], most: int) -> str:
-    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool | str) -> str:

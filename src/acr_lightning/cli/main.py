@@ -15,23 +15,23 @@ from acr_lightning.system.child_process import die_with
 from acr_lightning.system.processes import end_at_once_on_signals, end_well_on_signals
 from acr_lightning.version import __version__
 
-# Each command's module in this folder, its function, and what it is for.
+# Each command's module and function in this package, and what it is for.
 COMMANDS = {
-    "init": ("init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
-    "run": ("run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
-    **{name: ("run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
-    "report": ("report.report", "one HTML page: acr report RUN [RUN …]"),
+    "init": ("cli.init.init", "an experiment file for a folder of your own photos: acr init FOLDER"),
+    "run": ("cli.run.run", "all stages of an experiment, each in its own process; done ones are skipped"),
+    **{name: ("cli.run.stage", stage.help.partition("\n")[0]) for name, stage in CHAIN.stages.items()},
+    "report": ("cli.report.report", "one HTML page: acr report RUN [RUN …]"),
     "score": (
-        "score.score",
+        "cli.score.score",
         "score any folder of label maps, and pack it for VOC's server: acr score DIR --config FILE",
     ),
-    "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
-    "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
-    "export-labels": ("export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
-    "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
-    "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
-    "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
-    "compare": ("compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
+    "predict": ("cli.predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
+    "export": ("cli.export.export", "the network as ONNX: acr export --run DIR"),
+    "export-labels": ("cli.export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
+    "data check": ("cli.data_check.check", "what is wrong with a data set, or with labels"),
+    "data download": ("data_care.download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
+    "list": ("cli.listing.listing", "configs, methods, classes, presets or backbones that there are"),
+    "compare": ("cli.compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
 # What other libraries log, some of it in each of a run's processes, and nobody acts on.
 TALKING = (
@@ -107,8 +107,8 @@ def _dispatch(command: str, rest: list[str]) -> int:
     _quieten()
     from acr_lightning.cli.call import call
 
-    module, _, function = COMMANDS[command][0].partition(".")
-    handler = getattr(importlib.import_module(f"acr_lightning.cli.{module}"), function)
+    module, _, function = COMMANDS[command][0].rpartition(".")
+    handler = getattr(importlib.import_module(f"acr_lightning.{module}"), function)
     # The stages share a function, which is told which one is meant.
     return call(handler, command, rest, (command,) if function == "stage" else ())
 

@@ -51,8 +51,8 @@ def predict(
     require_own(Path(output, f"{name}{end}") for name in pictures for end in ends)
     import io
 
+    import cv2
     import numpy as np
-    from PIL import Image
     from rich.progress import track
 
     from acr_lightning.artefacts.item_path import item_path
@@ -75,9 +75,8 @@ def predict(
         labels, probabilities = predictor.predict(picture)
         write_own(mask_path, png_bytes(labels))
         if overlay:
-            buffer = io.BytesIO()
-            Image.fromarray(draw_overlay(picture, labels)).save(buffer, "JPEG", quality=90)
-            write_own(overlay_path, buffer.getvalue())
+            drawn = draw_overlay(picture, labels)[..., ::-1]
+            write_own(overlay_path, cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, 90))[1].tobytes())
         if soft:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, probabilities=(probabilities * 255).round().astype(np.uint8))

@@ -12,9 +12,6 @@ from acr_lightning.chain.messages import parser_of
 from acr_lightning.chain.stage import SECTION_KEYS, Section
 from acr_lightning.classes.class_names import import_class
 
-# Arguments of networks that come from the data set, not from the section.
-LINKED = {"num_classes"}
-
 
 def print_help(experiment: Experiment, name: str) -> None:
     """Print a stage's purpose, files and options."""
@@ -40,7 +37,7 @@ def add_class(parser: ArgumentParser, node: Section, key: str, first: int = 0) -
     """
     cls, values = import_class(node["class_path"], key, object), node.get("init_args") or {}
     classes = {name: value for name, value in values.items() if isinstance(value, dict) and "class_path" in value}
-    dataset_arguments = LINKED if key.startswith("model") else set()
+    dataset_arguments = {"num_classes"} if key.startswith("model") else set()  # it sets them, no section does
     parser.add_class_arguments(
         cls, key, skip={*dataset_arguments, *classes, *([first] if first else [])}, fail_untyped=False
     )

@@ -1,9 +1,7 @@
 """MS COCO as a data set of tags: instance annotations give the tags, and masks for scoring."""
 
-import json
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +51,6 @@ class COCO(KnownClasses):
         val_list: str | None = None,
         cache: str | None = None,
     ) -> None:
-        self.arguments: dict[str, Any] = {
-            "root": root, "year": year, "classes": classes, "train_list": train_list, "seed_list": seed_list,
-            "val_list": val_list, "cache": cache,
-        }  # fmt: skip
         self.root, self.year = Path(root), year
         self.lists = {"train": train_list, "seed": seed_list or train_list, "val": val_list}
         folder = Path(cache) if cache else self.root / "acr_cache"
@@ -69,10 +63,6 @@ class COCO(KnownClasses):
             raise UserError(f"{self._annotations('val')}: its categories are not those of the training photos")
         self.keep_classes(classes)
         self._kept = [self.known_classes.index(name) for name in self.class_names]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A pool of processes pickles the data set with every task: only the arguments travel.
-        return _of_this_process, (json.dumps(self.arguments),)
 
     def _annotations(self, part: Part) -> Path:
         return self.root / "annotations" / f"instances_{part}{self.year}.json"
@@ -131,9 +121,3 @@ class COCO(KnownClasses):
         """The kept classes that have an annotation in the photo (a crowd counts), ascending, counted from 0."""
         part, row = self._find(image_id)
         return np.flatnonzero(self._index[part].tagged[row, self._kept]).astype(np.int64)
-
-
-@lru_cache(maxsize=4)
-def _of_this_process(arguments: str) -> COCO:
-    """The data set with these arguments, made once in a process however often it is unpickled."""
-    return COCO(**json.loads(arguments))

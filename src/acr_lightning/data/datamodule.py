@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.item_path import without_result
 from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.data.epoch_sampler import EpochSampler
@@ -172,19 +172,18 @@ class TaggedPhotos(LightningDataModule):
         photos = PhotoGroups(self.dataset, groups, self.with_tags)
         return DataLoader(photos, batch_size=None, num_workers=self.num_workers)
 
-    def leave_out(self, folder: Path, suffix: str, is_whole: Callable[[Path], bool]) -> int:
+    def leave_out(self, folder: Path, suffix: str, read: Callable[[Path], Any]) -> int:
         """Leave out the photos whose result is whole.
 
         Args:
             folder: of the results.
             suffix: of a result's name after the id.
-            is_whole: tells whether a result can be read to its end.
+            read: reads a result; a UserError where it is not whole.
 
         Returns:
             How many are left to do here.
         """
-        paths = {image_id: item_path(folder, image_id, suffix) for image_id in self.own}
-        self.left = [image_id for image_id, path in paths.items() if not (path.exists() and is_whole(path))]
+        self.left = without_result(self.own, folder, suffix, read)
         return len(self.left)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from acr_lightning.artefacts.palette import FORMATS
-from acr_lightning.errors import UserError, refusal
+from acr_lightning.errors import UserError, reading
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 # EXIF: its tag for the camera's orientation, and the values that swap height and width.
@@ -60,15 +60,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     """A photo to be read; what goes wrong meanwhile is said in one line."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            yield image
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such photo") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image (or damaged in its first bytes); replace it or drop its id") from None
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None
-    except Exception as error:  # Pillow's many readers raise almost anything for a damaged file
-        user_error = UserError(f"{path}: damaged photo ({error}); replace it or drop its id from the list")
-        raise refusal(path, error) or user_error from None
+    with reading(path, "no such photo", "damaged photo ({}); replace it or drop its id from the list"):
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                yield image
+        except UnidentifiedImageError:
+            raise UserError(
+                f"{path}: not an image (or its first bytes are damaged); replace it or drop its id"
+            ) from None
+        except Image.DecompressionBombError as error:
+            raise UserError(f"{path}: larger than is read ({error}); make it smaller or drop its id") from None

@@ -1,14 +1,12 @@
 """Shapes: the embedded data set. Generated once, then it is an ordinary VOC folder with exact masks."""
 
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from acr_lightning.artefacts.atomic import require_writing, write_json, write_text
+from acr_lightning.artefacts.atomic import new_folder, write_json, write_text
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.artefacts.text_file import read_json
 from acr_lightning.data.shapes_scenes import CLASS_NAMES, VERSION, draw_scene
@@ -55,7 +53,6 @@ class Shapes(VOC2012):
 def _generate(root: Path, recipe: dict[str, int]) -> None:
     """Write the scenes unless they are there."""
     if not root.exists():
-        require_writing(root)
         _write(root, recipe)
     if not (root / RECIPE).is_file() or read_json(root / RECIPE) != recipe:
         raise UserError(f"{root}: holds other data than these Shapes; set another dataset.root, or remove the folder")
@@ -64,11 +61,8 @@ def _generate(root: Path, recipe: dict[str, int]) -> None:
 def _write(root: Path, recipe: dict[str, int]) -> None:
     """Write the scenes under a temporary name, then rename the folder: it is whole or absent."""
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.", ignore_cleanup_errors=True) as name:
-            _draw(Path(name), recipe)
-            os.chmod(name, 0o755)
-            os.rename(name, root)
+        with new_folder(root) as folder:
+            _draw(folder, recipe)
     except OSError as error:
         if root.is_dir():
             log.info("%s: another command was the first to write these Shapes", root)

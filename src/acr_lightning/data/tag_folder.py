@@ -18,7 +18,7 @@ from acr_lightning.data.tags.folders import split_in
 from acr_lightning.data.tags.photo_names import PhotoNames, without_suffix
 from acr_lightning.data.tags.tagged_photo import TaggedPhoto
 from acr_lightning.data.tags.tags_of import tags_of
-from acr_lightning.errors import UserError, nearest, shown
+from acr_lightning.errors import Faults, UserError, nearest, shown
 
 
 class TagFolder(TaggedDataset):
@@ -67,8 +67,8 @@ class TagFolder(TaggedDataset):
         masks: str | None = None,
         negatives: bool | str = False,
     ) -> None:
-        for fault in self._faults(self._read(root, tags, classes, masks, negatives)):
-            raise UserError(fault)
+        if faults := list(self._faults(self._read(root, tags, classes, masks, negatives))):
+            raise Faults(*faults)
 
     @classmethod
     def with_faults(cls, **arguments: Any) -> "tuple[TagFolder, list[str]]":
@@ -84,13 +84,6 @@ class TagFolder(TaggedDataset):
         call = inspect.signature(cls).bind(**arguments)
         call.apply_defaults()
         return folder, list(folder._faults(folder._read(**call.arguments)))
-
-    @classmethod
-    def setup_faults(cls, **arguments: Any) -> list[str]:  # noqa: D102
-        try:
-            return cls.with_faults(**arguments)[1]
-        except UserError as error:
-            return [str(error)]
 
     def _read(
         self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool | str

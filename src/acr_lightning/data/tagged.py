@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +46,6 @@ class TaggedDataset(ABC):
     def num_stored_labels(self) -> int:
         """How many labels a mask file may hold, background among them and 255 not."""
         return self.num_classes + 1
-
-    @classmethod
-    def setup_faults(cls, **arguments: Any) -> list[str]:
-        """Every reason for which a data set with these arguments cannot be made, for `acr data check`."""
-        try:
-            cls(**arguments)
-        except UserError as error:
-            return [str(error)]
-        return []
 
     def listed(self, split: Split) -> list[str]:
         """The ids of a split before anything is checked, for `acr data check`, which names every fault."""

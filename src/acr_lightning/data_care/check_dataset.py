@@ -6,7 +6,7 @@ from typing import get_args
 
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.data_care.check_photo import PhotoResult, Wanted, check_photo, pixel_shares
+from acr_lightning.data_care.check_photo import PhotoResult, check_photo, pixel_shares
 from acr_lightning.data_care.finding import Cell, Finding, Report, from_error
 from acr_lightning.errors import UserError
 from acr_lightning.system.pool import map_in_pool
@@ -26,9 +26,10 @@ def check_dataset(dataset: TaggedDataset, workers: int | None = None) -> Report:
     """
     report = Report()
     splits = _listed(dataset, report)
-    requirements = _wanted(dataset, splits, report)
-    work = partial(check_photo, dataset=dataset)
-    results = {result.image_id: result for result in map_in_pool(work, requirements, "photos", workers, FEW)}
+    with_tags = {image_id for split in TAGGED for image_id in splits.get(split, [])}
+    work = partial(check_photo, dataset=dataset, with_tags=with_tags, with_masks=_with_masks(dataset, splits, report))
+    ids = list(dict.fromkeys(image_id for several in splits.values() for image_id in several))
+    results = {result.image_id: result for result in map_in_pool(work, ids, "photos", workers, FEW)}
     for result in results.values():
         report.problems += result.problems
         report.notes += result.notes
@@ -66,9 +67,8 @@ def _listed(dataset: TaggedDataset, report: Report) -> dict[Split, list[str]]:
     return splits
 
 
-def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Report) -> list[Wanted]:
-    """What each photo must have; an id in two splits is checked once."""
-    ids_with_tags = {image_id for split in TAGGED for image_id in splits.get(split, [])}
+def _with_masks(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Report) -> set[str]:
+    """The photos that must have a mask."""
     ids_with_masks: set[str] = set()
     for split in SCORED:
         ids = splits.get(split, [])
@@ -85,8 +85,7 @@ def _wanted(dataset: TaggedDataset, splits: dict[Split, list[str]], report: Repo
         elif ids:
             what = "has no masks, so nothing is scored on it"
             report.notes.append(Finding("masks", "", split, what, "add masks if there are any"))
-    every = dict.fromkeys(image_id for ids in splits.values() for image_id in ids)
-    return [Wanted(image_id, image_id in ids_with_tags, image_id in ids_with_masks) for image_id in every]
+    return ids_with_masks
 
 
 def _compare_splits(splits: dict[Split, list[str]], report: Report) -> None:

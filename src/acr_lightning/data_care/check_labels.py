@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.data.images import image_size
@@ -15,22 +14,6 @@ from acr_lightning.errors import UserError
 from acr_lightning.system.pool import map_in_pool
 
 FEW = 50
-
-
-class LabelMap(NamedTuple):
-    """A label map to be checked.
-
-    Attributes:
-        image_id: its name in the folder, without the suffix.
-        path: the file.
-        photo: its photo, if known.
-        tags: the classes that it may show, counted from 0; None if unknown.
-    """
-
-    image_id: str
-    path: Path
-    photo: Path | None
-    tags: tuple[int, ...] | None
 
 
 def check_labels(folder: Path, dataset: TaggedDataset, workers: int | None = None) -> Report:
@@ -51,10 +34,9 @@ def check_labels(folder: Path, dataset: TaggedDataset, workers: int | None = Non
         raise UserError(f"{folder}: holds no label map (<id>.png)")
     report = Report()
     tags, photos = _expected(dataset, paths, folder, report)
-    maps = [LabelMap(image_id, path, photos.get(image_id), tags.get(image_id)) for image_id, path in paths.items()]
     names = dataset.class_names
-    work = partial(check_label_map, num_labels=dataset.num_classes + 1, class_names=names)
-    results = list(map_in_pool(work, maps, "labels", workers, FEW))
+    work = partial(check_label_map, paths=paths, photos=photos, tags=tags, class_names=names)
+    results = list(map_in_pool(work, list(paths), "labels", workers, FEW))
     for result in results:
         report.problems += result.problems
         report.notes += result.notes
@@ -62,35 +44,41 @@ def check_labels(folder: Path, dataset: TaggedDataset, workers: int | None = Non
     return report
 
 
-def check_label_map(item: LabelMap, num_labels: int, class_names: tuple[str, ...]) -> PhotoResult:
-    """Check one label map against its palette, its photo's size, and its photo's tags."""
-    size = None
+def check_label_map(
+    image_id: str,
+    paths: Mapping[str, Path],
+    photos: Mapping[str, Path],
+    tags: Mapping[str, tuple[int, ...]],
+    class_names: tuple[str, ...],
+) -> PhotoResult:
+    """Check one label map against its palette, and the size and tags of its photo, if these are known."""
+    own_tags, num_labels, size = tags.get(image_id, ()), len(class_names) + 1, None
     problems: list[Finding] = []
     notes: list[Finding] = []
-    if item.photo is not None:
+    if image_id in photos:
         try:
-            size = image_size(item.photo)
+            size = image_size(photos[image_id])
         except UserError as error:
-            problems.append(from_error("photo", item.image_id, error))
-    mask, faults = check_mask(item.image_id, item.path, size, num_labels)
+            problems.append(from_error("photo", image_id, error))
+    mask, faults = check_mask(image_id, paths[image_id], size, num_labels)
     problems += faults
     if mask is None:
-        return PhotoResult(item.image_id, problems, notes, item.tags or (), {})
+        return PhotoResult(image_id, problems, notes, own_tags, {})
     pixels = count_pixels(mask.labels)
-    file = str(item.path)
+    file = str(paths[image_id])
     if mask.colours is None:
-        notes.append(Finding("palette", item.image_id, file, "is grey, without a palette", "fine to train on"))
+        notes.append(Finding("palette", image_id, file, "is grey, without a palette", "fine to train on"))
     labels = [label for label in pixels if 0 < label < num_labels]
     if pixels.keys() == {IGNORE}:
         problems.append(
-            Finding("empty", item.image_id, file, "is 255 throughout, nothing is learned from it", "make it again")
+            Finding("empty", image_id, file, "is 255 throughout, nothing is learned from it", "make it again")
         )
     elif not labels:
-        notes.append(Finding("empty", item.image_id, file, "shows background alone", "lower the threshold if many do"))
-    if item.tags is not None and (strange := [label for label in labels if label - 1 not in item.tags]):
+        notes.append(Finding("empty", image_id, file, "shows background alone", "lower the threshold if many do"))
+    if image_id in tags and (strange := [label for label in labels if label - 1 not in own_tags]):
         what = f"shows what is not tagged: {', '.join(class_names[label - 1] for label in strange)}"
-        problems.append(Finding("tags", item.image_id, file, what, "keep the tagged classes only"))
-    return PhotoResult(item.image_id, problems, notes, item.tags or (), pixels)
+        problems.append(Finding("tags", image_id, file, what, "keep the tagged classes only"))
+    return PhotoResult(image_id, problems, notes, own_tags, pixels)
 
 
 def _expected(

@@ -14,20 +14,6 @@ from acr_lightning.data_care.finding import REMEDIES, Finding, from_error
 from acr_lightning.errors import UserError
 
 
-class Wanted(NamedTuple):
-    """What a photo must have.
-
-    Attributes:
-        image_id: the photo.
-        tags: whether it must have tags.
-        mask: whether it must have a mask; one that is there is checked anyway.
-    """
-
-    image_id: str
-    tags: bool
-    mask: bool
-
-
 class PhotoResult(NamedTuple):
     """What was found with one photo's mask or pseudo-label.
 
@@ -46,9 +32,11 @@ class PhotoResult(NamedTuple):
     pixels: dict[int, int]
 
 
-def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
-    """Decode a photo and its mask to the end, and compare them with each other and with the tags."""
-    image_id = wanted.image_id
+def check_photo(image_id: str, dataset: TaggedDataset, with_tags: set[str], with_masks: set[str]) -> PhotoResult:
+    """Decode a photo and its mask to the end, and compare them with each other and with the tags.
+
+    It must have tags or a mask if it is one of these ids; a mask that is there is checked anyway.
+    """
     problems: list[Finding] = []
     size = None
     try:
@@ -57,7 +45,7 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
         kind = "damaged" if dataset.image_path(image_id).is_file() else "missing"
         problems.append(from_error(kind, image_id, error))
     tags: tuple[int, ...] = ()
-    if wanted.tags:
+    if image_id in with_tags:
         try:
             tags = tuple(dataset.tags(image_id).tolist())
         except UserError as error:
@@ -67,12 +55,12 @@ def check_photo(wanted: Wanted, dataset: TaggedDataset) -> PhotoResult:
     if path is not None and dataset.has_mask(image_id):
         mask, faults = check_mask(image_id, path, size, dataset.num_stored_labels)
         problems += faults
-    elif path is not None and wanted.mask:
+    elif path is not None and image_id in with_masks:
         problems.append(Finding("missing", image_id, str(path), "no such mask", "add it, or take the id off the list"))
     if mask is None:
         return PhotoResult(image_id, problems, [], tags, {})
     pixels = count_pixels(dataset.relabel(mask.labels))
-    notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if wanted.tags else []
+    notes = compare_tags(image_id, path or Path(), tags, pixels, dataset.class_names) if image_id in with_tags else []
     return PhotoResult(image_id, problems, notes, tags, pixels)
 
 

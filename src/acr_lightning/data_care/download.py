@@ -16,34 +16,35 @@ from acr_lightning.errors import UserError, nearest
 USUAL = 10_582
 
 
-def download(name: str, folder: Path, mirror: str | None = None) -> list[str]:
-    """Get a data set; what is there already is left as it is.
+def download(name: str, folder: str = "data", /, *, mirror: str | None = None) -> int:
+    """Data sets: NAME is voc2012, sbd or coco2014; FOLDER is `data` if none is given.
+
+    Resumes where it was cut, verifies size and MD5, unpacks to FOLDER/VOC2012, FOLDER/SBD and FOLDER/coco, and makes
+    VOC's train_aug list as soon as VOC and SBD are both there.
 
     Args:
-        name: a key of `SOURCES`.
-        folder: of all data; archives are kept in `archives` below it.
-        mirror: an address under which the archives lie, instead of the publishers'.
-
-    Returns:
-        What was done, for people.
+        name: of the data set.
+        folder: where it goes.
+        mirror: a URL to take the archives from instead.
 
     Raises:
         UserError: there is no such data set, or something could not be downloaded or unpacked.
     """
     if name not in SOURCES:
         raise UserError(f"no data set '{name}'.{nearest(name, SOURCES)} Known: {', '.join(SOURCES)}")
-    lines = []
+    root = Path(folder)
     for archive in SOURCES[name]:
-        place = folder / archive.place
+        place = root / archive.place
         if place.is_dir():
-            lines.append(f"{archive.name}: unpacked before, in {place}")
+            print(f"{archive.name}: unpacked before, in {place}")
             continue
         if mirror is not None:
             archive = archive._replace(urls=(f"{mirror.rstrip('/')}/{archive.name}",))
-        path = _fetch(archive, folder / "archives")
-        unpack(path, folder, archive.inside, archive.place)
-        lines.append(f"{archive.name}: verified, unpacked into {place}; {path} may be removed")
-    return lines + _train_aug(folder)
+        path = _fetch(archive, root / "archives")
+        unpack(path, root, archive.inside, archive.place)
+        print(f"{archive.name}: verified, unpacked into {place}; {path} may be removed")
+    _make_train_aug(root)
+    return 0
 
 
 def _fetch(archive: Archive, folder: Path) -> Path:
@@ -53,17 +54,17 @@ def _fetch(archive: Archive, folder: Path) -> Path:
         return fetch(archive, folder, lambda done: progress.update(task, completed=done))
 
 
-def _train_aug(folder: Path) -> list[str]:
-    """VOC's augmented list, its train and all of SBD without its val, as soon as VOC and SBD are both there.
+def _make_train_aug(folder: Path) -> None:
+    """Write VOC's augmented list, its train and all of SBD without its val, as soon as VOC and SBD are both there.
 
     Only ids: the tags of all of them come from VOC's `Annotations`.
     """
     lists, sbd = folder / "VOC2012" / "ImageSets" / "Segmentation", folder / "SBD"
     path = lists / "train_aug.txt"
     if path.is_file() or not (lists.is_dir() and sbd.is_dir()):
-        return []
+        return
     ids = {*read_ids(lists / "train.txt"), *read_ids(sbd / "train.txt"), *read_ids(sbd / "val.txt")}
     ids -= set(read_ids(lists / "val.txt"))
     write_text(path, "".join(f"{image_id}\n" for image_id in sorted(ids)))
     note = "" if len(ids) == USUAL else f" (the literature has {USUAL})"
-    return [f"train_aug.txt: {len(ids)} ids{note}, from VOC's and SBD's lists"]
+    print(f"train_aug.txt: {len(ids)} ids{note}, from VOC's and SBD's lists")

@@ -7,35 +7,32 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.filters import threshold_multiotsu
 
 from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.labels.threshold import otsu, otsu_of_three
-from acr_lightning.metrics.cam_scores import sweep_cams
-from acr_lightning.metrics.confusion import miou
+from acr_lightning.metrics.cam_scores import cam_scores, sweep_cams
 
 # Of the bootstrap.
 RESAMPLES = 1000
 log = logging.getLogger(__name__)
 
 
-def automatic_threshold(files: Iterable[Path]) -> float:
-    """Otsu's threshold over the winning score of every pixel of every CAM; no masks.
+def automatic_thresholds(files: Iterable[Path], parts: int) -> list[float]:
+    """Otsu's thresholds over the winning score of every pixel of every CAM; no masks.
 
     Args:
         files: CAM files.
+        parts: that the scores are split into: 2, or 3 for sure background, what is between, and a sure class.
 
     Returns:
-        The threshold in `[0, 1]`.
+        In `[0, 1]`, ascending, the lowest score of each part but the first.
     """
-    return otsu(_histogram(files)) / LEVELS
-
-
-def automatic_thresholds(files: Iterable[Path]) -> tuple[float, float]:
-    """Otsu's two thresholds over the same: below the first is sure background, from the second on a sure class."""
-    weak, strong = otsu_of_three(_histogram(files))
-    return weak / LEVELS, strong / LEVELS
+    histogram = _histogram(files)
+    if np.count_nonzero(histogram) < parts:  # nothing to split
+        return [level / LEVELS for level in range(1, parts)]
+    return [(int(level) + 1) / LEVELS for level in threshold_multiotsu(hist=histogram, classes=parts)]
 
 
 def _histogram(files: Iterable[Path]) -> NDArray[np.int64]:
@@ -111,6 +108,4 @@ def oracle_threshold(cams: Path, dataset: TaggedDataset) -> float:
             f"label.threshold: oracle needs the masks of all photos of the split seed, and {missing} of {len(ids)} "
             "have none; `masks` takes those that there are"
         )
-    log.warning("label: threshold oracle reads the masks of the split seed")
-    matrices = sweep_cams(cams, dataset, ids).confusion()
-    return int(np.argmax([miou(matrix) for matrix in matrices])) / LEVELS
+    return float(max(cam_scores(cams, dataset, ids), key=lambda row: float(row["miou"]))["threshold"])

@@ -40,16 +40,6 @@ def confusion_csv(counts: NDArray[np.int64], label_names: Sequence[str]) -> str:
     return as_csv([["true \\ predicted", *label_names], *rows])
 
 
-def miou(counts: NDArray[np.int64]) -> float:
-    """Mean IoU in per cent over the labels that occur in the masks or the predictions.
-
-    Args:
-        counts: `[K + 1, K + 1]`, from `confusion`.
-    """
-    union = counts.sum(axis=0) + counts.sum(axis=1) - np.diag(counts)
-    return float(100 * (np.diag(counts)[union > 0] / union[union > 0]).mean()) if union.any() else 0.0
-
-
 def scores(counts: NDArray[np.int64], label_names: list[str]) -> dict[str, Any]:
     """Per-class and mean scores, in per cent.
 

@@ -1,8 +1,4 @@
-"""The scores of CAMs at every background threshold, and so at every background exponent, in one pass over the files.
-
-A background score `(1 − s)^α` falls where the winning score `s` rises, so the two meet once: an exponent is a threshold
-by another name, and one count of pixels serves both (as long as nothing, a CRF or a walk, comes in between).
-"""
+"""The scores of CAMs at every background threshold in one pass over the files."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,11 +38,6 @@ class ThresholdSweep:
             label = level = np.zeros_like(truth)
         flat = (truth * self.num_labels + label) * (LEVELS + 1) + level
         self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
-
-    def level_of(self, alpha: float) -> int:
-        """The lowest level whose score is at least the background's, `(1 − s)^alpha`; `alpha` is positive."""
-        scores = np.arange(LEVELS + 1) / LEVELS
-        return int((scores >= (1 - scores) ** alpha).argmax())
 
     def confusion(self) -> NDArray[np.int64]:
         """The confusion matrix `[K + 1, K + 1]` of every threshold, `[256, K + 1, K + 1]`.

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from acr_lightning.errors import UserError
 from acr_lightning.nets.described import Described
 from acr_lightning.nets.sizes import scaled_size
-from acr_lightning.nets.trained_backbone import is_run, load_trained
 from acr_lightning.nets.vit.patch_tokens import is_vit, patch_tokens
 from acr_lightning.nets.weights import pretrained_overlay
 
@@ -42,8 +41,7 @@ class Backbone(Described):
         name: of a timm model that knows `features_only`, for example `resnet50`, `tf_efficientnet_lite0`, `resnet38d`,
             `vit_small_patch14_dinov2`.
         weights: `lite0` (ImageNet weights that a Python package carries), `timm` (timm's hub, needs the network), the
-            path of a `.safetensors` or `.pth` file, a run or its `fit/last.ckpt`, whose classifier's backbone is taken,
-            or null for random weights.
+            path of a `.safetensors` or `.pth` file, or null for random weights.
         output_stride: 8, 16 or 32; null is the network's own, the only one of a ViT.
         freeze_batchnorm: keep BatchNorm's statistics and affine parameters as they are (always, for ACR with
             pretrained weights; a network trained from scratch needs false).
@@ -68,7 +66,7 @@ class Backbone(Described):
         super().__init__()
         if not timm.is_model(name):
             raise UserError(f"backbone: timm knows no model '{name}'; see timm.list_models('*{name[:6]}*')")
-        overlay = None if is_run(weights) else pretrained_overlay(name, weights)
+        overlay = pretrained_overlay(name, weights)
         source: dict[str, Any] = {"pretrained": overlay is not None, "pretrained_cfg_overlay": overlay}
         try:
             net: Any = _extractor(name, source, output_stride, blocks)
@@ -87,8 +85,6 @@ class Backbone(Described):
             whole: Any = timm.create_model(name, **source)
             self.conv_head = nn.Sequential(whole.conv_head, whole.bn2)
             self.map_channels = [*self.map_channels[:-1], whole.conv_head.out_channels]
-        if weights is not None and is_run(weights):
-            load_trained(self, weights)
         self.channels = self.map_channels[-TAPS:]
         self.freeze_batchnorm = freeze_batchnorm
         if freeze_batchnorm:

@@ -94,8 +94,7 @@ class CamClassifier(ConvolutionalClassifier):
     Args:
         num_classes: K, without background (taken from the data set).
         backbone: a timm CNN or ViT, or `resnet38d`.
-        weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null; or a run, whose
-            classifier's backbone is taken.
+        weights: ImageNet weights: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         freeze_batchnorm: keep BatchNorm as it is; set false for a network that starts from random weights.
         width: channels between the two convolutions; null leaves the first one and its ReLU out, as IRN, PSA and their

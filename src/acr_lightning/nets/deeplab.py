@@ -100,13 +100,7 @@ def upsampling_head(channels: int, num_labels: int) -> nn.Sequential:
 
 
 class SummedASPP(nn.Module):
-    """DeepLabV2's head: atrous branches that are classifiers themselves, summed.
-
-    Args:
-        channels: of the last feature map.
-        num_labels: K + 1.
-        rates: dilation of each branch.
-    """
+    """DeepLabV2's head: atrous branches that are classifiers themselves, summed."""
 
     def __init__(self, channels: int, num_labels: int, rates: Sequence[int]) -> None:
         super().__init__()

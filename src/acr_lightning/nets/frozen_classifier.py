@@ -21,8 +21,7 @@ class FrozenClassifier(ConvolutionalClassifier):
     Args:
         num_classes: K, without background (taken from the data set).
         backbone: a timm CNN or ViT, or `resnet38d`.
-        weights: of the backbone: `lite0` (a Python package), `timm` (timm's hub), a file, or null; or a run, whose
-            classifier's backbone is taken.
+        weights: of the backbone: `lite0` (a Python package), `timm` (timm's hub), a file, or null.
         output_stride: of the backbone: 8, 16 or 32; null is its own.
         taps: how many of the backbone's maps are used, counted from the deepest.
         stride: of the CAM; it has the grid of the first map that is as coarse.

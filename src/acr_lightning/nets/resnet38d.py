@@ -15,16 +15,7 @@ from torch.nn import functional as F
 
 
 class Unit(nn.Module):
-    """Pre-activation residual unit of two 3×3 convolutions.
-
-    Args:
-        before: channels of the input.
-        inner: channels between the convolutions.
-        after: channels of the output.
-        stride: of the first convolution.
-        first_dilation: of the first convolution.
-        dilation: of the second.
-    """
+    """Pre-activation residual unit of two 3×3 convolutions."""
 
     def __init__(
         self, before: int, inner: int, after: int, stride: int = 1, first_dilation: int = 1, dilation: int = 1

@@ -70,7 +70,7 @@ def file_state(path: str) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise UserError(
-            f"weights: no file {path}, nor a run; known names: {', '.join(PACKAGED)}, timm; null starts "
+            f"weights: no file {path}; known names: {', '.join(PACKAGED)}, timm; null starts "
             "at random; tools/convert_resnet38d.py makes ResNet38d's"
         )
     if Path(path).suffix == ".params":

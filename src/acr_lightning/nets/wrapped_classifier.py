@@ -9,11 +9,7 @@ from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 
 
 class WrappedClassifier(Classifier):
-    """Behaves as the classifier inside; subclasses add layers, and a CAM of their own.
-
-    Args:
-        classifier: the one inside.
-    """
+    """Behaves as the classifier inside; subclasses add layers, and a CAM of their own."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acr_lightning.artefacts.atomic import atomic_write
-from acr_lightning.errors import UserError, refusal
+from acr_lightning.errors import reading
 
 Runs = NDArray[np.int64]
 
@@ -51,22 +51,10 @@ def read_proposals(path: str | Path, size: tuple[int, ...] | None = None) -> lis
     Raises:
         UserError: the file is missing, damaged, or of a photo of another height and width.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            own_size, lengths, steps = tuple(file["size"].tolist()), file["lengths"], file["steps"]
+    missing = "no proposals; add this photo's split to proposals.data.splits"
+    damaged = "damaged proposals ({}); delete it, and `acr proposals` makes it again"
+    with reading(path, missing, damaged), np.load(path, allow_pickle=False) as file:
+        own_size, lengths, steps = tuple(file["size"].tolist()), file["lengths"], file["steps"]
         if size not in (None, own_size):
             raise ValueError(f"of height and width {own_size}, its photo has {size}")
         return np.split(steps.cumsum(dtype=np.int64), lengths.cumsum()[:-1]) if len(lengths) else []
-    except FileNotFoundError:
-        raise UserError(f"{path}: no proposals; add this photo's split to proposals.data.splits") from None
-    except Exception as error:  # zipfile, zlib and NumPy's reader each raise their own
-        fault = UserError(f"{path}: damaged proposals ({error}); delete it, and `acr proposals` makes it again")
-        raise refusal(path, error) or fault from None
-
-
-def is_whole(path: str | Path) -> bool:
-    """Whether the file can be read to its end."""
-    try:
-        return read_proposals(path) is not None
-    except UserError:
-        return False

@@ -56,11 +56,6 @@ class Row(NamedTuple):
 def tabulate(tables: Tables, folder: Path, plan: str) -> str:
     """Write `FILES`; returns the Markdown and `figure PLAN_TABLE_VARIANT_COLUMN VALUE` of every mean.
 
-    Args:
-        tables: the runs.
-        folder: of the files.
-        plan: its name.
-
     Raises:
         UserError: a file of a run is damaged, no run has a score, or a file is there that this program did not write.
     """

@@ -58,15 +58,15 @@ def loss_series(folder: Path, notes: list[str]) -> Series:
     }
 
 
-def sweep_series(run: Path, by: str) -> Series:
-    """mIoU, precision and recall of the CAMs by background `threshold` or `alpha`; empty when nothing was scored.
+def sweep_series(run: Path) -> Series:
+    """mIoU, precision and recall of the CAMs by background threshold; empty when nothing was scored.
 
     Raises:
         UserError: the file is damaged.
     """
-    rows = read_sweep(run / "evaluate" / SWEEPS["cam"], by)
+    rows = read_sweep(run / "evaluate" / SWEEPS["cam"])
     names = ("miou", "precision", "recall") if rows else ()
-    return {name: ([row[by] for row in rows], [row[name] for row in rows]) for name in names}
+    return {name: ([row["threshold"] for row in rows], [row[name] for row in rows]) for name in names}
 
 
 def _values(head: list[str], line: list[str]) -> tuple[float, dict[str, float]] | None:

@@ -7,7 +7,7 @@ from acr_lightning.artefacts.item_path import item_path
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.confusion import confusion, miou
+from acr_lightning.metrics.confusion import confusion, scores
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import predictions_of
 
@@ -60,4 +60,5 @@ def _score(path: Path, dataset: TaggedDataset, image_id: str) -> float:
     mask, num_labels = dataset.mask(image_id), dataset.num_classes + 1
     if mask is None:
         raise UserError(f"{image_id}: no mask to score with")
-    return miou(confusion(mask, read_mask(path, num_labels, mask.shape, unknown=False), num_labels))
+    counts = confusion(mask, read_mask(path, num_labels, mask.shape, unknown=False), num_labels)
+    return float(scores(counts, ["background", *dataset.class_names])["miou"])

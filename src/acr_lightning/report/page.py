@@ -95,9 +95,9 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
             part = {name: xy for name, xy in series.items() if name.partition("/")[0] == group}
             meaning = f"; {MEANINGS[group]}" if group in MEANINGS else ""
             curves.append((f"{run.name}: {stage}, {group}{meaning}", plot(part, "batch", "value")))
-    for by, title in (("threshold", "background threshold"), ("alpha", "background exponent")):
-        if sweep := notes.without(partial(sweep_series, run, by), Series()):
-            curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
+    if sweep := notes.without(partial(sweep_series, run), Series()):
+        title = "background threshold"
+        curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))
     return curves
 
 

@@ -11,7 +11,7 @@ from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.data.tagged import Split, TaggedDataset
 from acr_lightning.labels.refiner import describe
-from acr_lightning.metrics.cam_scores import cam_curves
+from acr_lightning.metrics.cam_scores import cam_scores
 from acr_lightning.metrics.confusion import confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.report.learned_from import KEY, learned_from
@@ -25,7 +25,7 @@ ORACLE = "best of all thresholds on these masks"
 WITH_MASKS = ("oracle", "masks")
 # Photos that chose nothing: neither the network nor the threshold has seen them or their masks.
 CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
-# Scores of the CAMs at all thresholds and exponents: what to choose `label.threshold` or `label.alpha` by.
+# Scores of the CAMs at all thresholds: what to choose `label.threshold` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 
 # The stage that made what a score is of.
@@ -143,26 +143,27 @@ def _cam_records(
     stages: Stages, name: str, dataset: TaggedDataset, ids: list[str], folder: Path
 ) -> list[dict[str, Any]]:
     """CAMs at the best threshold (said to be an oracle) and, if labels were made with one, at that."""
-    curves = cam_curves(stages[name] / "cams", dataset, ids)
-    write_json(folder / SWEEPS[name], curves.brief())
+    rows = cam_scores(stages[name] / "cams", dataset, ids)
+    brief = [_kept(row, "threshold", "miou", "precision", "recall") for row in rows]
+    write_json(folder / SWEEPS[name], {"thresholds": brief})
     model = part(_made(stages, "cam"), "config", "model", "init_args")
     conditions = _kept(model, "scales", "flip", "long_side", "power")
     base: dict[str, Any] = {"what": "cam", "split": "seed", **conditions, "refiner": "none"}
     if name == "affinity_walk":
         base |= {"what": "walked cam", **_affinity(stages)}
-    records = [{**base, "chosen": ORACLE, **curves.best}]
+    records = [{**base, "chosen": ORACLE, **max(rows, key=lambda row: float(row["miou"]))}]
     label = _made(stages, "label")
     counts = part(label, "counts")
     threshold = counts.get("threshold")
     if label and _source(label) == name and isinstance(threshold, int | float) and 0 <= threshold <= 1:
         level = round(threshold * LEVELS)
-        records.append({**base, "chosen": counts.get("chosen"), **curves.thresholds[level]})
+        records.append({**base, "chosen": counts.get("chosen"), **rows[level]})
     return records
 
 
 def _cam_of_val(stages: Stages, dataset: TaggedDataset, ids: list[str], best: dict[str, Any]) -> dict[str, Any]:
     """The CAMs of `val`, made with its tags, at the threshold of the record that is best for `seed`."""
-    row = cam_curves(stages["cam"] / "cams", dataset, ids).thresholds[round(best["threshold"] * LEVELS)]
+    row = cam_scores(stages["cam"] / "cams", dataset, ids)[round(best["threshold"] * LEVELS)]
     conditions = {key: value for key, value in best.items() if key not in row}
     return {**conditions, "split": "val", "chosen": CHOSEN_ELSEWHERE, **row}
 

@@ -34,8 +34,8 @@ def first_record(run: Path, what: str, split: str | None = None) -> dict[str, An
     )
 
 
-def read_sweep(path: Path, by: str) -> list[dict[str, float]]:
-    """The scores of CAMs by `threshold` or `alpha`; none where there is no such file.
+def read_sweep(path: Path) -> list[dict[str, float]]:
+    """The scores of CAMs by `threshold`; none where there is no such file.
 
     Raises:
         UserError: the file is damaged.
@@ -43,8 +43,7 @@ def read_sweep(path: Path, by: str) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     content = read_json(path, REMEDY)
-    rows = content.get("exponents" if by == "alpha" else "thresholds") if isinstance(content, dict) else None
-    return _rows(path, rows, (by,))
+    return _rows(path, content.get("thresholds") if isinstance(content, dict) else None, ("threshold",))
 
 
 def _rows(path: Path, rows: Any, more: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -3,25 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from acr_lightning.artefacts.manifest import manifests_of, part, stages_of
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.duration import duration
-
-
-class ClassRow(NamedTuple):
-    """One class of the table.
-
-    Attributes:
-        name: of the class.
-        photos: how many training photos have its tag; None for background, which is no tag.
-        scores: its IoU in each score of the run, per cent; None where it does not occur.
-    """
-
-    name: str
-    photos: int | None
-    scores: list[float | None]
 
 
 def sentence(run: Path, dataset: TaggedDataset | None) -> str:
@@ -44,12 +30,15 @@ def next_step(run: Path) -> str:
     return "acr run with the same --config"
 
 
-def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[ClassRow]:
-    """A row for background and each class; `records` are the run's scores, in the order of the columns."""
+def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for background and each class: `name`, training `photos` with its tag, and `scores`.
+
+    These are its IoU in each of the run's `records`, per cent; None where it does not occur.
+    """
     counts = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
     photos: dict[str, int | None] = {"background": None}
     photos |= {name: counts[index] for index, name in enumerate(dataset.class_names)}
     return [
-        ClassRow(name, count, [part(record, "classes", name).get("iou") for record in records])
+        {"name": name, "photos": count, "scores": [part(record, "classes", name).get("iou") for record in records]}
         for name, count in photos.items()
     ]

@@ -7,7 +7,7 @@ The file holds one pass of the network. Its metadata say what a user has to know
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ from acr_lightning.nets.deeplab import DeepLab
 from acr_lightning.segment.network_inference import load_network
 from acr_lightning.segment.recorded_test import recorded_test
 
-Format = Literal["onnx", "torchscript"]
 TOLERANCE = 1e-4
 # Of a CNN of this field.
 LARGEST_STRIDE = 32
@@ -46,11 +45,7 @@ class Exported(NamedTuple):
 
 
 class Deployed(nn.Module):
-    """The network with everything around it: RGB in `[0, 1]` in, probabilities at the same size out.
-
-    Args:
-        network: trained.
-    """
+    """The network with everything around it: RGB in `[0, 1]` in, probabilities at the same size out."""
 
     def __init__(self, network: DeepLab) -> None:
         super().__init__()
@@ -62,13 +57,12 @@ class Deployed(nn.Module):
         return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False).softmax(dim=1)
 
 
-def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynamic: bool = False) -> Exported:
-    """Write the network of a run as ONNX or TorchScript.
+def export(run: Path, output: Path, size: tuple[int, int], dynamic: bool = False) -> Exported:
+    """Write the network of a run as ONNX.
 
     Args:
         run: folder of a run whose stage `segment` is done.
         output: the file.
-        format: of the file.
         size: height and width that it takes; any batch.
         dynamic: it takes any multiples of `step_of` the network, of which `size` is one.
 
@@ -79,8 +73,6 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
     checkpoint = network_of(run)
     model = Deployed(load_network(checkpoint)).eval()
     step = step_of(model.network) if dynamic else None
-    if step is not None and format != "onnx":
-        raise UserError("export: --dynamic goes with --format=onnx; a file of TorchScript has one size in it")
     if step is not None and (size[0] % step or size[1] % step):
         raise UserError(f"export: {size[0]}×{size[1]}: with --dynamic height and width are multiples of {step}")
     labels = ["background", *class_names_of(checkpoint, "acr segment")]
@@ -97,17 +89,12 @@ def export(run: Path, output: Path, format: Format, size: tuple[int, int], dynam
         examples.append(torch.rand(1, 3, size[0] + step, size[1] + 2 * step, generator=random))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"
-        if format == "onnx":
-            _to_onnx(model, example, path, metadata, step)
-        else:
-            _to_torchscript(model, example, path, metadata)
-        run_file = _onnx_runner(path) if format == "onnx" else torch.jit.load(path)
+        _to_onnx(model, example, path, metadata, step)
+        run_file = _onnx_runner(path)
         with torch.inference_mode():
             differences = [float((run_file(images) - model(images)).abs().max()) for images in examples]
         if max(differences) > TOLERANCE:
-            raise UserError(
-                f"export: the {format} file differs from torch by {max(differences):.2g}; nothing was written"
-            )
+            raise UserError(f"export: the file differs from torch by {max(differences):.2g}; nothing was written")
         write_own(output, path.read_bytes())
     backbone = model.network.backbone
     return Exported(
@@ -139,11 +126,6 @@ def _to_onnx(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, 
     assert program is not None
     program.model.metadata_props.update(metadata)
     program.save(str(path), external_data=False)
-
-
-def _to_torchscript(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
-    with torch.inference_mode():
-        torch.jit.save(torch.jit.trace(model, example), str(path), _extra_files=metadata)
 
 
 def _onnx_runner(path: Path) -> Any:

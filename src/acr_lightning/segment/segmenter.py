@@ -1,16 +1,15 @@
 """The segmentation network as a LightningModule, trained on pseudo-labels."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.checkpoint import describe_in, load_weights
+from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.deeplab import DeepLab, HeadName
 from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
-from acr_lightning.training.alternating import AlternatingModule, Player, Update
+from acr_lightning.training.alternating import AlternatingModule, Update
 from acr_lightning.training.optimisation import OptimizerSettings
 from acr_lightning.training.whole_batch import mean_of_processes
 
@@ -35,6 +34,7 @@ class Segmenter(AlternatingModule):
     """
 
     compiled_parts = ("network",)
+    described = "network"
 
     def __init__(
         self,
@@ -74,10 +74,7 @@ class Segmenter(AlternatingModule):
         mean_of_processes(counts)
         return Update(segmentation_loss(logits, batch["label"], groups, counts), {})
 
-    def players(self) -> Mapping[str, Player]:  # noqa: D102
-        return {"network": Player(self.network, self.optimizer_settings)}
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build and to use the network without this module and without the data set."""
-        describe_in(checkpoint, self.network, "network")
+        super().on_save_checkpoint(checkpoint)
         checkpoint["class_names"] = list(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]

@@ -11,11 +11,7 @@ LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends; on other systems than Linux nothing happens.
-
-    Args:
-        parent: number of the process that started this one.
-    """
+    """Let the kernel kill this process when its parent ends; on other systems than Linux nothing happens."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before it could be asked for

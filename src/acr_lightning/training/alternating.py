@@ -1,6 +1,5 @@
 """Networks that are updated at every batch, several of them in turn: what a training needs around its losses."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
@@ -13,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
+from acr_lightning.nets.checkpoint import describe_in
 from acr_lightning.training.nonfinite import NonFinite
 from acr_lightning.training.optimisation import WHOLE_RUN, OptimizerSettings, Span
 from acr_lightning.training.whole_batch import mean_of_processes
@@ -64,15 +64,20 @@ class StepSettings:
     max_nonfinite: PositiveInt = 10
 
 
-class AlternatingModule(LightningModule, ABC):
+class AlternatingModule(LightningModule):
     """Manual optimisation of one player or several: whose turn it is, accumulation, clipping, schedules, logging.
 
     Lightning's `global_step` counts the steps of all optimisers; schedules and loggers count batches.
+
+    Attributes:
+        described: name of the network that checkpoints say how to make, without this module.
 
     Args:
         optimizer: of every player, each of which has one of its own.
         step: how a batch becomes a step.
     """
+
+    described = "classifier"
 
     def __init__(self, optimizer: OptimizerSettings, step: StepSettings = StepSettings()) -> None:
         super().__init__()
@@ -80,9 +85,13 @@ class AlternatingModule(LightningModule, ABC):
         self.optimizer_settings, self.micro_batches = optimizer, step.micro_batches
         self.nonfinite = NonFinite(step.max_nonfinite)
 
-    @abstractmethod
     def players(self) -> Mapping[str, Player]:
-        """The networks, by name, always in the same order."""
+        """The networks, by name, always in the same order; by default the one that checkpoints describe."""
+        return {self.described: Player(getattr(self, self.described), self.optimizer_settings)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what it takes to build the network without this module."""
+        describe_in(checkpoint, getattr(self, self.described), self.described)
 
     def update(self, player: str, name: str, parts: Sequence[Part], update: Callable[[Part], Update]) -> None:
         """One step of one player; the others get no gradient.
@@ -121,9 +130,6 @@ class AlternatingModule(LightningModule, ABC):
 
     def split_evenly(self, images: int) -> int:
         """How many images a part has.
-
-        Args:
-            images: of this device's batch.
 
         Raises:
             UserError: the parts cannot be equal.

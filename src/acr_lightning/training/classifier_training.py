@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from acr_lightning.nets.checkpoint import describe_in, load_weights
+from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.kept_maps import attach_features
@@ -67,7 +67,3 @@ class ClassifierTraining(AlternatingModule):
 
     def players(self) -> Mapping[str, Player]:  # noqa: D102
         return {"classifier": Player(self.trained(), self.optimizer_settings)}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the classifier without this module."""
-        describe_in(checkpoint, self.classifier, "classifier")

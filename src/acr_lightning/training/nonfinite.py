@@ -42,9 +42,6 @@ class NonFinite:
     def stop_if_hopeless(self, where: str) -> None:
         """Ask the device how it went.
 
-        Args:
-            where: epoch, for the message.
-
         Raises:
             UserError: too many in a row were not finite.
         """

@@ -92,14 +92,7 @@ class OptimizerSettings:
     def build_schedule(
         self, optimizer: torch.optim.Optimizer, total_steps: int, epochs: int = 1, spans: Sequence[Span] = WHOLE_RUN
     ) -> LambdaLR:
-        """The schedule of that optimiser, stepped once a batch; it begins anew in each span, and rests between them.
-
-        Args:
-            optimizer: whose rates it sets.
-            total_steps: of the run.
-            epochs: of the run.
-            spans: in order.
-        """
+        """The schedule of that optimiser, stepped once a batch; it begins anew in each span, and rests between them."""
         spans, per_epoch = [*spans], total_steps // max(1, epochs)
         if self.schedule_epochs is not None:
             spans[-1] = spans[-1]._replace(epochs=self.schedule_epochs)

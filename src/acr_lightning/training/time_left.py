@@ -15,11 +15,7 @@ LONGER = 1.5
 
 
 class TimeLeft(Callback):
-    """Says after the first epoch how long the others take; again after one that takes much longer than was told.
-
-    Args:
-        name: of the stage.
-    """
+    """Says after the first epoch how long the others take; again after one that takes much longer than was told."""
 
     def __init__(self, name: str) -> None:
         self.name, self.told, self.left = name, 0.0, 0.0

@@ -9,13 +9,12 @@ from acr_lightning.methods.acr.collapse import collapse
     ("values", "said"),
     [
         (
-            {"monitor/cam_area": 0.01, "force/target": 0.1},
+            {"monitor/cam_area": 0.01, "cu/target": -0.1},
             "covers 1.0% .* lower model.cu.target or raise model.cu.non_",
         ),
-        ({"monitor/cam_area": 0.95, "force/target": 0.1}, "covers 95% .* lower model.cu.non_target"),
+        ({"monitor/cam_area": 0.95, "cu/target": -0.1}, "covers 95% .* lower model.cu.non_target"),
         ({"monitor/cam_area": 0.01}, None),  # a classifier that begins, or the control
-        ({"monitor/cam_area": 0.2, "force/classification": 0.002, "force/target": 0.12}, None),  # all tags are learned
-        ({"monitor/cam_area": 0.3, "force/target": 0.1}, None),
+        ({"monitor/cam_area": 0.3, "cu/target": -0.1}, None),
         ({}, None),
     ],
 )

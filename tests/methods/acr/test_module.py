@@ -66,7 +66,7 @@ def test_ru_whole_term_does_not_train_the_encoder():
 def test_cu_gradient_reaches_the_classifier_through_the_segment_only():
     acr = tiny()
     acr.reconstructor.requires_grad_(False)  # as `toggled_optimizer` does
-    cu, _ = acr.classifier_update(step_of())
+    cu = acr.classifier_update(step_of())
     (cu.target + cu.non_target).backward()
     assert gradients(acr.reconstructor) == []
     assert acr.classifier.classify.weight.grad.abs().sum() > 0
@@ -142,7 +142,7 @@ def test_whole_ru_and_cu_steps_equal_a_transcription_of_the_formulas():
         - 0.8 * (beyond * (paint(reconstructor, f, segment) - x)).abs().mean()
         - 0.3 * (segment.detach() * wins * (paint(reconstructor, f, 1 - segment) - x)).abs().mean()
     )
-    got, _ = acr.classifier_update(step_of(target))
+    got = acr.classifier_update(step_of(target))
     assert got.total(CUWeights()).item() == pytest.approx(wanted.item(), abs=1e-10)
     for one, two in zip(
         torch.autograd.grad(wanted, list(classifier.parameters())),
@@ -239,9 +239,9 @@ class Broken(ACR):
     batches = (1,)
 
     def classifier_update(self, step):
-        terms, cam_logits = super().classifier_update(step)
+        terms = super().classifier_update(step)
         bad = self.trainer.fit_loop.epoch_loop.batch_idx in self.batches
-        return terms._replace(classification=terms.classification * (float("nan") if bad else 1)), cam_logits
+        return terms._replace(classification=terms.classification * (float("nan") if bad else 1))
 
 
 def test_a_loss_that_is_not_finite_changes_nothing_by_its_gradient(tmp_path, shapes):

@@ -48,7 +48,7 @@ def test_target_loss_reaches_queries_keys_and_patch_head_of_the_classifier(cnn):
         if one.ndim > 1:
             torch.nn.init.normal_(one, std=0.1)
     step = StepInput(torch.rand(2, 3, 48, 48), torch.eye(4)[:2], target=torch.tensor([0, 1]))
-    terms, _ = acr.classifier_update(step)
+    terms = acr.classifier_update(step)
     terms.target.backward()
     C = acr.classifier
     assert terms.target < 0

@@ -9,13 +9,11 @@ SMALLEST_AREA, LARGEST_AREA = 0.02, 0.8
 def collapse(values: Mapping[str, float]) -> str | None:
     """What is wrong, and what to change; None where nothing is, or nobody plays yet.
 
-    How hard `L_t` pulls beside the classification loss says nothing: where all tags are learned that is next to 0.
-
     Args:
-        values: what is logged: `monitor/cam_area`, and since the game began `force/target`; any of them may be missing.
+        values: what is logged: `monitor/cam_area`, and since the game began `cu/target`; any of them may be missing.
     """
     area = values.get("monitor/cam_area")
-    if area is None or "force/target" not in values:
+    if area is None or "cu/target" not in values:
         return None
     if area < SMALLEST_AREA:
         return (

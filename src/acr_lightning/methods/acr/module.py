@@ -9,14 +9,14 @@ from torch import Tensor
 from acr_lightning.classes.bounded import NonNegativeInt
 from acr_lightning.errors import UserError
 from acr_lightning.methods.acr.cu_loss import CULoss, CUWeights, cu_loss
-from acr_lightning.methods.acr.game import MEASURE_EVERY, Game, equal_force, forces
+from acr_lightning.methods.acr.game import Game, equal_force
 from acr_lightning.methods.acr.phases import Strategy, phase
 from acr_lightning.methods.acr.reconstructor import Reconstructor, stop_gradient
 from acr_lightning.methods.acr.ru_loss import RULoss, RUWeights, removed_parts, ru_loss
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment, target_wins
-from acr_lightning.nets.checkpoint import describe_in, load_weights
+from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.training.alternating import AlternatingModule, Player, StepSettings, Update
 from acr_lightning.training.draw_target import draw_target
@@ -108,8 +108,8 @@ class ACR(AlternatingModule):
             removed_target=r_t, removed_non_target=r_nt,
         )  # fmt: skip
 
-    def classifier_update(self, step: StepInput) -> tuple[CULoss, Tensor]:
-        """CU's terms, and `A`: C makes a CAM whose two segments the frozen R cannot guess from each other."""
+    def classifier_update(self, step: StepInput) -> CULoss:
+        """CU's terms: C makes a CAM whose two segments the frozen R cannot guess from each other."""
         R = self.reconstruct_with(training=False)
         x, size = R.pixels(step.image), R.working_size(step.image)
         cls_C = self._classify(step)
@@ -117,13 +117,12 @@ class ACR(AlternatingModule):
             f, _ = R.encode(step.seen_by(R.encoder))
         S = target_segment(cls_C.cam_logits, step.tags, step.target, size)
         from_target, from_non_target = R.decode((f, [S, 1 - S]))
-        terms = cu_loss(
+        return cu_loss(
             classification=self.classifier.classification_loss(cls_C, step.tags), image=x,
             from_target=from_target, from_non_target=from_non_target, segment=S,
             wins=target_wins(cls_C.cam_logits, step.target, size), outside=self.cu.outside,
             mean_over=self.cu.mean_over,
         )  # fmt: skip
-        return terms, cls_C.cam_logits
 
     def draw(self, batch: dict[str, Any], batch_index: int) -> StepInput:
         """The batch with its draws, which are the same on any number of devices."""
@@ -158,23 +157,15 @@ class ACR(AlternatingModule):
             players["reconstructor"] = Player(R, self.reconstructor_optimizer, spans)
         return players
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the classifier without this module."""
-        describe_in(checkpoint, self.classifier, "classifier")
-
     def _ru(self, step: StepInput) -> Update:
         terms = self.reconstructor_update(step)
         return Update(terms.total(self.ru, equal_force(self.classifier.num_classes)), terms._asdict())
 
     def _cu(self, step: StepInput) -> Update:
-        terms, cam_logits = self.classifier_update(step)
+        terms = self.classifier_update(step)
         ramp = self.game.ramp_epochs
         rise = min(1.0, (self.current_epoch - sum(self.warm_up) + 1) / ramp) if ramp else 1.0
         force = equal_force(self.classifier.num_classes) * rise
-        if self.trainer.fit_loop.epoch_loop.batch_idx % MEASURE_EVERY == 0:
-            pulls = forces(terms, self.cu, cam_logits)
-            pulls = {name: value * (1.0 if name == "classification" else force) for name, value in pulls.items()}
-            self.log_dict({f"force/{name}": value for name, value in pulls.items()})
         return Update(terms.total(self.cu, force), terms._asdict())
 
     def _classification(self, step: StepInput) -> Update:

@@ -1,7 +1,7 @@
 """The reconstructor R: its own encoder, three side convolutions, and a U-Net that paints the image from features."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -23,18 +23,6 @@ Features = list[Tensor]
 def stop_gradient(features: Features) -> Features:
     """`sg(f)`."""
     return [side.detach() for side in features]
-
-
-class Encoded(NamedTuple):
-    """What the encoder makes of images.
-
-    Attributes:
-        features: `f`.
-        classified: what R's own head makes of them; None where R has none.
-    """
-
-    features: Features
-    classified: ClassifierOutput | None
 
 
 class Reconstructor(nn.Module):
@@ -92,11 +80,11 @@ class Reconstructor(nn.Module):
         """What `pixels` undoes: painted `[B, 3, h, w]` back to `[0, 1]`, for the eye."""
         return pixels * self.std + self.mean
 
-    def encode(self, image: Tensor | list[Tensor]) -> Encoded:
-        """Normalised images `[B, 3, H, W]` (or what the encoder takes for them) to features and R's classification."""
+    def encode(self, image: Tensor | list[Tensor]) -> tuple[Features, ClassifierOutput | None]:
+        """Normalised images `[B, 3, H, W]`, or what is kept of them, to `f` and R's classification, if it has one."""
         output: ClassifierOutput | None = self.encoder(image) if self.classify else None
         maps = self.encoder.features(image) if output is None else output.features
-        return Encoded([side(maps[tap]) for tap, side in zip(self.taps, self.side, strict=True)], output)
+        return [side(maps[tap]) for tap, side in zip(self.taps, self.side, strict=True)], output
 
     def decode(self, *fed: tuple[Features, Sequence[Tensor]]) -> tuple[Tensor, ...]:
         """`dec(f·keep)` for all masks, in one batched call (no layer of the decoder mixes images).

@@ -18,10 +18,6 @@ class UpsampledConvolution(nn.Conv2d):
 
     The nine pixels under the kernel are at most four different ones of the small map. So there is a 3×3 kernel on the
     small map for each of the four pixels that one of its pixels becomes.
-
-    Args:
-        before: channels of the map.
-        after: channels of the result.
     """
 
     falls_on: Tensor

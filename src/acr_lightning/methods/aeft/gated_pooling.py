@@ -9,11 +9,7 @@ GRIDS = (2, 4, 8, 16)
 
 
 class Gate(nn.Module):
-    """Fuses two maps of each class, their positive parts and their negative parts apart.
-
-    Args:
-        num_classes: K.
-    """
+    """Fuses two maps of each class, their positive parts and their negative parts apart."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -26,11 +22,7 @@ class Gate(nn.Module):
 
 
 class GatedPooling(nn.Module):
-    """The class logits of a CAM.
-
-    Args:
-        num_classes: K.
-    """
+    """The class logits of a CAM."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()

@@ -47,15 +47,7 @@ class PastedCrops(TaggedCrops):
 
 
 class PastedSamples(TrainingSamples):
-    """The photos as they are, and after them the same with an object on each.
-
-    Args:
-        dataset: where photos and tags come from.
-        crop: see `PastedCrops`.
-        long_side: likewise.
-        seed: likewise.
-        objects: folder of pseudo-labels `<id>.png`.
-    """
+    """The photos as they are, and after them the same with an object on each, cut out by pseudo-labels in a folder."""
 
     def __init__(self, dataset: TaggedDataset, crop: int, long_side: tuple[int, int], seed: int, objects: Path) -> None:
         super().__init__(dataset, classification_transform(crop, long_side), seed)

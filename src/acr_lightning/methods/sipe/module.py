@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from torch import Tensor
 from torch.nn import functional as F
 
-from acr_lightning.cam.prototypes import EPSILON, prototype_maps, seeds, unit_vectors, with_background
+from acr_lightning.cam.prototypes import prototype_maps, seeds, stretched, unit_vectors, with_background
 from acr_lightning.methods.sipe.prototype_cam import PrototypeCam
 from acr_lightning.nets.classifier import ConvolutionalClassifier
 from acr_lightning.training.alternating import Update
@@ -43,8 +42,3 @@ class SIPE(ClassifierTraining):
         classification = inner.classification_loss(output, photos.tags)
         consistency = (maps - stretched(near)).abs().mean()
         return Update(classification + consistency, {"classification": classification, "consistency": consistency})
-
-
-def stretched(maps: Tensor) -> Tensor:
-    """Each map `[B, C, h, w]` divided by its largest value."""
-    return maps / (maps.amax(dim=(2, 3), keepdim=True) + EPSILON)

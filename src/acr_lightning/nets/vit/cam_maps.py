@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 Fusion = Literal["product", "root", "patches"]
@@ -22,16 +21,3 @@ def fused(attention: Tensor, maps: Tensor, fusion: Fusion) -> Tensor:
         return maps
     product = attention * maps
     return product if fusion == "product" else (product + EPSILON).sqrt() - EPSILON**0.5
-
-
-def refined(cam: Tensor, patches: Tensor) -> Tensor:
-    """`out_k[i] = Σ_j T[i, j] · cam_k[j]`: a patch gets what the patches that it looks at have.
-
-    Args:
-        cam: `[B, K, P]`.
-        patches: `T`, `[B, P, P]`, rows are queries; they need not sum to 1.
-
-    Returns:
-        `[B, K, P]`.
-    """
-    return torch.einsum("bij,bkj->bki", patches, cam)

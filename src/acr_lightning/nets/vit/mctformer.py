@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from acr_lightning.errors import UserError
 from acr_lightning.nets.classifier import Classifier, ClassifierOutput
 from acr_lightning.nets.vit.attention import Reading, is_readable, read_blocks
-from acr_lightning.nets.vit.cam_maps import Fusion, fused, refined
+from acr_lightning.nets.vit.cam_maps import Fusion, fused
 from acr_lightning.nets.vit.padding import cropped, padded
 from acr_lightning.nets.vit.patch_tokens import chosen_blocks
 from acr_lightning.nets.vit.tag_losses import class_contrast, rank_pooled, token_similarities
@@ -150,7 +150,8 @@ class MCTFormer(Classifier):
             attention = reading.classes * (reading.classes.shape[-1] / self.layers)
             cam = fused(attention, F.relu(maps.float()).flatten(2), self.fusion)
             if reading.patches is not None:
-                cam = refined(cam, reading.patches / len(reading.tokens))
+                # A patch gets what the patches that it looks at have.
+                cam = torch.einsum("bij,bkj->bki", reading.patches / len(reading.tokens), cam)
             return cam.view_as(maps)
 
     def _take_tokens(self) -> None:
