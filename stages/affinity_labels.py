@@ -68,7 +68,9 @@ def affinity_labels(
     )
     labels = PhotoLabels(confident, dataset, Path(cams), Path(output))
     rest = make_labels(labels, ids, shard, verify, workers)
-    return {"labels": len(ids), "strong": strong._asdict(), "weak": weak._asdict(), **rest}
+    scores = {"strong": strong, "weak": weak}
+    parts = {f"{name} {key}": value for name, score in scores.items() for key, value in score._asdict().items()}
+    return {"labels": len(ids), **{name: value for name, value in parts.items() if value is not None}, **rest}
 
 
 AFFINITY_LABELS = Stage(

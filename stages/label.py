@@ -21,7 +21,7 @@ def label(
     dataset: Any,
     cams: str,
     output: str,
-    threshold: ClosedUnitInterval | Literal["auto", "auto_strong", "oracle", "walked"] | None = "auto",
+    threshold: ClosedUnitInterval | Literal["auto", "auto_strong", "masks", "oracle", "walked"] | None = "auto",
     alpha: PositiveFloat | None = None,
     refiner: str | dict[str, Any] = "soft_cam",
     margin: float | None = None,
@@ -36,13 +36,14 @@ def label(
     """Make a pseudo-label for every CAM.
 
     Args:
-        dataset: the photos (and, for `threshold: oracle` only, their masks).
+        dataset: the photos (and, for `threshold: masks` and `oracle` only, their masks).
         cams: folder of CAM files.
         output: folder of the result.
         threshold: background score: a number in 0..1, `auto` (Otsu's threshold of all CAM scores, no masks),
             `auto_strong` (the higher of the two by which Otsu splits them in three, no masks: for scores of which many
-            are neither an object's nor the background's, as prototypes make them), `oracle` (the best for the masks of
-            the split `seed`; logged as using masks), `walked` (the score that a walk with `background_alpha` carried
+            are neither an object's nor the background's, as prototypes make them), `masks` (the best for the masks that
+            there are, of a few photos or of all, with an interval), `oracle` (the best for the masks of the whole split
+            `seed`; both are logged as using masks), `walked` (the score that a walk with `background_alpha` carried
             along), or null to use `alpha`.
         alpha: background score `(1 − max CAM)^alpha`; needs `threshold: null`.
         refiner: what sharpens the scores: a dense CRF by name (`soft_cam`, `hard_label`, `one_class`,
@@ -111,10 +112,13 @@ def _require_one_way(
 
     if (threshold is None) == (alpha is None):
         raise UserError(
-            "label: give either threshold (a number, auto, auto_strong, oracle, walked) or alpha; set the other to null"
+            "label: give either threshold (a number, auto, auto_strong, masks, oracle, walked) or alpha; set the other "
+            "to null"
         )
     if margin is not None and threshold in (None, "walked"):
-        raise UserError("label.margin: goes with a threshold (a number, auto, auto_strong or oracle); set it to null")
+        raise UserError(
+            "label.margin: goes with a threshold (a number, auto, auto_strong, masks or oracle); set it to null"
+        )
     if smoothing is not None and (margin is not None or threshold == "walked"):
         raise UserError("label.smoothing: goes with neither margin nor a walked threshold; set it to null")
     if smoothing is not None and not 0 <= smoothing <= 0.4:
@@ -123,12 +127,15 @@ def _require_one_way(
 
 def _threshold(threshold: float | str | None, cams: Path, ids: list[str], dataset: Any) -> tuple[float | None, str]:
     """The background score and how it was chosen."""
-    from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold
+    from acr_lightning.labels.choose_threshold import automatic_thresholds, oracle_threshold, threshold_of_masks
 
     if threshold == "auto":
         return automatic_thresholds(cams, ids, 2)[0], "auto: Otsu's threshold of the CAM scores, no masks"
     if threshold == "auto_strong":
         return automatic_thresholds(cams, ids, 3)[1], "auto_strong: Otsu's higher threshold of two, no masks"
+    if threshold == "masks":
+        best, low, high, photos = threshold_of_masks(cams, dataset)
+        return best, f"masks: chosen on the masks of {photos} photos, 95 % of bootstraps in {low:.2f} to {high:.2f}"
     if threshold == "oracle":
         return oracle_threshold(cams, dataset), "oracle: best mIoU on the masks of the split seed"
     if threshold == "walked":
@@ -161,5 +168,5 @@ LABEL = Stage(
     function=label,
     check=check,
     splits=("train", "seed"),
-    sees_masks=lambda section: section.get("threshold") == "oracle",
+    sees_masks=lambda section: section.get("threshold") in ("masks", "oracle"),
 )

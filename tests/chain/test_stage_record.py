@@ -45,6 +45,17 @@ def test_another_configuration_moves_the_old_result_aside(tmp_path):
     assert stage_record.holds(tmp_path / "fit.old-2", other.digest, done=False)
 
 
+@pytest.mark.parametrize(("name", "is_back"), [("label", True), ("report.html", False)])
+def test_a_result_that_lies_elsewhere_is_made_again(tmp_path, name, is_back):
+    """A page of other masks would stand where the older page's folder is put back."""
+    folder = tmp_path / "label"
+    first, second = (record({"output": str(tmp_path / name), "images": count}, "label") for count in (1, 2))
+    for made in (first, second):
+        stage_record.start(folder, made)
+        stage_record.finish(folder, made, {}, 1.0)
+    assert stage_record.put_back(folder, first) is is_back
+
+
 def test_a_stage_is_done_with_the_checkpoint_that_it_ended_with(tmp_path):
     folder, checkpoint = tmp_path / "fit", tmp_path / "fit" / "last.ckpt"
 

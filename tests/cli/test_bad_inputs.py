@@ -57,6 +57,9 @@ fit TINY --model.class_path=os.system           | fit.model: write either class_
 fit TINY --run=file/run                         | file/run: Not a directory
 fit TINY --seed=x                               | seed: Expected int, 0 to 4294967295
 fit TINY --seed=-1                              | seed: Expected int, 0 to
+run                                             | `acr init FOLDER` writes one
+run tiny.yaml                                   | did you mean --config tiny.yaml?
+run --config tny.yml                            | Did you mean 'tiny.yaml'?
 run TINY --seed=99999999999                     | seed: Expected int, 0 to
 fit TINY --seed=-1                              | seed: Expected int, 0 to
 fit TINY --dataset.root=folder                  | folder: holds other data than these Shapes
@@ -95,8 +98,11 @@ predict                                         | --run, images is missing; usag
 predict --run gone --images folder              | run `acr segment` first
 export                                          | --run is missing
 export --run folder --height=x                  | --height: Expected int
-init                                            | missing a required .*'folder'
-init a b                                        | too many positional arguments; usage: acr init FOLDER
+init                                            | give the folder of the photos: acr init FOLDER, or --good
+init folder --good=folder --bad=folder          | --good and --bad go together, and instead of the FOLDER
+init --good=folder --bad=gone                   | gone: no such folder of photos
+init --good=folder --bad=/tmp                   | beside each other in one folder
+init a b                                        | too many positional arguments; usage: acr init
 init gone                                       | gone: no such folder of photos
 init folder                                     | folder: no tags found
 score . TINY --dataset.root=5                   | dataset.root: Expected str. Got value: 5

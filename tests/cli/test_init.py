@@ -174,17 +174,43 @@ def test_what_is_hidden_is_neither_a_photo_nor_a_class(photos, capsys):
     assert sorted(data.ids("train") + data.ids("val")) == ["cat/1", "cat/2", "dog/1", "other"]
 
 
+def test_good_and_bad_parts(photos, capsys):
+    """The good ones are photos without the class, and not a second class."""
+    assert main(["init", "--good=Fotos é/cat", "--bad=Fotos é/dog", "--output=parts.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "photos: 3 to train on, 2 of them with none of the classes, 1 without a tag" in said
+    assert "classes: 1, by photos to train on: dog 1 (few)" in said
+    data = written("parts.yaml")
+    assert data.class_names == ("dog",)
+    assert {one: data.tags(one).tolist() for one in data.ids("train")} == {"cat/1": [], "cat/2": [], "dog/1": [0]}
+
+
+def test_a_tag_may_mean_that_no_class_is_shown(photos, capsys):
+    (photos / "bent").mkdir()
+    (photos / "bent" / "1.jpg").write_bytes((photos / "other.jpg").read_bytes())
+    assert main(["init", "Fotos é", "--negatives=cat"]) == 0
+    data = written()
+    assert data.class_names == ("bent", "dog")
+    assert [data.tags(one).tolist() for one in ("cat/1", "dog/1", "bent/1")] == [[], [1], [0]]
+    (photos.parent / "Fotos é.yaml").unlink()
+    assert main(["init", "Fotos é", "--negatives=god"]) == 2
+    assert "no photo is tagged 'god'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("what", "name"),
     [
         ("configs", "tag_folder.yaml                Your own photos and a file of tags"),
-        ("methods", "ACR"),
+        ("methods", "methods/seam.yaml              SEAM (CVPR 2020) on PASCAL VOC 2012, with its own recipe"),
+        ("backbones", "resnet50                       what most methods were published with"),
         ("classes", "DenseCrf"),
         ("presets", "--affinity=psa"),
     ],
 )
 def test_lists(capsys, what, name):
     assert main(["list", what]) == 0
-    assert name in capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert name in lines
+    assert "Reconstructor" not in lines or what == "classes"
     assert main(["list", what[:-1]]) == 2
     assert f"Did you mean '{what}'?" in capsys.readouterr().err

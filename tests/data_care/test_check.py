@@ -11,6 +11,7 @@ from tiny_coco import annotations_path, read_annotations, write_annotations, wri
 from acr_lightning.artefacts.palette import voc_palette, write_mask
 from acr_lightning.cli.main import main
 from acr_lightning.data.coco import COCO
+from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.data.voc import VOC2012, VOC_CLASSES
 from acr_lightning.data_care import check_dataset as check_dataset_module
 from acr_lightning.data_care.check_dataset import check_dataset
@@ -188,6 +189,38 @@ def test_a_split_without_masks_an_overlap_and_a_class_without_photos_are_notes(r
         ("overlap", "val"),
         ("class", "train"),
     }
+
+
+@pytest.fixture
+def tagged(tmp_path):
+    """Four tagged photos, all of them trained on."""
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (6, 5)).save(tmp_path / "photos" / f"{number}.png")
+    lines = [f"{number}.png,{'cat' if number % 2 else 'dog'}" for number in range(4)]
+    (tmp_path / "photos" / "tags.csv").write_text("\n".join(["image,tags", *lines]))
+    return tmp_path / "photos"
+
+
+def test_without_masks_nothing_is_said_of_their_pixels(tagged):
+    report = check_dataset(TagFolder(str(tagged)))
+    assert [*report.tables["splits"][0]] == ["split", "photos", "photos with problems"]
+    assert report.tables["classes"] == [{"class": "cat", "tagged in train": 2}, {"class": "dog", "tagged in train": 2}]
+    [overlap] = [note for note in report.notes if note.kind == "overlap"]
+    assert (overlap.what, overlap.remedy) == (
+        "all of its photos are also trained on", "keep some for it that are not, if there are any"
+    )  # fmt: skip
+
+
+def test_masks_of_some_photos_are_counted(tagged, tmp_path):
+    write_mask(tmp_path / "masks" / "1.png", np.ones((5, 6), np.uint8))
+    report = check_dataset(TagFolder(str(tagged), masks=str(tmp_path / "masks")))
+    assert report.problems == []
+    assert {note.what for note in report.notes if note.kind == "masks"} == {
+        "1 of 4 photos have a mask; scores are of those"
+    }
+    assert report.tables["splits"][0]["with a mask"] == 1
+    assert rows_of(report.tables["classes"])["cat"] == (2, 1, 1, 100.0)
 
 
 def test_masks_beside_training_photos_need_not_be_there(root):

@@ -22,7 +22,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Experiments that a reader has or writes, by one that is shipped and takes the same values.
 LAUNCHERS = ("srun", "torchrun")
-READERS = {"photos.yaml": "tag_folder.yaml", "FILE": "voc.yaml"}
+READERS = {"photos.yaml": "tag_folder.yaml", "parts.yaml": "tag_folder.yaml", "FILE": "voc.yaml"}
 
 
 def commands_in_blocks(text):

@@ -10,6 +10,7 @@ from results import photos_of
 from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import png_bytes, write_mask
 from acr_lightning.cli.main import main
+from acr_lightning.report.curves import loss_series
 
 SCORE = {"what": "cam", "split": "seed", "miou": 44.4, "precision": 60.0, "recall": 70.0, "classes": {}}
 SWEEP = {"thresholds": [{**SCORE, "threshold": 0.5}]}
@@ -57,11 +58,20 @@ def test_nothing_is_missing_from_a_whole_run(run):
     page = page_of(run)
     assert "Missing here" not in page
     titles = [part.partition("</figcaption>")[0].partition("<figcaption>")[2] for part in page.split("</svg>")[1:]]
-    assert titles == [
+    assert [title.partition(";")[0] for title in titles] == [
         "run: fit, cu", "run: fit, loss", "run: CAM by background threshold (uses masks)",
     ]  # fmt: skip
     # The network's; curves, photos, CAM and its threshold, label and prediction.
     assert page.count("<figcaption>") == 2 + 3 + 2 + 2 + 2
+
+
+def test_no_line_crosses_epochs_in_which_nothing_was_trained(run):
+    steps = [*range(0, 30, 10), *range(200, 230, 10), 250]
+    log = "step,cu\n" + "".join(f"{step},{step / 10}\n" for step in steps)
+    (run / "fit" / "csv" / "version_0" / "metrics.csv").write_text(log)
+    xs, ys = loss_series(run / "fit", [])["cu"]
+    assert np.array_equal(xs, [0, 10, 20, np.nan, 200, 210, 220, 250], equal_nan=True)
+    assert np.array_equal(np.isnan(xs), np.isnan(ys))
 
 
 def test_masks_that_only_the_test_knew_are_shown(run, tmp_path):

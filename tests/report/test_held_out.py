@@ -6,9 +6,9 @@ import numpy as np
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.duration import duration
-from acr_lightning.report.held_out import held_out, spread
+from acr_lightning.report.held_out import held_out, spread, where_tested
 from acr_lightning.report.notes import Notes
-from acr_lightning.report.pictures import class_colours
+from acr_lightning.report.pictures import class_colours, pictures
 from acr_lightning.report.summary import class_table, sentence
 
 
@@ -40,6 +40,30 @@ def test_without_masks_they_are_spread(tmp_path, shapes, monkeypatch):
     assert spread(ids, 9) == ids
 
 
+def test_photos_that_were_trained_on_are_no_held_out_ones(tmp_path, shapes, monkeypatch):
+    train, val = shapes.ids("train"), shapes.ids("val")
+    for image_id in (*train[:3], *val[:2]):
+        write_mask(tmp_path / "evaluate" / "predictions" / f"{image_id}.png", np.zeros((64, 64), np.uint8))
+    assert where_tested(tmp_path, shapes) == "Photos that the network was tested on"
+    monkeypatch.setattr(type(shapes), "ids", lambda self, split: [*train[:3], val[0]] if split == "val" else train)
+    assert "tested on, 3 of these 4 also trained on." in where_tested(tmp_path, shapes)
+
+
+def test_a_line_a_run_in_columns_and_what_is_empty_is_said(tmp_path, shapes):
+    """The second run has a label, too; the first one's place in that column is empty, and no title is of the other."""
+    [image_id] = shapes.ids("train")[:1]
+    labels = np.zeros((64, 64), np.uint8)
+    write_mask(tmp_path / "a" / "evaluate" / "predictions" / f"{image_id}.png", labels)
+    for place in ("label/labels", "evaluate/predictions"):
+        write_mask(tmp_path / "b" / place / f"{image_id}.png", labels + 1)
+    (tmp_path / "b" / "label" / "manifest.json").write_text("{}")
+    lines = pictures(image_id, shapes, [tmp_path / "a", tmp_path / "b"], Notes())
+    assert [[picture and picture.title for picture in line] for line in lines] == [
+        [f"photo {image_id}", None, "a: network (all background)", "mask (scoring only)"],
+        [None, "b: pseudo-label", "b: network", None],
+    ]
+
+
 def test_a_run_in_a_sentence(tmp_path, shapes):
     for number, (stage, seconds) in enumerate((("cam", 48.2), ("fit", 7300.0))):
         (tmp_path / stage).mkdir()
@@ -62,7 +86,7 @@ def test_a_row_for_each_class(shapes):
         "black_checks",
     ]
     assert rows[2]["scores"] == [40.0, None]
-    assert rows[0]["photos"] == 16
+    assert rows[0]["photos"] is None  # nobody tags background
     assert rows[2]["photos"] == sum(1 in shapes.tags(image_id) for image_id in shapes.ids("train"))
 
 

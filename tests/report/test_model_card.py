@@ -7,7 +7,6 @@ import pytest
 import torch
 from commands import here
 
-from acr_lightning.report.run_scores import ORACLE
 from acr_lightning.segment.network_inference import load_network
 
 SECTION = {
@@ -49,12 +48,14 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     (run / "segment" / "manifest.json").write_text(json.dumps({**segment, "inputs": {"label": "1"}}))
     (run / "label").mkdir()
     refiner = {"class_path": "acr_lightning.labels.sam_refiner.SamRefiner"}
-    (run / "label" / "manifest.json").write_text(json.dumps({"config": {"refiner": refiner}}))
+    (run / "label" / "manifest.json").write_text(
+        json.dumps({"config": {"refiner": refiner}, "counts": {"chosen": "oracle: best"}})
+    )
     network = {
         "what": "network", "split": "val", "scales": [1.0, 1.5], "refiner": "test|<b>", "miou": 41.25,
         "precision": 55.5, "recall": 66.6, "classes": {"background": {"iou": 90.04}, "blue_checks": {"iou": 12.34}},
     }  # fmt: skip
-    records = [{**label, "threshold": 0.3, "chosen": ORACLE, "classes": {}}, network]
+    records = [{**label, "threshold": 0.3, "chosen": "oracle: best", "classes": {}}, network]
     (run / "evaluate" / "scores.json").write_text(json.dumps(records))
     output = tmp_path / "out" / "net.onnx"
     assert here("export", "--run", run, "--height=32", "--width=48", "--output", output) == 0
@@ -72,7 +73,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert cells(card, "network") == [
         "network", "val", "41.2", "55.5", "66.6", "scales [1.0, 1.5], refiner test\\|\\<b>"
     ]  # fmt: skip
-    assert cells(card, "label | seed")[-1] == f"threshold 0.3, chosen {ORACLE}"
+    assert cells(card, "label | seed")[-1] == "threshold 0.3, chosen oracle: best"
     assert "was chosen with masks" in card
     assert "Method: ACR, strategy baseline." in card
     assert "Data set: Shapes" in card
@@ -94,6 +95,7 @@ def test_a_card_without_scores_says_so(run):
     assert "None: the run was not evaluated" in card
     assert "Nobody measured" in card
     assert "weights that learned" not in card
+    assert "was chosen with masks" not in card
     assert "none; only the network was trained" in card
     assert "made from tags" not in card
     assert cells(card, "segment")[3] == "2 min"

@@ -48,6 +48,20 @@ def test_any_size(trained_run, size):
     assert max(prediction.probabilities.shape[1:]) <= 1024
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (lambda pixels: pixels.transpose(2, 0, 1), r"uint8 \[3, 64, 64\]: .*transpose\(1, 2, 0\)"),
+        (lambda pixels: pixels / 255, "float64 .*255"),
+        (lambda pixels: pixels[..., 0], r"uint8 \[64, 64\]"),
+        (lambda pixels: np.dstack([pixels, pixels[..., 0]]), r"\[64, 64, 4\]"),
+    ],
+)
+def test_an_array_of_another_form_is_refused(trained_run, picture, form, said):
+    with pytest.raises(UserError, match=said):
+        load(trained_run, refiner="none")(form(picture))
+
+
 def test_enlarged_labels_are_the_argmax_of_the_enlarged():
     probabilities = torch.rand(5, 7, 9).softmax(dim=0)
     wanted = F.interpolate(probabilities[None], (31, 20), mode="bilinear", align_corners=False)[0].argmax(dim=0)

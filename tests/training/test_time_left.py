@@ -3,10 +3,11 @@ import logging
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from acr_lightning.training import time_left
-from acr_lightning.training.time_left import TimeLeft
+from acr_lightning.training.time_left import StageBar, TimeLeft
 
 
 class Clock:
@@ -94,3 +95,18 @@ def test_a_resumed_training_tells_of_its_first_whole_epoch(train, tmp_path, chec
 def test_one_process_of_several_tells(train, monkeypatch):
     monkeypatch.setattr(Trainer, "is_global_zero", property(lambda self: False))
     assert train([25] * 4) == []
+
+
+def test_the_bar_says_what_is_left_of_the_stage_and_no_number_of_a_logger(clock, tmp_path):
+    seen, bar, left = [], StageBar(), TimeLeft("fit")
+
+    class Looking(Callback):
+        def on_train_batch_end(self, trainer, module, *more):
+            seen.append(bar.get_metrics(trainer, module))
+
+    trainer = Trainer(
+        default_root_dir=tmp_path, max_epochs=3, accelerator="cpu", devices=1, logger=CSVLogger(tmp_path),
+        enable_checkpointing=False, enable_model_summary=False, callbacks=[left, bar, Looking()],
+    )  # fmt: skip
+    trainer.fit(Slow(clock, [25] * 3), DataLoader(torch.ones(3), batch_size=1))
+    assert seen == [{}] * 3 + [{"left": "about 3 min"}] * 3 + [{"left": "about 80 s"}] * 3

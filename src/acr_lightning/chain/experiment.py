@@ -84,7 +84,10 @@ class Experiment:
         """`class_path` and `init_args` of the data set; a UserError where the experiment names none."""
         node = self.values.get("dataset")
         if not isinstance(node, dict) or "class_path" not in node:
-            raise UserError("dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes); add --config FILE")
+            raise UserError(
+                "dataset: needs a class_path (VOC2012, COCO, TagFolder, Shapes); add --config FILE. `acr init FOLDER` "
+                "writes one for your own photos, `acr list configs` names those that are shipped"
+            )
         return node
 
     def dataset(self) -> TaggedDataset:

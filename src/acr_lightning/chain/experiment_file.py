@@ -141,7 +141,9 @@ def find(config: str) -> Path:
         return known[config]
     beside = [name for name in known if Path(name).parent == Path(config).parent]
     names = ", ".join(beside or [name for name in known if "/" not in name])
-    raise UserError(f"{config}: no such experiment file.{nearest(config, known)} Shipped: {names}")
+    own = (str(path) for path in Path(config).parent.glob("*.y*ml"))
+    hint = nearest(config, own) or nearest(config, known)
+    raise UserError(f"{config}: no such experiment file.{hint} Shipped: {names}")
 
 
 def shipped_configs() -> dict[str, Path]:

@@ -108,7 +108,12 @@ def holds(folder: Path, wanted: str, done: bool = True) -> bool:
 
 def put_back(folder: Path, record: Record) -> bool:
     """Rename an older result of this configuration, if there is one, back to its folder; whether the stage is done."""
-    older = [] if holds(folder, record.digest, done=False) else sorted(folder.parent.glob(f"{folder.name}.old-*"))
+    is_whole = Path(record.config.get("output", folder)) == folder  # the page lies outside, and is of another result
+    older = (
+        []
+        if holds(folder, record.digest, done=False) or not is_whole
+        else sorted(folder.parent.glob(f"{folder.name}.old-*"))
+    )
     results = (path for done in (True, False) for path in older if holds(path, record.digest, done))
     if path := next(results, None):
         if folder.exists():

@@ -8,7 +8,6 @@ import yaml
 from jsonargparse import ArgumentParser
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -22,6 +21,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.system.launch import launched, require_srun
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 from acr_lightning.training.one_message import OneMessage
+from acr_lightning.training.time_left import StageBar
 
 NUM_CLASSES = "num_classes"  # comes from the data
 
@@ -91,7 +91,7 @@ def _asking(node: Section, key: str) -> Iterator[str]:
 
 def _trainer(options: dict[str, Any], callbacks: Sequence[Callback]) -> Trainer:
     own = options["callbacks"] or []
-    bar = [] if options["enable_progress_bar"] is False else [RichProgressBar(leave=True)]
+    bar = [] if options["enable_progress_bar"] is False else [StageBar(leave=True)]
     options = {**options, "callbacks": [*(own if isinstance(own, list) else [own]), *callbacks, *bar]}
     require_srun()
     if ranks := launched():  # they are there, however many the experiment would start

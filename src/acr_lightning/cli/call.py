@@ -50,7 +50,8 @@ def call(function: Callable[..., int], command: str, words: list[str], first: tu
     except ArgumentError as error:
         raise UserError(f"--{readable(error)}; usage: {usage}") from None
     except TypeError as error:
-        raise UserError(f"{error}; usage: {usage}") from None
+        file = next((place for place in places if "config" in options and place.endswith((".yaml", ".yml"))), None)
+        raise UserError(f"{f'did you mean --config {file}?' if file else error}; usage: {usage}") from None
     return function(*first, *places, **arguments)
 
 
@@ -77,7 +78,7 @@ def _split(
         hint = nearest(name, options, likeness=0.7 if takes_values else 0.6)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
-        if not equals and name in options and options[name].annotation in (bool, bool | None):
+        if not equals and name in options and options[name].annotation in (bool, bool | None, bool | str):
             text = "true"
         elif not equals:
             if not queue:

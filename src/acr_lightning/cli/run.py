@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import load, top_keys
+from acr_lightning.chain.more_photos import other_photos, reused, values_after
 from acr_lightning.chain.runner import end_stage, is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
@@ -22,7 +24,13 @@ from acr_lightning.system.launch import begin, is_first_process, launched, leave
 
 
 def run(
-    *, config: str | None = None, force: bool = False, print_config: bool = False, check: bool = False, **values: Any
+    *,
+    config: str | None = None,
+    force: bool = False,
+    print_config: bool = False,
+    check: bool = False,
+    after: str | None = None,
+    **values: Any,
 ) -> int:
     """All stages of an experiment, each in its own process; done ones are skipped, a killed one continues.
 
@@ -35,15 +43,22 @@ def run(
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
         check: check everything, and run nothing.
+        after: a run of fewer photos: the others are labelled with its networks, and the segmentation network is trained
+            on from its own. Its results stay; give another --run.
         **values: of the experiment.
     """
     require_srun()
     experiment = load(CHAIN, config, values)
+    if after:
+        values = {**values_after(experiment, Path(after)), **values}
+        experiment = load(CHAIN, config, values)
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
         return 0
     check_stages(experiment, experiment.stages, thorough=check, build=check)
     if check:
+        photos = f"; the photos are looked at by acr data check --config {config}" if config else ""
+        print(f"acr run: values and networks of {len(experiment.stages)} stages fit{photos}", file=sys.stderr)
         return 0
     return _run_stages(experiment, config, values, force)
 
@@ -54,7 +69,9 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
     if ranks:
         start = way_to_start()  # first: what torch starts next is not for copies of this process
         begin(ranks)
-    for name in experiment.stages:
+    if is_first_process() and not force:
+        _say_trained_again(experiment)
+    for number, name in enumerate(experiment.stages, start=1):
         if not force and is_done_before(experiment, name):
             _say_done(experiment, name)
         elif is_first_process() or CHAIN.stages[name].main:
@@ -62,6 +79,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             checks = not seconds and is_first_process()
             if checks and (status := start(["run", *words_of(config, values), "--check"])):
                 return status
+            if is_first_process():
+                print(f"acr run: {name}, stage {number} of {len(experiment.stages)}", file=sys.stderr, flush=True)
             since = time.monotonic()
             if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)
@@ -74,6 +93,13 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
     if ranks:
         leave(ranks)
     return 0
+
+
+def _say_trained_again(experiment: Experiment) -> None:
+    for name, text in ((name, other_photos(experiment, name)) for name in experiment.stages):
+        if text:
+            words = f"--after={experiment.run} --run={experiment.run}-2"
+            print(f"{name}: is trained again, since it was on {text}; {words} goes on from it", file=sys.stderr)
 
 
 def _say_done(experiment: Experiment, name: str) -> None:
@@ -118,6 +144,9 @@ def stage(
     elif print_config:
         print_sections(experiment.section(name))
     else:
+        if is_first_process():
+            for line in reused(experiment, name):
+                print(line, file=sys.stderr)
         run_stage(experiment, name, force)
     return 0
 

@@ -39,14 +39,15 @@ def score(
     from acr_lightning.metrics.confusion import confusion_csv, scores
     from acr_lightning.metrics.folder_scores import count_folder
     from acr_lightning.metrics.voc_server import write_pack
-    from acr_lightning.report.run_scores import has_masks, print_and_keep
+    from acr_lightning.report.run_scores import print_and_keep
 
     ids, predictions, names = dataset.ids(split), Path(folder), ["background", *dataset.class_names]
     if not ids:
         raise UserError(f"--split: this {type(dataset).__name__} has no photos in the split '{split}'")
-    if has_masks(dataset, ids):
-        counts = count_folder(predictions, ids, dataset.mask, len(names))
-        records = [{"what": predictions.name, "split": split, **scores(counts, names)}]
+    if masked := dataset.scored(ids):
+        counts = count_folder(predictions, masked, dataset.mask, len(names))
+        photos = {"photos": len(masked), "of_photos": len(ids)}
+        records = [{"what": predictions.name, "split": split, **photos, **scores(counts, names)}]
         print_and_keep(records, output, {"confusion.csv": confusion_csv(counts, names)})
     elif pack is None:
         raise UserError(f"split {split}: no masks to score with")

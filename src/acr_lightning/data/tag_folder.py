@@ -53,10 +53,10 @@ class TagFolder(TaggedDataset):
             lies in is its tag (`dog/1.jpg`, with splits `train/dog/1.jpg`).
         classes: the classes, in the order of their labels; if null, all tags in alphabetical order. A subfolder that is
             called like a split is a class only if it is one of these.
-        masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored),
-            used for scoring only; null: nothing is scored.
+        masks: a folder of masks `<photo name>.png` (0 background, 1..K in the order of `classes`, 255 not scored), for
+            all photos or for some, used for scoring only; null: nothing is scored.
         negatives: photos that the tags file names without a tag are trained on as well, as photos that show none of
-            the classes.
+            the classes; a word: those with this tag, or in this subfolder, are (`good`, of good and bad parts).
 
     Raises:
         UserError: the root or the tags file is missing, a line names a photo that is not in `root`, a tag is not one
@@ -64,13 +64,15 @@ class TagFolder(TaggedDataset):
             classes or one that cannot be meant.
     """
 
+    masks_of_some = True
+
     def __init__(
         self,
         root: str,
         tags: str | None = "tags.csv",
         classes: list[str] | None = None,
         masks: str | None = None,
-        negatives: bool = False,
+        negatives: bool | str = False,
     ) -> None:
         arguments, kept = repr((type(self), Path.cwd(), root, tags, classes, masks, negatives)), _last.get("folder")
         if kept and kept[0] == arguments and is_unchanged(kept[1]):
@@ -100,7 +102,7 @@ class TagFolder(TaggedDataset):
         return folder, list(folder._faults(folder._read(**call.arguments)))
 
     def _read(
-        self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool
+        self, root: str, tags: str | None, classes: list[str] | None, masks: str | None, negatives: bool | str
     ) -> list[TaggedPhoto]:
         """Read the folder and the tags, whether they fit or not; returns the tags' lines."""
         self.root = location(root)
@@ -110,17 +112,28 @@ class TagFolder(TaggedDataset):
         if self.masks and not self.masks.is_dir():
             raise UserError(f"{masks}: no such folder of masks; set dataset.masks, or leave it out")
         self.form, lines = tags_of(self.root, tags, self._names, classes or [])
+        tagged = [line for line in lines if line.tags or negatives is True]
+        if isinstance(negatives, str):
+            if not any(negatives in line.tags for line in lines):
+                raise UserError(
+                    f"{root}: no photo is tagged {shown(negatives)}; set dataset.negatives to a tag, or true"
+                )
+            lines, tagged = ([_without(negatives, line) for line in several] for several in (lines, tagged))
         self.class_names = tuple(classes or sorted({name for line in lines for name in line.tags}))
         index = {name: number for number, name in enumerate(self.class_names)}
-        used = [line for line in lines if line.tags or negatives]
-        self._paths = {without_suffix(line.photo): self.root / line.photo for line in used}
+        self._paths = {without_suffix(line.photo): self.root / line.photo for line in tagged}
         self._tags_of = {
-            without_suffix(line.photo): sorted({index[name] for name in line.tags if name in index}) for line in used
+            without_suffix(line.photo): sorted({index[name] for name in line.tags if name in index}) for line in tagged
         }
         ids = {without_suffix(photo): photo for photo in self._names.photos}
         self._untagged = {one: self.root / photo for one, photo in ids.items() if one not in self._paths}
         self._splits = {one: split_in(ids[one]) for one in self._untagged}
-        self._splits |= {without_suffix(line.photo): line.split for line in used}
+        self._splits |= {without_suffix(line.photo): line.split for line in tagged}
+        if self.masks and not any(map(self.has_mask, ids)) and (mask := next(self.masks.rglob("*.png"), None)):
+            photo = next(iter(ids), "a")
+            raise UserError(
+                f"{mask}: is called like no photo, nor is any other mask there; call that of {photo} {photo}.png"
+            )
         return lines
 
     @cached_property
@@ -203,6 +216,10 @@ class TagFolder(TaggedDataset):
 
     def tags(self, image_id: str) -> NDArray[np.int64]:  # noqa: D102
         return np.array(self._tags_of.get(image_id, ()), dtype=np.int64)
+
+
+def _without(tag: str, line: TaggedPhoto) -> TaggedPhoto:
+    return line._replace(tags=[one for one in line.tags if one != tag])
 
 
 def _name_fault(photo: str) -> str | None:

@@ -31,7 +31,7 @@ class TagSource(NamedTuple):
     faults: list[str]
 
 
-def find_tags(root: Path, classes: list[str] | None = None, negatives: bool = False) -> TagSource:
+def find_tags(root: Path, classes: list[str] | None = None, negatives: bool | str = False) -> TagSource:
     """The tags file in a folder of photos with most tags, else the texts beside the photos, else their subfolders.
 
     Args:

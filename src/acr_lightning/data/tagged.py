@@ -27,9 +27,11 @@ class TaggedDataset(ABC):
 
     Attributes:
         class_names: the K classes, without background.
+        masks_of_some: whether scores may be of those photos that have a mask; otherwise all have one or none.
     """
 
     class_names: tuple[str, ...]
+    masks_of_some = False
 
     @property
     def num_classes(self) -> int:
@@ -69,6 +71,20 @@ class TaggedDataset(ABC):
     def make_masks(self, ids: list[str]) -> None:
         """Draw the masks of these ids where they are not files from the start; called once before scoring."""
         del ids  # most data sets come with mask files
+
+    def scored(self, ids: list[str]) -> list[str]:
+        """Those of these photos that can be scored, since they have a mask (see `masks_of_some`).
+
+        Raises:
+            UserError: some have a mask and some have not, where none may be missing.
+        """
+        self.make_masks(ids)
+        missing = [one for one in ids if not self.has_mask(one)]
+        if 0 < len(missing) < len(ids) and not self.masks_of_some:
+            path = self.mask_path(missing[0])
+            raise UserError(f"{path}: no such mask ({len(missing)} of {len(ids)} are missing); add it or its id's line")
+        without = {*missing}
+        return [one for one in ids if one not in without]
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """The photo, RGB, `[H, W, 3]`.

@@ -34,11 +34,12 @@ def check_dataset(dataset: TaggedDataset, workers: int | None = None) -> Report:
         report.problems += result.problems
         report.notes += result.notes
     _compare_splits(splits, report)
+    has_masks = any(result.pixels for result in results.values())
     report.tables["splits"] = [
         {
             "split": split,
             "photos": len(ids),
-            "with a mask": sum(bool(results[image_id].pixels) for image_id in ids),
+            **({"with a mask": sum(bool(results[image_id].pixels) for image_id in ids)} if has_masks else {}),
             "photos with problems": sum(bool(results[image_id].problems) for image_id in ids),
         }
         for split, ids in splits.items()
@@ -75,7 +76,11 @@ def _with_masks(dataset: TaggedDataset, splits: dict[Split, list[str]], report: 
             dataset.make_masks(ids)
         except UserError as error:
             report.problems.append(from_error("list", "", error))
-        if any(map(dataset.has_mask, ids)):
+        masked = set(filter(dataset.has_mask, ids))
+        if masked and masked != set(ids) and dataset.masks_of_some:
+            what = f"{len(masked)} of {len(ids)} photos have a mask; scores are of those"
+            report.notes.append(Finding("masks", "", split, what, "add the others if there are any"))
+        elif masked:
             ids_with_masks |= set(ids)
         elif ids:
             what = "has no masks, so nothing is scored on it"
@@ -89,7 +94,13 @@ def _compare_splits(splits: dict[Split, list[str]], report: Report) -> None:
     for split in ("val", "test"):
         if overlap := [image_id for image_id in splits.get(split, []) if image_id in train]:
             what = f"{len(overlap)} of its photos are also trained on, the first is {overlap[0]}"
-            report.notes.append(Finding("overlap", "", split, what, "take them off one of the lists"))
+            remedy = "take them off one of the lists"
+            if len(overlap) == len(splits[split]):
+                what, remedy = (
+                    "all of its photos are also trained on",
+                    "keep some for it that are not, if there are any",
+                )
+            report.notes.append(Finding("overlap", "", split, what, remedy))
 
 
 def _class_table(
@@ -102,11 +113,13 @@ def _class_table(
         for split in SCORED
     }
     shares = pixel_shares(results.values())
+    labels = [*enumerate(["background", *dataset.class_names]), (IGNORE, "not scored")]
     rows: list[dict[str, Cell]] = []
-    for label, name in [*enumerate(["background", *dataset.class_names]), (IGNORE, "not scored")]:
+    for label, name in labels if shares else labels[1:-1]:
         in_train: str | int = tag_counts[label - 1] if 0 < label < IGNORE else ""
-        in_masks = {f"in masks of {split}": masks[split][label] for split in SCORED}
-        rows.append({"class": name, "tagged in train": in_train, **in_masks, "% of the masks' pixels": shares[label]})
+        in_masks: dict[str, Cell] = {f"in masks of {split}": masks[split][label] for split in SCORED} if shares else {}
+        pixels: dict[str, Cell] = {"% of the masks' pixels": shares[label]} if shares else {}
+        rows.append({"class": name, "tagged in train": in_train, **in_masks, **pixels})
         if in_train == 0:
             what = f"no training photo is tagged {name}, so it cannot be learned"
             report.notes.append(Finding("class", "", "train", what, "add photos, or leave the class out"))

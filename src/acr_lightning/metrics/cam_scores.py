@@ -23,12 +23,21 @@ def cam_scores(cams: Path, dataset: TaggedDataset, ids: list[str]) -> list[dict[
         A row for each level, 0 to 255; its `threshold` is `level / 255`.
 
     Raises:
+        UserError: see `sweep_cams`.
+    """
+    names, matrices = ["background", *dataset.class_names], sweep_cams(cams, dataset, ids).confusion()
+    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(matrices)]
+
+
+def sweep_cams(cams: Path, dataset: TaggedDataset, ids: list[str]) -> ThresholdSweep:
+    """Count a folder of CAMs against the masks of these ids.
+
+    Raises:
         UserError: an id has no mask, or a CAM is missing, damaged, or not of its mask's size.
     """
     sweep = ThresholdSweep(dataset.num_classes + 1)
     total(partial(_count, cams=cams, dataset=dataset), ids, sweep.counts)
-    names = ["background", *dataset.class_names]
-    return [{"threshold": level / LEVELS, **scores(matrix, names)} for level, matrix in enumerate(sweep.confusion())]
+    return sweep
 
 
 def _count(ids: list[str], cams: Path, dataset: TaggedDataset) -> NDArray[np.int64]:

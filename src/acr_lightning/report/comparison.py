@@ -12,7 +12,8 @@ from acr_lightning.artefacts.atomic import as_csv
 from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.errors import UserError
 from acr_lightning.report.markdown import plain
-from acr_lightning.report.score_files import first_record
+from acr_lightning.report.run_scores import part_scored
+from acr_lightning.report.score_files import first_record, read_scores
 from acr_lightning.report.templates import render
 
 FILES = MARKDOWN, CSV, PAGE = ("comparison.md", "comparison.csv", "comparison.html")
@@ -74,6 +75,7 @@ def tabulate(tables: Tables, folder: Path, plan: str) -> str:
 
 def _read_table(title: str, variants: Mapping[str, Runs]) -> list[Row]:
     """A row for each variant, with what it gains over the control, seed by seed."""
+    title += _photos_scored(title, [run for runs in variants.values() for run, *_ in runs.values()])
     rows = [_read_row(title, name, runs) for name, runs in variants.items()]
     for control in (row for row in rows if row.name == CONTROL):
         for row in (row for row in rows if row is not control and row.seeds == control.seeds):
@@ -82,6 +84,19 @@ def _read_table(title: str, variants: Mapping[str, Runs]) -> list[Row]:
                     pairs = zip(row.values[score], control.values[score], strict=True)
                     row.values[gain] = [ours - other for ours, other in pairs]
     return rows
+
+
+def _photos_scored(title: str, runs: Sequence[Path]) -> str:
+    """` (seed: 12 of 180 photos)` where scores are of some photos; a UserError where they are not of the same ones."""
+    parts: dict[str, set[str]] = {}
+    for record in (record for run in runs for record in read_scores(run)):
+        parts.setdefault(str(record.get("split")), set()).add(part_scored(record))
+    for split, several in parts.items():
+        if len(several) > 1:
+            these = " and ".join(sorted(part or "all photos" for part in several))
+            raise UserError(f"{title}: scores on {split} are of {these}, which do not compare; give all the same masks")
+    words = "; ".join(f"{split}: {part}" for split, each in parts.items() for part in each if part)
+    return f" ({words})" if words else ""
 
 
 def _read_row(title: str, name: str, runs: Runs) -> Row:

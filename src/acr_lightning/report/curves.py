@@ -5,6 +5,7 @@ import io
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -13,11 +14,26 @@ from acr_lightning.errors import UserError
 from acr_lightning.report.run_scores import SWEEPS
 from acr_lightning.report.score_files import read_sweep
 
+# Steps between two points, beside the usual ones, from which on nothing was trained in between.
+GAP = 3
+# What the names that the stages log stand for, by their first word.
+MEANINGS = {
+    "cu": "the classifier's loss and its terms; skipped: updates whose loss was not finite",
+    "ru": "the reconstructor's loss and its terms",
+    "force": "how hard each term of the classifier's loss pulls at the CAM",
+    "monitor": "cam_area: the share of the photos that the CAM covers; the reconstructor's errors: error_whole, of "
+    "what it sees; inferability, of the class guessed from what is around it (large is good); error_outside, the "
+    "reverse",
+    "affinity": "the loss of the network that says which neighbours belong together",
+    "segment": "the segmentation network's loss",
+}
 Series = dict[str, tuple[list[float], list[float]]]
 
 
 def loss_series(folder: Path, notes: list[str]) -> Series:
     """Every logged value of a stage's folder by step, over all its attempts: a resumed run has a CSV for each.
+
+    NaN stands between phases in which a network trained, so that no line crosses one in which it rested.
 
     Args:
         folder: of the stage.
@@ -37,7 +53,9 @@ def loss_series(folder: Path, notes: list[str]) -> Series:
         for step, values in rows:
             for name, value in values.items():
                 points[name][step] = value
-    return {name: (sorted(values), [values[step] for step in sorted(values)]) for name, values in points.items()}
+    return {
+        name: with_gaps(sorted(values), [values[step] for step in sorted(values)]) for name, values in points.items()
+    }
 
 
 def sweep_series(run: Path) -> Series:
@@ -58,6 +76,14 @@ def _values(head: list[str], line: list[str]) -> tuple[float, dict[str, float]] 
         return row.pop("step"), {name: value for name, value in row.items() if name != "epoch"}
     except (ValueError, KeyError):
         return None
+
+
+def with_gaps(xs: list[float], ys: list[float]) -> tuple[list[float], list[float]]:
+    """A line that is broken where nothing was logged for long: between phases in which its network trained."""
+    steps = np.diff(xs)
+    ends = np.flatnonzero(steps > GAP * np.median(steps)) + 1 if len(xs) > 1 else np.array([], int)
+    broken = np.insert(np.array([xs, ys], float), ends, np.nan, axis=1)
+    return broken[0].tolist(), broken[1].tolist()
 
 
 def plot(series: Series, x_label: str, y_label: str) -> Markup:

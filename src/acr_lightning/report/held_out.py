@@ -27,14 +27,27 @@ def held_out(run: Path, dataset: TaggedDataset, count: int, notes: Notes) -> lis
     folder = predictions_of(run)
     paths = {image_id: item_path(folder, image_id, ".png") for image_id in dataset.ids("val")}
     ids = [image_id for image_id, path in paths.items() if path.is_file()]
-    if not ids or not dataset.has_mask(ids[0]):
+    masked = [image_id for image_id in ids if dataset.has_mask(image_id)]
+    if not masked:
         return [(image_id, "") for image_id in spread(ids, count)]
-    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in ids}
+    scores = {one: notes.without(partial(_score, paths[one], dataset, one), None) for one in masked}
     order = sorted([(score, one) for one, score in scores.items() if score is not None], key=lambda pair: -pair[0])
     worst = min(count, len(order)) // 2
     best = min(count, len(order)) - worst
     shown = [("best", *pair) for pair in order[:best]] + [("worst", *pair) for pair in order[len(order) - worst :]]
     return [(image_id, f"{word}: mIoU {score:.0f}") for word, score, image_id in shown]
+
+
+def where_tested(run: Path, dataset: TaggedDataset) -> str:
+    """What the photos are that the network was tested on, and whether it has seen them before."""
+    trained = {*dataset.ids("train")}
+    ids = [one for one in dataset.ids("val") if item_path(predictions_of(run), one, ".png").is_file()]
+    if not (seen := sum(one in trained for one in ids)):
+        return "Photos that the network was tested on"
+    return (
+        f"Photos that the network was tested on, {seen} of these {len(ids)} also trained on. How well it does on "
+        "others, only photos can say that it has not seen: in a folder val, or without a tag"
+    )
 
 
 def spread(ids: list[str], count: int) -> list[str]:

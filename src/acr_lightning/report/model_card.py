@@ -12,14 +12,14 @@ from acr_lightning.duration import duration
 from acr_lightning.labels.refiner import describe
 from acr_lightning.report.learned_from import KEY, learned_from
 from acr_lightning.report.markdown import plain
-from acr_lightning.report.run_scores import ORACLE, trained_as
+from acr_lightning.report.run_scores import WITH_MASKS, scored_on, trained_as
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.templates import render
 from acr_lightning.segment.recorded_test import recorded_test
 
 NAME = "MODEL_CARD.md"
 # What a score says beside its conditions.
-NUMBERS = ("miou", "precision", "recall", "classes", "what", "split")
+NUMBERS = ("miou", "precision", "recall", "classes", "what", "split", "photos", "of_photos", "trained_on")
 SAID = ("version", "python", "written")
 
 
@@ -57,9 +57,9 @@ def model_card(
         step=step,
         normalisation=normalisation,
         tested=_conditions({key: describe(value) if key == "refiner" else value for key, value in settings.items()}),
-        scores=[{**record, "conditions": _conditions(record)} for record in records],
+        scores=[{**record, "split": scored_on(record), "conditions": _conditions(record)} for record in records],
         measured=network is not None,
-        oracle=any(record.get("what") == "label" and record.get("chosen") == ORACLE for record in records),
+        oracle=str(part(manifests, "label", "counts").get("chosen")).startswith(WITH_MASKS),
         method=_class(manifests, "fit", "model") or _class(manifests, "cam", "model"),
         strategy=part(manifests, "fit", "config", "model", "init_args").get("strategy"),
         dataset=_class(manifests, "segment", "data", "init_args", "dataset"),

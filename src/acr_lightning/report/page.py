@@ -10,11 +10,12 @@ import yaml
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.report.curves import Series, loss_series, plot, sweep_series
-from acr_lightning.report.held_out import held_out, spread
+from acr_lightning.report.curves import MEANINGS, Series, loss_series, plot, sweep_series
+from acr_lightning.report.held_out import held_out, spread, where_tested
 from acr_lightning.report.learned_from import KEY
 from acr_lightning.report.notes import Notes
 from acr_lightning.report.pictures import colour, last_monitor, pictures
+from acr_lightning.report.run_scores import scored_on
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.stranger import dataset_of, require_contained
 from acr_lightning.report.summary import class_table, next_step, sentence
@@ -62,7 +63,8 @@ def write_report(
         tests = held_out(runs[0], dataset, HELD_OUT, notes)
         shown = {
             "tested": [(words, pictures(one, dataset, runs, notes, only_network=True)) for one, words in tests],
-            "rows": [(one, pictures(one, dataset, runs, notes)) for one in spread(dataset.ids("seed"), images)],
+            "tested_on": where_tested(runs[0], dataset),
+            "rows": [pictures(one, dataset, runs, notes) for one in spread(dataset.ids("seed"), images)],
             "classes": class_table(dataset, [row for rows in scores.values() for row in rows]),
             "legend": [(name, colour(label)) for label, name in enumerate(dataset.class_names, 1)],
         }
@@ -73,6 +75,7 @@ def write_report(
         summaries=[(run.name, sentence(run, dataset), next_step(run)) for run in runs],
         scores=scores,
         learned_from=KEY,
+        scored_on=scored_on,
         curves=[curve for run in runs for curve in _curves(run, notes)],
         painted=[(run.name, source) for run in runs if (source := last_monitor(run))],
         settings={run.name: _settings(run) for run in runs},
@@ -90,7 +93,8 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
         series = loss_series(stages[stage], notes) if stage in stages else {}
         for group in dict.fromkeys(name.partition("/")[0] for name in series):
             part = {name: xy for name, xy in series.items() if name.partition("/")[0] == group}
-            curves.append((f"{run.name}: {stage}, {group}", plot(part, "batch", "value")))
+            meaning = f"; {MEANINGS[group]}" if group in MEANINGS else ""
+            curves.append((f"{run.name}: {stage}, {group}{meaning}", plot(part, "batch", "value")))
     if sweep := notes.without(partial(sweep_series, run), Series()):
         title = "background threshold"
         curves.append((f"{run.name}: CAM by {title} (uses masks)", plot(sweep, title, "%")))

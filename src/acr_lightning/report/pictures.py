@@ -1,4 +1,4 @@
-"""A row of pictures for each photo: CAM overlays, pseudo-label, prediction, mask."""
+"""Rows of pictures for each photo, one a run: CAM overlays, pseudo-label, prediction, mask."""
 
 import base64
 import colorsys
@@ -23,6 +23,10 @@ from acr_lightning.report.run_scores import Stages, walked
 from acr_lightning.report.score_files import is_number
 
 WIDTH = 200
+# The stages of CAMs by what their pictures are called, all kinds of pictures, and what is said of one without a class.
+CAMS = {"CAM": "cam", "walked CAM": "affinity_walk"}
+KINDS = (*CAMS, "pseudo-label", "network")
+EMPTY = " (all background)"
 # The golden angle, in turns: hues of any number of classes stay apart.
 STEP_OF_HUE = 0.381966
 
@@ -41,8 +45,8 @@ def predictions_of(run: Path) -> Path:
 
 def pictures(
     image_id: str, dataset: TaggedDataset, runs: list[Path], notes: Notes, only_network: bool = False
-) -> list[Picture]:
-    """What there is to show of one photo, in the chain's order, run by run.
+) -> list[list[Picture | None]]:
+    """What there is to show of one photo: a line a run, in columns in the chain's order, None where a run has nothing.
 
     Args:
         image_id: the photo.
@@ -54,23 +58,31 @@ def pictures(
     image = notes.without(partial(dataset.image, image_id), None)
     if image is None:
         return []
-    row = [Picture(f"photo {image_id}", _jpeg(image))]
-    for run in runs:
-        prefix, stages = f"{run.name}: " if len(runs) > 1 else "", stages_of(run)
-        labels = {"network": predictions_of(run)}
-        if not only_network:
-            labels = {"pseudo-label": stages.get("label", run) / "labels", **labels}
-            for stage, name in (
-                (("cam", "CAM"), ("affinity_walk", "walked CAM")) if walked(stages) else (("cam", "CAM"),)
-            ):
-                if (path := item_path(stages.get(stage, run) / "cams", image_id, ".npz")).is_file():
-                    make = partial(_cam_pictures, path, dataset, image, _threshold(stages), prefix + name)
-                    row += notes.without(make, [])
-        for title, folder in labels.items():
-            if (path := item_path(folder, image_id, ".png")).is_file():
-                row += notes.without(partial(_label_picture, path, image, prefix + title), [])
+    no_pictures: list[Picture] = []
+    columns: dict[str, list[Picture | None]] = {}
+    columns["photo"] = [Picture(f"photo {image_id}", _jpeg(image)), *[None] * (len(runs) - 1)]
+    for kind in ("network",) if only_network else KINDS:
+        for at, run in enumerate(runs):
+            for picture in notes.without(partial(_of_kind, kind, run, image_id, image, dataset), no_pictures):
+                prefix = f"{run.name}: " if len(runs) > 1 else ""
+                column = columns.setdefault(picture.title.partition(EMPTY)[0], [None] * len(runs))
+                column[at] = picture._replace(title=prefix + picture.title)
     mask = notes.without(partial(dataset.mask, image_id), None) if dataset.has_mask(image_id) else None
-    return row if mask is None else [*row, Picture("mask (scoring only)", _jpeg(overlay(image, mask)))]
+    if mask is not None:
+        columns["mask"] = [Picture("mask (scoring only)", _jpeg(overlay(image, mask))), *[None] * (len(runs) - 1)]
+    return [list(line) for line in zip(*columns.values(), strict=True)]
+
+
+def _of_kind(kind: str, run: Path, image_id: str, image: NDArray[np.uint8], dataset: TaggedDataset) -> list[Picture]:
+    """The pictures of one of `KINDS`; none where the run has no such file of the photo."""
+    stages = stages_of(run)
+    if stage := CAMS.get(kind):
+        path = item_path(stages.get(stage, run) / "cams", image_id, ".npz")
+        is_there = path.is_file() and (stage == "cam" or walked(stages))
+        return _cam_pictures(path, dataset, image, _threshold(stages), kind) if is_there else []
+    folder = predictions_of(run) if kind == "network" else stages.get("label", run) / "labels"
+    path = item_path(folder, image_id, ".png")
+    return [_label_picture(path, image, kind)] if path.is_file() else []
 
 
 def _cam_pictures(
@@ -86,8 +98,9 @@ def _cam_pictures(
     return [*row, Picture(f"{title}, thresholded", _jpeg(overlay(image, labels)))]
 
 
-def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> list[Picture]:
-    return [Picture(title, _jpeg(overlay(image, read_mask(path, size=image.shape[:2]))))]
+def _label_picture(path: Path, image: NDArray[np.uint8], title: str) -> Picture:
+    labels = read_mask(path, size=image.shape[:2])
+    return Picture(title if labels.any() else title + EMPTY, _jpeg(overlay(image, labels)))
 
 
 def last_monitor(run: Path) -> str | None:

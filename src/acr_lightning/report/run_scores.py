@@ -1,6 +1,6 @@
 """All scores of a run, each with the conditions that it was measured under."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from acr_lightning.artefacts.manifest import part
 from acr_lightning.artefacts.manifest import read as read_manifest
 from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.data.tagged import Split, TaggedDataset
-from acr_lightning.errors import UserError
 from acr_lightning.labels.refiner import describe
 from acr_lightning.metrics.cam_scores import cam_scores
 from acr_lightning.metrics.confusion import confusion_csv, scores
@@ -22,6 +21,8 @@ from acr_lightning.segment.recorded_test import recorded_test
 # Folders of a run's stages, by name.
 Stages = Mapping[str, Path]
 ORACLE = "best of all thresholds on these masks"
+# The rules of `label.threshold` that read masks.
+WITH_MASKS = ("oracle", "masks")
 # Photos that chose nothing: neither the network nor the threshold has seen them or their masks.
 CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
 # Scores of the CAMs at all thresholds: what to choose `label.threshold` by.
@@ -31,7 +32,18 @@ SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 MADE_BY = {"cam": "cam", "walked cam": "affinity_walk", "label": "label", "network": "segment"}
 
 # Of scores.csv, before the scores.
-CSV_CONDITIONS = ("what", "split", "affinity", "threshold", "chosen", "refiner", KEY)
+CSV_CONDITIONS = (
+    "what",
+    "split",
+    "photos",
+    "of_photos",
+    "trained_on",
+    "affinity",
+    "threshold",
+    "chosen",
+    "refiner",
+    KEY,
+)
 
 
 def score_run(stages: Stages, dataset: TaggedDataset, tested: list[Split], folder: Path) -> list[dict[str, Any]]:
@@ -51,25 +63,29 @@ def score_run(stages: Stages, dataset: TaggedDataset, tested: list[Split], folde
     """
     names = ["background", *dataset.class_names]
     records: list[dict[str, Any]] = []
-    ids = dataset.ids("seed")
-    if has_masks(dataset, ids):
+    listed_ids = dataset.ids("seed")
+    if ids := dataset.scored(listed_ids):
         for stage in ("cam", "affinity_walk") if walked(stages) else ("cam",):
             if stage in stages:
                 records += _cam_records(stages, stage, dataset, ids, folder)
         cam_splits = part(_made(stages, "cam"), "config", "data", "init_args").get("splits") or []
-        if "val" in cam_splits and has_masks(dataset, val_ids := dataset.ids("val")):
-            records.append(_cam_of_val(stages, dataset, val_ids, records[0]))
+        if "val" in cam_splits and (val_ids := dataset.scored(dataset.ids("val"))):
+            val = _cam_of_val(stages, dataset, val_ids, records[0])
+            records.append({**val, **_photos(val_ids, dataset.ids("val"))})
         if "label" in stages:
             counts = count_folder(stages["label"] / "labels", ids, dataset.mask, len(names), ignored=0)
             write_text(folder / "confusion_label.csv", confusion_csv(counts, names))
             records.append({**_label_conditions(stages), **scores(counts, names)})
-    test_ids = ids_of(dataset, tested)
-    if (folder / "predictions").is_dir() and has_masks(dataset, test_ids):
+        records = [{**_photos(ids, listed_ids), **record} for record in records]
+    tested_ids = ids_of(dataset, tested)
+    if (folder / "predictions").is_dir() and (test_ids := dataset.scored(tested_ids)):
         counts = count_folder(folder / "predictions", test_ids, dataset.mask, len(names))
         write_text(folder / "confusion_network.csv", confusion_csv(counts, names))
         conditions = {"trained": trained_as(stages), **recorded_test(folder).settings}
         if "refiner" in conditions:
             conditions["refiner"] = describe(conditions["refiner"])
+        trained_ids = {*dataset.ids("train")}
+        conditions |= _photos(test_ids, tested_ids) | {"trained_on": sum(one in trained_ids for one in test_ids)}
         records.append({"what": "network", "split": "+".join(tested), **conditions, **scores(counts, names)})
     for record in records:
         record |= learned_from(stages.get(MADE_BY[record["what"]], folder), record)
@@ -83,18 +99,29 @@ def ids_of(dataset: TaggedDataset, splits: list[Split]) -> list[str]:
     return list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
 
 
-def has_masks(dataset: TaggedDataset, ids: list[str]) -> bool:
-    """Whether these photos can be scored: all or none of them must have a mask.
+def _photos(scored_ids: Collection[str], ids: Collection[str]) -> dict[str, int]:
+    """How many photos a score is of, and how many of them there are with and without a mask."""
+    return {"photos": len(scored_ids), "of_photos": len(ids)}
 
-    Raises:
-        UserError: some have a mask and some have not.
-    """
-    dataset.make_masks(ids)
-    missing = [image_id for image_id in ids if not dataset.has_mask(image_id)]
-    if missing and len(missing) < len(ids):
-        path = dataset.mask_path(missing[0])
-        raise UserError(f"{path}: no such mask ({len(missing)} of {len(ids)} are missing); add it or its id's line")
-    return bool(ids) and not missing
+
+def part_scored(record: Mapping[str, Any]) -> str:
+    """`12 of 180 photos`, where a score is of those photos alone that have a mask; else nothing."""
+    photos, of_photos = record.get("photos"), record.get("of_photos")
+    return "" if photos == of_photos else f"{photos} of {of_photos} photos"
+
+
+def scored_on(record: Mapping[str, Any]) -> str:
+    """What a score is of, for a table: `val (12 of 180 photos, all trained on)`."""
+    trained_on, photos = record.get("trained_on"), record.get("photos")
+    seen = f"{'all' if trained_on == photos else trained_on} trained on" if trained_on else ""
+    words = ", ".join(filter(None, (part_scored(record), seen)))
+    return f"{record.get('split')} ({words})" if words else str(record.get("split"))
+
+
+def chosen_by(record: Mapping[str, Any]) -> str:
+    """How a score's threshold was chosen, in brief; with masks it is said that they are those of the score."""
+    choice = str(record.get("chosen", "")).partition(":")[0]
+    return f"{choice}, chosen on these very masks" if choice in WITH_MASKS else choice
 
 
 def walked(stages: Stages) -> bool:
@@ -214,10 +241,10 @@ def table(records: list[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(map(plain, head)) + " |", "|" + "---|" * len(head)]
     for record in records:
         threshold = record.get("threshold")
-        choice = str(record.get("chosen", "")).partition(":")[0]
+        choice = chosen_by(record)
         cells = [
             f"{record['what']} ({record['affinity']})" if "affinity" in record else record["what"],
-            record["split"],
+            scored_on(record),
             choice if threshold is None else f"{threshold:.2f} ({choice})",
             record.get("refiner", ""),
             *(f"{record[key]:.1f}" for key in ("miou", "precision", "recall")),

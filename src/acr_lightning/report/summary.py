@@ -36,7 +36,7 @@ def class_table(dataset: TaggedDataset, records: Sequence[Mapping[str, Any]]) ->
     These are its IoU in each of the run's `records`, per cent; None where it does not occur.
     """
     counts = Counter(int(tag) for image_id in dataset.ids("train") for tag in dataset.tags(image_id))
-    photos = {"background": len(dataset.ids("train"))}
+    photos: dict[str, int | None] = {"background": None}
     photos |= {name: counts[index] for index, name in enumerate(dataset.class_names)}
     return [
         {"name": name, "photos": count, "scores": [part(record, "classes", name).get("iou") for record in records]}

@@ -13,7 +13,7 @@ from acr_lightning.errors import UserError
 from acr_lightning.report.held_out import spread
 from acr_lightning.report.learned_from import KEY
 from acr_lightning.report.pictures import overlay
-from acr_lightning.report.run_scores import CHOSEN_ELSEWHERE, ORACLE
+from acr_lightning.report.run_scores import CHOSEN_ELSEWHERE, ORACLE, part_scored
 from acr_lightning.report.wandb_config import filterable
 
 PICTURES = 16
@@ -84,6 +84,7 @@ def values_of(records: list[dict[str, Any]]) -> dict[str, float]:
     values: dict[str, float] = {}
     for record in records:
         what = record["what"].replace(" ", "_") + SUFFIXES.get(record.get("chosen", ""), "")
+        what += f"_of_{record['photos']}_photos" if part_scored(record) else ""
         values |= {f"{what}/{key}": record[key] for key in ("miou", "precision", "recall")}
         for label, one in record["classes"].items():
             values |= {f"{what}/{key}/{label}": value for key, value in one.items()}

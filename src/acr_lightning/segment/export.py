@@ -138,5 +138,5 @@ def _onnx() -> Any:
         import onnxruntime
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ImportError as error:
-        raise UserError(f"export: ONNX needs {error.name}; pip install 'acr-lightning[export]'") from None
+        raise UserError(f"export: ONNX needs {error.name}; pip install '.[export]'") from None
     return onnxruntime

@@ -91,7 +91,7 @@ class Predictor:
             image: a path, a PIL image, or RGB bytes `[H, W, 3]`.
 
         Raises:
-            UserError: a path that is missing, damaged or no picture.
+            UserError: a path that is missing, damaged or no picture, or an array of another form.
         """
         tensor = to_tensor(_pixels(image)).to(self.inference.device)
         with torch.autocast(tensor.device.type, self.mixed, enabled=self.mixed is not None):
@@ -127,7 +127,13 @@ def settings_of(run: Path, asked: dict[str, Any]) -> dict[str, Any]:
 def _pixels(image: Picture) -> NDArray[np.uint8]:
     if isinstance(image, str | Path):
         return read_image(Path(image))
-    return np.array(image.convert("RGB")) if isinstance(image, Image.Image) else image
+    pixels = np.array(image.convert("RGB")) if isinstance(image, Image.Image) else image
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise UserError(
+            f"an array of {pixels.dtype} {[*pixels.shape]}: give RGB bytes, uint8 [H, W, 3]; of [3, H, W] that is "
+            "array.transpose(1, 2, 0), of numbers in 0..1 (255 * array).astype('uint8')"
+        )
+    return pixels
 
 
 def _device(name: str) -> str:

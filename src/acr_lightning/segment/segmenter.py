@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from acr_lightning.nets.backbone import Backbone
+from acr_lightning.nets.checkpoint import load_weights
 from acr_lightning.nets.deeplab import DeepLab, HeadName
 from acr_lightning.segment.loss import LossName, pixel_groups, segmentation_loss
 from acr_lightning.training.alternating import AlternatingModule, Update
@@ -29,6 +30,7 @@ class Segmenter(AlternatingModule):
         loss: `cross_entropy`, or `balanced` between background and foreground.
         optimizer: of the network; the head's layers are new ones.
         blocks: of a ViT, whose patch tokens are its maps, counted from 1; null is the last of each third.
+        initial: a checkpoint of stage `segment` whose network this one goes on from; null starts anew.
     """
 
     compiled_parts = ("network",)
@@ -47,6 +49,7 @@ class Segmenter(AlternatingModule):
         loss: LossName = "cross_entropy",
         optimizer: OptimizerSettings = OptimizerSettings(lr=2.5e-4),
         blocks: tuple[int, ...] | None = None,
+        initial: str | None = None,
     ) -> None:
         super().__init__(optimizer)
         self.loss = loss
@@ -54,6 +57,8 @@ class Segmenter(AlternatingModule):
         if freeze_backbone:  # and otherwise frozen BatchNorm stays frozen
             features.requires_grad_(False)
         self.network = DeepLab(features, num_classes + 1, head, rates)
+        if initial is not None:
+            load_weights(self.network, initial)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch."""
