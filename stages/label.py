@@ -1,20 +1,21 @@
 """Stage label."""
 
-from collections.abc import Callable
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.photo_labels import make_labels
+from acr_lightning.stages.photo_labels import make_labels, photo_label
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
-Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, and the photos. Writes
-`label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
+Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, the photos, and what `review.json` says of
+their thresholds and tags. Writes `label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
 """
 LABELS = "labels"
+log = logging.getLogger(__name__)
 
 
 def label(
@@ -30,6 +31,7 @@ def label(
     proposals: str | None = None,
     workers: PositiveInt | None = None,
     shard: str | None = None,
+    review: str | None = None,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.
 
@@ -58,11 +60,14 @@ def label(
         proposals: folder of their files; null takes those of the run (`--proposals=superpixels` or `sam`).
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
+        review: file of decisions (`acr review`): thresholds and tags of photos. null takes the run's, if there is one.
     """
+    from acr_lightning.artefacts import review_file
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.artefacts.item_path import item_path
     from acr_lightning.data.shard import of_shard
     from acr_lightning.errors import UserError
+    from acr_lightning.labels.label_way import LabelWay
     from acr_lightning.labels.refiner import build_refiner
 
     _require_one_way(threshold, alpha, margin, smoothing)
@@ -74,12 +79,21 @@ def label(
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     own, labels = of_shard(ids, shard), Path(output) / LABELS
-    way = _way(value, alpha, label_refiner, margin, smoothing)
-    voting = (vote, Path(proposals)) if vote and proposals else None
-    make_labels(way, dataset, Path(cams), labels, own, workers, threshold == "walked", voting)
+    decisions = review_file.read(review, dataset.class_names)
+    if unknown := decisions.keys() - set(ids):
+        log.warning("label: %s decides on %d photos that have no CAM, such as %s", review, len(unknown), min(unknown))
+    if decisions:  # what the labels here were made with; the run's file may change
+        review_file.write(Path(output) / review_file.NAME, decisions)
+    make = partial(
+        photo_label, way=LabelWay(value, alpha, label_refiner, margin, smoothing, vote),
+        class_names=dataset.class_names, decisions=decisions,
+        proposals=Path(proposals) if vote and proposals else None,
+    )  # fmt: skip
+    make_labels(make, dataset, Path(cams), labels, own, workers)
     left = sum(not item_path(labels, image_id, ".png").exists() for image_id in ids)
     rest = {"left": left} if len(own) < len(ids) else {}
-    return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
+    more = {"reviewed": len(decisions)} if decisions else {}
+    return {"labels": len(ids), "threshold": value, "chosen": choice, **more, **rest}
 
 
 def check_refiner(name: str, values: Section) -> None:
@@ -132,22 +146,6 @@ def _threshold(threshold: float | str | None, files: list[Path], cams: Path, dat
     return (None, "alpha") if threshold is None else (float(threshold), "given")
 
 
-def _way(
-    threshold: float | None, alpha: float | None, refiner: Any, margin: float | None, smoothing: float | None
-) -> Callable[..., Any]:
-    """What makes the labels of a photo."""
-    from acr_lightning.labels.confident_label import BackgroundScore, confident_label
-    from acr_lightning.labels.proportional_label import proportional_label
-    from acr_lightning.labels.pseudo_label import pseudo_label
-
-    if smoothing is not None:
-        return partial(proportional_label, smoothing=smoothing, threshold=threshold, alpha=alpha, refiner=refiner)
-    if margin is None or threshold is None:
-        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner)
-    strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
-    return partial(confident_label, strong=strong, weak=weak, refiner=refiner)
-
-
 LABEL = Stage(
     "label",
     HELP,
@@ -158,4 +156,5 @@ LABEL = Stage(
     check=check,
     splits=("train", "seed"),
     sees_masks=lambda section: section.get("threshold") == "oracle",
+    obeys=lambda decision: {key: value for key, value in decision.content().items() if key != "verdict"},
 )
