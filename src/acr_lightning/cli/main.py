@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": ("predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
     "export": ("export.export", "the network as ONNX or TorchScript: acr export --run DIR"),
     "export-labels": ("export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
+    "review": ("review.review", "look through a run's labels, worst first: accept, reject, mend: acr review RUN"),
     "data check": ("data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "list": ("listing.listing", "configs, methods, classes, presets or backbones that there are"),
