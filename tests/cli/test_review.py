@@ -95,12 +95,11 @@ def test_a_review_in_a_browser_and_the_chain_goes_on(config, uninterrupted, serv
         assert photos.nth(3).get_attribute("class") == ""  # what was not saved is not shown as decided
         shot(page, "4_not_saved")
 
-    decisions = review_file.read(run / "review.json")
-    assert decisions == {
-        names[0]: review_file.Decision("rejected"), names[1]: review_file.Decision("accepted"),
-        names[2]: review_file.Decision(threshold=0.01), names[3]: review_file.Decision(removed=(wrong_tag,)),
-    }  # fmt: skip
-    with browser_page() as page:
+        decisions = review_file.read(run / "review.json")
+        assert decisions == {
+            names[0]: review_file.Decision("rejected"), names[1]: review_file.Decision("accepted"),
+            names[2]: review_file.Decision(threshold=0.01), names[3]: review_file.Decision(removed=(wrong_tag,)),
+        }  # fmt: skip
         server, address = serve(run)
         page.goto(address)
         page.wait_for_selector("#tags button.on")

@@ -1,5 +1,8 @@
 """Which labels are doubtful: each measure against plain loops, and their ranks against scipy's."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import rankdata
@@ -72,6 +75,14 @@ def test_ranks_are_scipys(rng):
 def test_doubt_is_the_mean_rank_of_what_there_is():
     measures = [Measures(0.9, 0.9, 0.9, 0.5), Measures(0.1, 0.2, 0.2, None), Measures(0.5, 0.2, 0.3, 0.1)]
     assert doubts(measures) == pytest.approx([(0 + 0 + 0 + 0) / 4, (1 + 0.75 + 1) / 3, (0.5 + 0.75 + 0.5 + 1) / 4])
+    assert doubts([one._replace(refined=None, network=None) for one in measures]) == pytest.approx([0, 0.875, 0.625])
+
+
+def test_what_a_refiner_changes_in_a_walked_cam_says_nothing(reviewed, run):
+    walked = run / "affinity_walk" / "cams"
+    shutil.copytree(reviewed.cams, walked)
+    for name in reviewed.names:
+        assert measure(name, replace(reviewed, cams=walked)) == measure(name, reviewed)._replace(refined=None)
 
 
 def test_nothing_is_reviewed_that_the_network_does_not_learn_from(reviewed, run):

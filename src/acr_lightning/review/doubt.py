@@ -25,13 +25,14 @@ class Measures(NamedTuple):
     Attributes:
         steady: IoU of the labels at a background score lower and higher by 0.1.
         sure: the mean CAM of a class where the label has it; 0 where it has none of it.
-        refined: IoU of the thresholded CAM and the label that was made of it.
+        refined: IoU of the thresholded CAM and the label that was made of it; None where a random walk took the CAM
+            along the edges before, after which a refiner's changes say little (docs/review.md).
         network: IoU of the label and the network's prediction; None where there is none.
     """
 
     steady: float
     sure: float
-    refined: float
+    refined: float | None
     network: float | None
 
 
@@ -62,7 +63,7 @@ def measure(name: str, run: ReviewedRun) -> Measures:
     return Measures(
         agreement(low, high, tags),
         float(sum(inside)) / len(tags) if tags else 1.0,
-        agreement(of_cam, label, tags),
+        None if run.walked else agreement(of_cam, label, tags),
         None if prediction is None or prediction.shape != label.shape else agreement(label, prediction, tags),
     )
 

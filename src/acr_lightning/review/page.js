@@ -42,13 +42,20 @@ function source(photo, kind, query = {}) {
   return photo.pictures[kind === "thumbnail" ? "photo" : kind];
 }
 
+async function asked(url, options = {}) {
+  const answer = await fetch(url, options).catch(() => {
+    throw new Error("the server does not answer; start `acr review` again and open the address that it prints");
+  });
+  if (!answer.ok && answer.status !== 404) throw new Error((await answer.text()).slice(0, 500));
+  return answer;
+}
+
 async function loaded(url) {
   if (!url) return null;
   let local = url;
   if (state.served) {
-    const answer = await fetch(url);
+    const answer = await asked(url);
     if (answer.status === 404) return null;
-    if (!answer.ok) throw new Error((await answer.text()).slice(0, 500));
     local = URL.createObjectURL(await answer.blob());
   }
   const image = new Image();
@@ -256,20 +263,18 @@ function decide(photo, change) {
   mark(photo);
   const sent = saving.then(async () => {
     if (!state.served) return;
-    let fault;
     try {
       const body = JSON.stringify({ photo: photo.id, decision: next });
-      const answer = await fetch("decide", { method: "POST", headers: { "Content-Type": "application/json" }, body });
-      if (!answer.ok) fault = (await answer.text()).slice(0, 500);
-    } catch {
-      fault = "the server does not answer; start `acr review` again and open the address that it prints";
+      const answer = await asked("decide", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      if (!answer.ok) throw new Error("there is no such review any more");
+      say("");
+    } catch (error) {
+      photo.decision = before;
+      showProgress();
+      mark(photo);
+      say(`Not saved: ${error.message}`);
+      if (photo === current) show(photo);
     }
-    if (!fault) return say("");
-    photo.decision = before;
-    showProgress();
-    mark(photo);
-    say(`Not saved: ${fault}`);
-    if (photo === current) show(photo);
   });
   saving = sent;
   return sent;
