@@ -51,7 +51,7 @@ def affinity_labels(
     """
     from acr_lightning.errors import UserError
     from acr_lightning.labels.choose_threshold import automatic_thresholds
-    from acr_lightning.labels.confident_label import BackgroundScore, confident_label
+    from acr_lightning.labels.confident_label import BackgroundScore
     from acr_lightning.labels.refiner import build_refiner
 
     ids = dataset.ids("train")
@@ -63,14 +63,19 @@ def affinity_labels(
     for name, score in (("strong", strong), ("weak", weak)):
         if (score.threshold is None) == (score.alpha is None):
             raise UserError(f"affinity_labels: give either {name}_threshold or {name}_alpha; set the other to null")
-    confident = partial(
-        confident_label, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner")
-    )
-    labels = PhotoLabels(confident, dataset, Path(cams), Path(output))
+    sure = partial(_sure, strong=strong, weak=weak, refiner=build_refiner(refiner, "affinity_labels.refiner"))
+    labels = PhotoLabels(sure, dataset, Path(cams), Path(output))
     rest = make_labels(labels, ids, shard, verify, workers)
     scores = {"strong": strong, "weak": weak}
     parts = {f"{name} {key}": value for name, score in scores.items() for key, value in score._asdict().items()}
     return {"labels": len(ids), **{name: value for name, value in parts.items() if value is not None}, **rest}
+
+
+def _sure(image: Any, image_id: str, cam: Any, path: Path, **how: Any) -> Any:
+    """What is sure in a photo's CAM; see `make_labels`."""
+    from acr_lightning.labels.confident_label import confident_label
+
+    return confident_label(image, cam.classes, cam.scores, **how)
 
 
 AFFINITY_LABELS = Stage(

@@ -110,12 +110,14 @@ def evaluate(job: Job) -> dict[str, Any]:
 CAM = Stage(
     "cam",
     "the classifier's CAM of every photo\n\n"
-    "Reads `fit/last.ckpt` and the photos and tags of the splits `train` and `seed`. Writes `cam/cams/<id>.npz`.\n",
+    "Reads `fit/last.ckpt` and the photos and tags of the splits `train` and `seed`, with those that `review.json`\n"
+    "adds. Writes `cam/cams/<id>.npz`.\n",
     partial(inference_defaults, "CamInference", "TaggedPhotos", ["train", "seed"]),
     infer_cams,
     reads={"model.checkpoint": ("fit",)},
     writes=CAMS,
     splits=(),
+    obeys=lambda decision: decision.added,
 )
 AFFINITY_WALK = Stage(
     "affinity_walk",

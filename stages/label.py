@@ -1,20 +1,21 @@
 """Stage label."""
 
-from collections.abc import Callable
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from acr_lightning.chain.stage import Section, Stage
 from acr_lightning.classes.bounded import ClosedUnitInterval, PositiveFloat, PositiveInt
-from acr_lightning.stages.photo_labels import PhotoLabels, make_labels
+from acr_lightning.stages.photo_labels import PhotoLabels, make_labels, photo_label
 
 HELP = """pseudo-labels from CAMs, by a background score and a refiner (a dense CRF)
 
-Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, and the photos. Writes
-`label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
+Reads `cam/cams/`, or `affinity_walk/cams/` in an experiment with that stage, the photos, and what `review.json` says of
+their thresholds and tags. Writes `label/labels/<id>.png` (palette PNG) and `label/threshold.json`.
 """
 LABELS = "labels"
+log = logging.getLogger(__name__)
 
 
 def label(
@@ -32,6 +33,7 @@ def label(
     workers: PositiveInt | None = None,
     shard: str | None = None,
     verify: bool = False,
+    review: str | None = None,
 ) -> dict[str, Any]:
     """Make a pseudo-label for every CAM.
 
@@ -63,9 +65,12 @@ def label(
         workers: processes; null takes all cores. Changes speed only.
         shard: `3/16` does the third of sixteen parts, one for each job of an array; null does all CAMs.
         verify: read the labels that are there already to their end, and make damaged ones again.
+        review: file of decisions (`acr review`): thresholds and tags of photos. null takes the run's, if there is one.
     """
+    from acr_lightning.artefacts import review_file
     from acr_lightning.artefacts.atomic import write_json
     from acr_lightning.errors import UserError
+    from acr_lightning.labels.label_way import LabelWay
     from acr_lightning.labels.refiner import build_refiner
 
     _require_one_way(threshold, alpha, margin, smoothing)
@@ -78,14 +83,19 @@ def label(
     ids = [path.relative_to(cams).with_suffix("").as_posix() for path in files]
     value, choice = _threshold(threshold, Path(cams), ids, dataset)
     write_json(Path(output) / "threshold.json", {"threshold": value, "chosen": choice, "alpha": alpha})
-    labels = Path(output) / LABELS
-    way = _way(value, alpha, label_refiner, margin, smoothing)
-    if confidence is not None:
-        way = partial(way, confidence=confidence)
-    voting = (vote, Path(proposals)) if vote and proposals else None
-    photo_labels = PhotoLabels(way, dataset, Path(cams), labels, threshold == "walked", voting)
-    rest = make_labels(photo_labels, ids, shard, verify, workers)
-    return {"labels": len(ids), "threshold": value, "chosen": choice, **rest}
+    decisions = review_file.read(review, dataset.class_names)
+    if unknown := decisions.keys() - set(ids):
+        log.warning("label: %s decides on %d photos that have no CAM, such as %s", review, len(unknown), min(unknown))
+    if decisions:  # what the labels here were made with; the run's file may change
+        review_file.write(Path(output) / review_file.NAME, decisions)
+    make = partial(
+        photo_label, way=LabelWay(value, alpha, label_refiner, margin, smoothing, vote, confidence),
+        class_names=dataset.class_names, decisions=decisions,
+        proposals=Path(proposals) if vote and proposals else None,
+    )  # fmt: skip
+    rest = make_labels(PhotoLabels(make, dataset, Path(cams), Path(output) / LABELS), ids, shard, verify, workers)
+    more = {"reviewed": len(decisions)} if decisions else {}
+    return {"labels": len(ids), "threshold": value, "chosen": choice, **more, **rest}
 
 
 def check_refiner(name: str, values: Section) -> None:
@@ -143,22 +153,6 @@ def _threshold(threshold: float | str | None, cams: Path, ids: list[str], datase
     return (None, "alpha") if threshold is None else (float(threshold), "given")
 
 
-def _way(
-    threshold: float | None, alpha: float | None, refiner: Any, margin: float | None, smoothing: float | None
-) -> Callable[..., Any]:
-    """What makes the labels of a photo."""
-    from acr_lightning.labels.confident_label import BackgroundScore, confident_label
-    from acr_lightning.labels.proportional_label import proportional_label
-    from acr_lightning.labels.pseudo_label import pseudo_label
-
-    if smoothing is not None:
-        return partial(proportional_label, smoothing=smoothing, threshold=threshold, alpha=alpha, refiner=refiner)
-    if margin is None or threshold is None:
-        return partial(pseudo_label, threshold=threshold, alpha=alpha, refiner=refiner)
-    strong, weak = BackgroundScore(threshold + margin), BackgroundScore(max(threshold - margin, 0.0))
-    return partial(confident_label, strong=strong, weak=weak, refiner=refiner)
-
-
 LABEL = Stage(
     "label",
     HELP,
@@ -169,4 +163,5 @@ LABEL = Stage(
     check=check,
     splits=("train", "seed"),
     sees_masks=lambda section: section.get("threshold") in ("masks", "oracle"),
+    obeys=lambda decision: {key: value for key, value in decision.content().items() if key != "verdict"},
 )

@@ -1,6 +1,6 @@
 """What the stages that label photo by photo on the CPU share: missing label maps are made in many processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,49 +11,26 @@ class PhotoLabels:
     """How the label map of a photo is made, from file to file; it travels to other processes.
 
     Attributes:
-        make: from a photo, its tagged classes and their scores to labels.
+        make: from a photo `[H, W, 3]`, its id, its CAM and the path of that to labels.
         dataset: the photos.
         cams: folder of CAM files.
         labels: folder of the result.
-        walked: also hand over the background's score that a random walk carried along, as `background`.
-        vote: the rule by which proposals vote on the label, and the folder of their files.
     """
 
     make: Callable[..., Any]
     dataset: Any
     cams: Path
     labels: Path
-    walked: bool = False
-    vote: tuple[str, Path] | None = None
 
     def __call__(self, image_id: str) -> None:
         """Make one photo's label map."""
-        import numpy as np
-
         from acr_lightning.artefacts.cam_file import read_cam
         from acr_lightning.artefacts.item_path import item_path
         from acr_lightning.artefacts.palette import write_mask
-        from acr_lightning.errors import UserError
-        from acr_lightning.labels.segment_vote import mean_label, voted
-        from acr_lightning.proposals.mask_runs import read_proposals
 
         image, path = self.dataset.image(image_id), item_path(self.cams, image_id, ".npz")
         cam = read_cam(path, self.dataset.num_classes, image.shape[:2])
-        more = {}
-        if self.walked:
-            if cam.background is None and len(cam.classes):
-                raise UserError(
-                    f"{path}: no walked background; set label.threshold to a number or auto, or "
-                    "affinity_walk.model.background_alpha"
-                )
-            # A photo without tags is background.
-            more["background"] = np.ones(image.shape[:2], np.float32) if cam.background is None else cam.background
-        label = self.make(image, cam.classes, cam.scores, **more)
-        if self.vote is not None:
-            rule, folder = self.vote
-            masks = read_proposals(item_path(folder, image_id, ".npz"), image.shape[:2])
-            label = voted(label, masks) if rule == "sepl" else mean_label(cam.classes, cam.scores, masks)
-        write_mask(item_path(self.labels, image_id, ".png"), label)
+        write_mask(item_path(self.labels, image_id, ".png"), self.make(image, image_id, cam, path))
 
 
 def make_labels(
@@ -80,3 +57,44 @@ def make_labels(
     for _ in map_in_pool(work, missing_ids, "labels", workers):
         pass
     return {"left": len(without_file(work.labels, ids, ".png"))} if shard else {}
+
+
+def photo_label(
+    image: Any,
+    image_id: str,
+    cam: Any,
+    path: Path,
+    way: Any,
+    class_names: Sequence[str],
+    decisions: Mapping[str, Any],
+    proposals: Path | None = None,
+) -> Any:
+    """A photo's label as a run makes it, and as a person decided.
+
+    Args:
+        image: RGB, `[H, W, 3]`.
+        image_id: of the photo.
+        cam: its CAM, as the file has it.
+        path: of that file.
+        way: the run's `LabelWay`.
+        class_names: of the data set.
+        decisions: on photos, by their ids.
+        proposals: folder of the masks that vote; None lets nothing vote.
+
+    Returns:
+        `[H, W]`, see `LabelWay.label`.
+    """
+    from acr_lightning.artefacts.item_path import item_path
+    from acr_lightning.artefacts.review_file import Decision
+    from acr_lightning.errors import UserError
+    from acr_lightning.proposals.mask_runs import read_proposals
+
+    decision = decisions.get(image_id, Decision())
+    way, cam = way.at(decision.threshold), decision.cam(cam, class_names, path)
+    if way.walked and cam.background is None and len(cam.classes):
+        raise UserError(
+            f"{path}: no walked background; set label.threshold to a number or auto, or "
+            "affinity_walk.model.background_alpha"
+        )
+    masks = None if proposals is None else read_proposals(item_path(proposals, image_id, ".npz"), image.shape[:2])
+    return way.label(image, cam, masks)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.manifest import CHECKPOINT
+from acr_lightning.artefacts.review_file import REJECTED
 from acr_lightning.chain.stage import Job, Section, Stage, node
 from acr_lightning.errors import UserError
 
@@ -152,7 +153,8 @@ AFFINITY_TRAIN = Stage(
 SEGMENT = Stage(
     "segment",
     "train the segmentation network on the pseudo-labels\n\n"
-    "Reads the `train` split's photos and `label/labels/` (nothing of the chain with `data.labels: masks`). Writes\n"
+    "Reads the `train` split's photos, without those that `review.json` rejects, and `label/labels/` (nothing of the\n"
+    "chain with `data.labels: masks`). Writes\n"
     "`segment/last.ckpt` after every epoch, and `segment/csv/`.\n",
     partial(labelled_defaults, "Segmenter", 20),
     train,
@@ -160,4 +162,5 @@ SEGMENT = Stage(
     writes=CHECKPOINT,
     check=check_initial,
     sees_masks=lambda section: bool(section["data"]["init_args"].get("labels") == "masks"),
+    obeys=lambda decision: decision.verdict == REJECTED,
 )

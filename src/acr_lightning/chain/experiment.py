@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts import review_file
 from acr_lightning.chain.stage import Chain, Section, Stage
 from acr_lightning.chain.values import class_paths, data_arguments, get_value, merge, set_value, with_full_names
 from acr_lightning.classes.argument_names import argument_names
@@ -99,6 +100,8 @@ class Experiment:
         section = self.own_section(name, self.folder(name))
         for key, source in self.sources(name).items():
             set_value(section, key.split("."), str(self.folder(source) / self.chain.stages[source].writes))
+        if self.decisions(name):
+            set_value(section, self._review_key(name), str(self.review(name)))
         return section
 
     def own_section(self, name: str, folder: Path = ANYWHERE) -> Section:
@@ -130,6 +133,23 @@ class Experiment:
             if source is not None and get_value(section, key.split(".")) is None and _takes(section, key):
                 sources[key] = source
         return sources
+
+    def review(self, name: str) -> Path:
+        """The file of decisions on photos that a stage obeys: that which it names, or that beside the labels."""
+        own = get_value(self.own_section(name), self._review_key(name))
+        return Path(own or self.folder("label").parent / review_file.NAME)
+
+    def decisions(self, name: str) -> dict[str, Any]:
+        """What of people's decisions a stage's result depends on, by photo (see `Stage.obeys`).
+
+        Raises:
+            UserError: their file is damaged.
+        """
+        part = self.chain.stages[name].obeys
+        return {} if part is None else review_file.obeyed(self.review(name), part)
+
+    def _review_key(self, name: str) -> list[str]:
+        return ["review"] if self.chain.stages[name].function else ["data", "review"]
 
     def splits(self, name: str) -> list[Split]:
         """The splits whose photos a stage's result depends on."""

@@ -1,5 +1,7 @@
 """Doing one stage: skip it when it is done, continue it when it was killed, say so in its manifest."""
 
+import hashlib
+import json
 import os
 import time
 from contextlib import nullcontext
@@ -45,7 +47,7 @@ def record_of(experiment: Experiment, name: str) -> Record:
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
-    """Digests of what a stage reads: photos, files and runs that it names, stages before it, other packages' code."""
+    """Digests of what a stage reads: photos, files and runs that it names, stages before it, decisions, other code."""
     stage, section = experiment.chain.stages[name], experiment.own_section(name)
     files = FileDigests(experiment.run / FILES)
     digests = {
@@ -58,6 +60,8 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
         digests["dataset"] = experiment.dataset().fingerprint(files.of, **_photos(experiment, name))
     if is_first_process():
         files.keep()
+    if decisions := experiment.decisions(name):
+        digests["review"] = hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
     for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
         if experiment.takes_part(read_stage):
             manifest = read(experiment.folder(read_stage))

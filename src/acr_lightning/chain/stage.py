@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from acr_lightning.artefacts.review_file import Decision
 from acr_lightning.data.tagged import Split
 
 Section = dict[str, Any]
@@ -53,6 +54,8 @@ class Stage:
         splits: those whose photos its result depends on, beside the `splits` that its data names.
         reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
+        obeys: what of a person's decision on a photo its result depends on (empty: nothing); its key `review`, or its
+            data's, then names the file of the decisions.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Stage:
     splits: tuple[Split, ...] = ("train",)
     reads_tags: bool = True
     sees_masks: Callable[[Section], bool] = lambda section: False
+    obeys: Callable[[Decision], Any] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ from acr_lightning.artefacts.atomic import new_folder
 from acr_lightning.artefacts.manifest import require_trained
 from acr_lightning.chain.check import checked_dataset
 from acr_lightning.chain.experiment_file import load
-from acr_lightning.data.tagged import TaggedDataset
-from acr_lightning.errors import UserError
+from acr_lightning.report.stranger import required_dataset
 from acr_lightning.stages.chain import CHAIN
 
 
@@ -42,7 +41,9 @@ def export_labels(
     from acr_lightning.label_formats import WRITERS
     from acr_lightning.label_formats.of_run import maps_of, names_of
 
-    dataset = _dataset(Path(run)) if config is None and not values else checked_dataset(load(CHAIN, config, values))
+    dataset = (
+        required_dataset(Path(run)) if config is None and not values else checked_dataset(load(CHAIN, config, values))
+    )
     names = names_of(Path(run), of, [photos] if isinstance(photos, str) else photos or [])
     folder = Path(output or Path(run) / f"{of}_{format}")
     with new_folder(folder) as temporary:
@@ -50,18 +51,3 @@ def export_labels(
         WRITERS[format](maps, dataset.class_names, temporary)
     print(f"{folder}: {of} of {len(names)} photos")
     return 0
-
-
-def _dataset(run: Path) -> TaggedDataset:
-    """The data set of a run that may come from anyone.
-
-    Raises:
-        UserError: a link leads out of the run, or its photos are not here.
-    """
-    from acr_lightning.report.notes import Notes
-    from acr_lightning.report.stranger import dataset_of, require_contained
-
-    require_contained(run)
-    if (dataset := dataset_of(run, (), Notes())) is None:
-        raise UserError(f"{run}: the photos that it was made from are not here, or others; give --config FILE")
-    return dataset

@@ -29,6 +29,7 @@ COMMANDS = {
     "predict": ("cli.predict.predict", "masks for any pictures: acr predict --run DIR --images PHOTO|FOLDER|GLOB"),
     "export": ("cli.export.export", "the network as ONNX: acr export --run DIR"),
     "export-labels": ("cli.export_labels.export_labels", "labels or predictions for CVAT, Label Studio, COCO, YOLO …"),
+    "review": ("cli.review.review", "look through a run's labels, worst first: accept, reject, mend: acr review RUN"),
     "data check": ("cli.data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_care.download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
     "list": ("cli.listing.listing", "configs, methods, classes, presets or backbones that there are"),

@@ -69,8 +69,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
     if ranks:
         start = way_to_start()  # first: what torch starts next is not for copies of this process
         begin(ranks)
-    if is_first_process() and not force:
-        _say_trained_again(experiment)
+    _say_trained_again(experiment, force)
     for number, name in enumerate(experiment.stages, start=1):
         if not force and is_done_before(experiment, name):
             _say_done(experiment, name)
@@ -79,8 +78,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             checks = not seconds and is_first_process()
             if checks and (status := start(["run", *words_of(config, values), "--check"])):
                 return status
-            if is_first_process():
-                print(f"acr run: {name}, stage {number} of {len(experiment.stages)}", file=sys.stderr, flush=True)
+            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}")
             since = time.monotonic()
             if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)
@@ -95,18 +93,22 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
     return 0
 
 
-def _say_trained_again(experiment: Experiment) -> None:
+def _say_trained_again(experiment: Experiment, force: bool) -> None:
     for name, text in ((name, other_photos(experiment, name)) for name in experiment.stages):
-        if text:
+        if text and is_first_process() and not force:
             words = f"--after={experiment.run} --run={experiment.run}-2"
             print(f"{name}: is trained again, since it was on {text}; {words} goes on from it", file=sys.stderr)
+
+
+def _say(text: str) -> None:
+    if is_first_process():
+        print(text, file=sys.stderr, flush=True)
 
 
 def _say_done(experiment: Experiment, name: str) -> None:
     other, again = made_by(experiment.folder(name)), f"--stages={name} --force does it again"
     more = f", by other code ({other}; this is {code()}); {again}" if other != code() else ""
-    if is_first_process():
-        print(f"{name}: done before{more}", file=sys.stderr, flush=True)
+    _say(f"{name}: done before{more}")
 
 
 def _say_seconds(experiment: Experiment, seconds: dict[str, float]) -> None:

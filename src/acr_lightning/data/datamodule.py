@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from acr_lightning.artefacts import review_file
 from acr_lightning.artefacts.item_path import without_file
 from acr_lightning.classes.bounded import NonNegativeInt, PositiveInt
 from acr_lightning.data.class_faults import require_class_names
@@ -115,6 +116,7 @@ class LabelledCrops(TrainingBatches):
         crop: side of the square crop, pixels.
         scale: smallest and largest random factor.
         long_side: resize photos to this long side first; null keeps their size.
+        review: file of decisions (`acr review`): rejected photos are left out. null takes the run's, if there is one.
     """
 
     def __init__(
@@ -124,14 +126,16 @@ class LabelledCrops(TrainingBatches):
         crop: PositiveInt = 321,
         scale: tuple[float, float] = (0.5, 1.5),
         long_side: int | None = None,
+        review: str | None = None,
         **batches: Any,
     ) -> None:
         super().__init__(dataset, **batches)
         self.labels, self.crop, self.scale, self.long_side = labels, crop, scale, long_side
+        self.leave_out = review_file.rejected(review)
 
     def samples(self) -> TrainingSamples:  # noqa: D102
         transform = segmentation_transform(self.crop, self.scale, self.long_side)
-        return TrainingSamples(self.dataset, transform, self.seed, self.labels)
+        return TrainingSamples(self.dataset, transform, self.seed, self.labels, self.leave_out)
 
 
 class TaggedPhotos(LightningDataModule):
@@ -145,6 +149,7 @@ class TaggedPhotos(LightningDataModule):
         photos_per_pass: so many photos of one size go through the network together, on a GPU; changes speed only.
         verify: read the results that are there already to their end, and make damaged ones again; else a file that
             holds something will do, since files appear only when they are whole.
+        review: file of decisions (`acr review`): tags that were added count. null takes the run's, if there is one.
     """
 
     with_tags = True
@@ -157,13 +162,14 @@ class TaggedPhotos(LightningDataModule):
         shard: str | None = None,
         photos_per_pass: PositiveInt = 1,
         verify: bool = False,
+        review: str | None = None,
     ) -> None:
         super().__init__()
         self.dataset, self.num_workers, self.photos_per_pass = dataset, num_workers, photos_per_pass
         self.verify = verify
         self.ids = list(dict.fromkeys(image_id for split in splits for image_id in dataset.ids(split)))
         self.own = of_shard(self.ids, shard)
-        self.left = self.own
+        self.left, self.more_tags = self.own, review_file.added_classes(review, dataset.class_names)
 
     def predict_dataloader(self) -> DataLoader[list[dict[str, Any]]]:  # noqa: D102
         groups = [[image_id] for image_id in self.left]
@@ -173,7 +179,7 @@ class TaggedPhotos(LightningDataModule):
         # Lightning wants a group for each process; doing one twice is harmless, its files are written atomically.
         world = self.trainer.world_size if self.trainer else 1
         groups += groups[:1] * max(0, world - len(groups))
-        photos = PhotoGroups(self.dataset, groups, self.with_tags)
+        photos = PhotoGroups(self.dataset, groups, self.with_tags, self.more_tags)
         return DataLoader(photos, batch_size=None, num_workers=self.num_workers)
 
     def leave_out(self, folder: Path, suffix: str, read: Callable[[Path], Any]) -> int:

@@ -1,6 +1,6 @@
 """Torch data sets: what one sample of each stage is."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,19 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         transform: albumentations; its own random state is overwritten at every sample.
         seed: of the augmentation.
         labels: folder of pseudo-labels `<id>.png`, or `masks` for the data set's true masks (an upper bound).
+        leave_out: photos of which there is no sample.
     """
 
     def __init__(
-        self, dataset: TaggedDataset, transform: A.Compose, seed: int, labels: Path | str | None = None
+        self,
+        dataset: TaggedDataset,
+        transform: A.Compose,
+        seed: int,
+        labels: Path | str | None = None,
+        leave_out: Collection[str] = (),
     ) -> None:
         self.dataset, self.transform, self.seed, self.labels = dataset, transform, seed, labels
-        self.ids = dataset.ids("train")
+        self.ids = [image_id for image_id in dataset.ids("train") if image_id not in leave_out]
         if labels == "masks":
             dataset.make_masks(self.ids)
 
@@ -77,10 +83,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         return read_mask(item_path(str(self.labels), image_id, ".png"), self.dataset.num_classes + 1, size)
 
 
-def photo_sample(dataset: TaggedDataset, image_id: str, with_tags: bool = True) -> dict[str, Any]:
+def photo_sample(
+    dataset: TaggedDataset, image_id: str, with_tags: bool = True, more_tags: Sequence[int] = ()
+) -> dict[str, Any]:
     """A whole photo: `image [3, H, W]` in `[0, 1]`, `id`, and `tags [K]` (0 without any) when they are asked for."""
     sample = {"id": image_id, "image": to_tensor(dataset.image(image_id))}
-    return {**sample, "tags": tag_vector(dataset, image_id)} if with_tags else sample
+    return {**sample, "tags": tag_vector(dataset, image_id, more_tags)} if with_tags else sample
 
 
 class PhotoGroups(Dataset[list[dict[str, Any]]]):
@@ -90,17 +98,27 @@ class PhotoGroups(Dataset[list[dict[str, Any]]]):
         dataset: where photos and tags come from.
         groups: ids of photos that are read together.
         with_tags: whether to read tags.
+        more_tags: classes of photos beside their tags, counted from 0.
     """
 
-    def __init__(self, dataset: TaggedDataset, groups: list[list[str]], with_tags: bool = True) -> None:
-        self.dataset, self.groups, self.with_tags = dataset, groups, with_tags
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        groups: list[list[str]],
+        with_tags: bool = True,
+        more_tags: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        self.dataset, self.groups, self.with_tags, self.more_tags = dataset, groups, with_tags, more_tags or {}
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
         """The samples of one group; see `photo_sample`."""
-        return [photo_sample(self.dataset, image_id, self.with_tags) for image_id in self.groups[index]]
+        return [
+            photo_sample(self.dataset, image_id, self.with_tags, self.more_tags.get(image_id, ()))
+            for image_id in self.groups[index]
+        ]
 
 
 def groups_of_one_size(sizes: Iterable[tuple[str, tuple[int, int]]], most: int) -> list[list[str]]:
@@ -123,8 +141,8 @@ def groups_of_one_size(sizes: Iterable[tuple[str, tuple[int, int]]], most: int) 
     return groups + list(open_groups.values())
 
 
-def tag_vector(dataset: TaggedDataset, image_id: str) -> Tensor:
-    """The tags of a photo as `[K]` of 0 and 1."""
+def tag_vector(dataset: TaggedDataset, image_id: str, more_tags: Sequence[int] = ()) -> Tensor:
+    """The tags of a photo, and more, as `[K]` of 0 and 1."""
     vector = torch.zeros(dataset.num_classes)
-    vector[torch.from_numpy(dataset.tags(image_id))] = 1
+    vector[[*dataset.tags(image_id).tolist(), *more_tags]] = 1
     return vector

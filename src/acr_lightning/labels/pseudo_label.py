@@ -13,13 +13,13 @@ def with_background(
     alpha: float | None = None,
     background: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Put the background before the classes: a constant (IRN), or a power of what no class has (PSA).
+    """Put the background before the classes.
 
     Args:
         scores: CAM of the tagged classes, `[P, H, W]` in `[0, 1]`; P may be 0.
-        threshold: a constant background score.
-        alpha: the background score is `(1 − max_k S_k)^alpha`.
-        background: the background score itself, `[H, W]`. One of the three is given.
+        threshold: see `background_score`, as for the next two.
+        alpha: likewise.
+        background: likewise. One of the three is given.
 
     Returns:
         Probabilities that sum to 1, `[P + 1, H, W]`.
@@ -29,13 +29,30 @@ def with_background(
     """
     if sum(one is not None for one in (threshold, alpha, background)) != 1:
         raise ValueError("give one of threshold, alpha and background")
-    if threshold is not None:
-        background = np.full(scores.shape[1:], threshold, np.float32)
-    elif alpha is not None:
-        background = (1 - scores.max(axis=0, initial=0)) ** np.float32(alpha)
-    assert background is not None
-    all_scores = np.concatenate([background[None], scores]).astype(np.float32)
+    score = background_score(scores, threshold, alpha, background)
+    all_scores = np.concatenate([score[None], scores]).astype(np.float32)
     return all_scores / np.maximum(all_scores.sum(axis=0), 1e-5)
+
+
+def background_score(
+    scores: NDArray[np.float32],
+    threshold: float | None = None,
+    alpha: float | None = None,
+    background: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """The background's score `[H, W]`: a constant (IRN), or a power of what no class has (PSA).
+
+    Args:
+        scores: CAM of the tagged classes, `[P, H, W]` in `[0, 1]`; P may be 0.
+        threshold: a constant background score.
+        alpha: the background score is `(1 − max_k S_k)^alpha`.
+        background: what it is with neither; None is 1, as for a photo without tags.
+    """
+    if threshold is not None:
+        return np.full(scores.shape[1:], threshold, np.float32)
+    if alpha is not None:
+        return (1 - scores.max(axis=0, initial=0)) ** np.float32(alpha)
+    return np.ones(scores.shape[1:], np.float32) if background is None else background
 
 
 def pseudo_label(

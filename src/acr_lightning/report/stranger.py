@@ -72,6 +72,18 @@ def dataset_of(run: Path, allow: Collection[str], notes: Notes) -> TaggedDataset
     return None
 
 
+def required_dataset(run: Path) -> TaggedDataset:
+    """The data set of a run that may come from anyone.
+
+    Raises:
+        UserError: a link leads out of the run, or its photos are not here.
+    """
+    require_contained(run)
+    if (dataset := dataset_of(run, (), Notes())) is None:
+        raise UserError(f"{run}: the photos that it was made from are not here, or others; give --config FILE")
+    return dataset
+
+
 def _is_of(dataset: TaggedDataset, content: dict[str, object]) -> bool:
     """Whether a stage's manifest names this data set's photos by their content."""
     photos = manifest.part(content, "photos")
