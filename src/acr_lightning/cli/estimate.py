@@ -49,7 +49,7 @@ def estimate(*, config: str | None = None, **values: Any) -> int:
             memory, work = footprint(model, batch_like(data, photos), precision, epochs)
             card = smallest(memory)
             hours = [f"{one.hours(work * steps, '16' in precision):.2g}" for one in CARDS]
-            row = [name, photos, parts, f"{memory / 2**30:.1f}", f"{card or '> 80'} GB", f"{work / 1e12:.3g}", *hours]
+            row = [name, photos, parts, f"{memory / 2**30:.3g}", f"{card or '> 80'} GB", f"{work / 1e12:.3g}", *hours]
             print(f"| {' | '.join(map(str, row))} |", flush=True)
             if card == SIZES[0] or not can_split:
                 break

@@ -119,11 +119,11 @@ def footprint(module: LightningModule, batch: Mapping[str, Any], precision: str,
     precision = "bf16-mixed" if precision == "16-mixed" else precision  # of one size; a CPU has no 16-mixed
     with as_on_gpu(), mode, meter:
         trainer = Trainer(
-            accelerator="cpu", devices=1, strategy=_Stays(torch.device("cpu")), precision=precision,
+            accelerator="cpu", devices=1, strategy=_Stays(torch.device("cpu")), precision=precision,  # type: ignore[arg-type]
             max_epochs=max_epochs, callbacks=[_Second(meter)], logger=False, enable_progress_bar=False,
             enable_model_summary=False, enable_checkpointing=False,
-        )  # type: ignore[arg-type]  # fmt: skip
-        trainer.fit_loop.epoch_progress.current.processed = max_epochs - 1
+        )  # fmt: skip
+        trainer.fit_loop.epoch_progress.current.processed = max_epochs - 1  # type: ignore[attr-defined]
         _make_fake(module, mode, meter)
         module.log = module.log_dict = lambda *_, **__: None  # type: ignore[assignment,method-assign]  # copies numbers
         fakes = {key: mode.from_tensor(one) if isinstance(one, Tensor) else one for key, one in batch.items()}
