@@ -35,7 +35,9 @@ def estimate(*, config: str | None = None, **values: Any) -> int:
         section = experiment.section(name)
         options = section["trainer"]
         section |= {"model": _without_files(section["model"]), "trainer": {"logger": False, "accelerator": "cpu"}}
-        model, data, _, _ = build(section, name)
+        objects = build(section, name)
+        model: Any = objects.model
+        data = objects.data
         devices, epochs = options.get("devices"), options.get("max_epochs") or 1
         gpus = (devices if isinstance(devices, int) and devices > 0 else 1) * options.get("num_nodes", 1)
         photos, precision = max(1, data.batch_size // gpus), str(options.get("precision") or "32-true")
@@ -45,7 +47,7 @@ def estimate(*, config: str | None = None, **values: Any) -> int:
             "step" in argument_names(section["model"]["class_path"], "").names,
         )
         while photos % parts == 0:
-            model.micro_batches = parts  # type: ignore[assignment]
+            model.micro_batches = parts
             memory, work = footprint(model, batch_like(data, photos), precision, epochs)
             card = smallest(memory)
             hours = [f"{one.hours(work * steps, '16' in precision):.2g}" for one in CARDS]
