@@ -12,7 +12,7 @@ from acr_lightning.stages.chain import CHAIN
 from acr_lightning.training.cards import CARDS, SIZES, smallest
 from acr_lightning.training.footprint import batch_like, footprint
 
-HEAD = ("stage", "photos a GPU", "micro-batches", "GiB", "card of", "TFLOP a step")
+HEAD = ("stage", "photos a GPU", "micro-batches", "GiB", "card of", "TFLOP")
 
 
 def estimate(*, config: str | None = None, **values: Any) -> int:
