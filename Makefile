@@ -6,6 +6,7 @@ ACR    := $(BIN)/acr
 VOC6    = $(ACR) run --config voc6.yaml --dataset.root='$(VOC_ROOT)'
 FIGURES = $(BIN)/python -m acr_lightning.report.figures
 VOC_ROOT ?= data/VOC2012
+CONFIG   ?= voc.yaml
 # Of configs/plans: ablation, benchmark, benchmark_vit, chain, demo_seeds.
 PLAN     ?= ablation
 DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VOC_ROOT)')
@@ -13,7 +14,7 @@ DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VO
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound ablation benchmark picture notebook torture
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound ablation benchmark estimate picture notebook torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -75,6 +76,10 @@ benchmark: ablation  ## The methods on VOC-6 with Lite0, three seeds: make bench
 
 bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels, bench-scale
 	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)
+
+estimate: install  ## GiB, TFLOP and hours of an experiment's trainings, without a GPU: make estimate CONFIG=voc.yaml
+	$(ACR) estimate --config $(CONFIG) $(ARGS) | awk -F ' *[|] *' '{ print } NR > 2 { \
+	    print "figure estimate." $$2 "." $$4 ".gib " $$5; print "figure estimate." $$2 "." $$4 ".tflop " $$7 }'
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)

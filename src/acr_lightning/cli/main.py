@@ -32,6 +32,7 @@ COMMANDS = {
     "review": ("cli.review.review", "look through a run's labels, worst first: accept, reject, mend: acr review RUN"),
     "data check": ("cli.data_check.check", "what is wrong with a data set, or with labels"),
     "data download": ("data_care.download.download", "voc2012, sbd or coco2014: resumes, verifies, unpacks"),
+    "estimate": ("cli.estimate.estimate", "GiB, TFLOP and hours of an experiment's trainings, without a GPU"),
     "list": ("cli.listing.listing", "configs, methods, classes, presets or backbones that there are"),
     "compare": ("cli.compare.compare", "variants or methods × data sets × seeds on equal terms, in tables"),
 }
@@ -46,6 +47,7 @@ TALKING = (
 )
 KNOWN = (
     "litlogger",
+    "Automatic Mixed Precision (AMP)",  # the experiment says so, too
     "Seed set to",  # the experiment says which
     "GPU available: False",
     "TPU available: False",
