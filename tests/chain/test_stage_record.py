@@ -52,7 +52,7 @@ def test_a_result_that_lies_elsewhere_is_made_again(tmp_path, name, is_back):
     first, second = (record({"output": str(tmp_path / name), "images": count}, "label") for count in (1, 2))
     for made in (first, second):
         stage_record.start(folder, made)
-        stage_record.finish(folder, made, {}, 1.0)
+        stage_record.finish(folder, made, {}, 1.0, 1.0)
     assert stage_record.put_back(folder, first) is is_back
 
 

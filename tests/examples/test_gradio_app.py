@@ -19,7 +19,7 @@ def test_regions_are_the_networks(trained_run, shapes, tmp_path):
     spec = importlib.util.spec_from_file_location("gradio_app", APP)
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
-    exported = export(trained_run, tmp_path / "network.onnx", "onnx", (64, 96))
+    exported = export(trained_run, tmp_path / "network.onnx", (64, 96))
     photo = np.asarray(Image.fromarray(shapes.image(shapes.ids("val")[0])).resize((48, 32)))
     same, regions = app.annotate(onnxruntime.InferenceSession(tmp_path / "network.onnx"), photo)
     assert same is photo

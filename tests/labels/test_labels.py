@@ -105,7 +105,7 @@ def test_label_holds_tagged_classes_only(rng):
 
 def thresholds_of(levels, path, parts):
     write_cam(path, np.array([0]), (levels.reshape(1, 1, -1) / 255).astype(np.float32))
-    return [round(255 * threshold) for threshold in automatic_thresholds([path], parts)]
+    return [round(255 * threshold) for threshold in automatic_thresholds(path.parent, [path.stem], parts)]
 
 
 def test_otsu_equals_trying_every_threshold(rng, tmp_path):

@@ -108,7 +108,8 @@ def holds(folder: Path, wanted: str, done: bool = True) -> bool:
 
 def put_back(folder: Path, record: Record) -> bool:
     """Rename an older result of this configuration, if there is one, back to its folder; whether the stage is done."""
-    is_whole = Path(record.config.get("output", folder)) == folder  # the page lies outside, and is of another result
+    # The page lies outside, and is of another result.
+    is_whole = Path(record.config.get("output", folder)).is_relative_to(folder)
     older = (
         []
         if holds(folder, record.digest, done=False) or not is_whole

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import ijson
+import numpy as np
 
 from acr_lightning.artefacts.item_path import id_fault
 from acr_lightning.artefacts.palette import IGNORE
@@ -18,6 +19,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "annotations": {"id": ID, "image_id": ID, "category_id": ID, "segmentation": (object,)},
     "categories": {"id": ID, "name": (str,)},
 }
+# Brackets within brackets. For each, ijson keeps the path to it: a file of 100 kB could take all memory.
+MOST_NESTED = 1000
 # Pillow reads no larger photo.
 MOST_PIXELS = 178_956_970
 REMEDY = "unpack or download it again"
@@ -36,6 +39,7 @@ def read_annotations(path: Path, take: Callable[[dict[str, Any]], Any]) -> dict[
     Raises:
         UserError: the file is missing, damaged, or has not the lists of COCO's instance annotations; the item is named.
     """
+    _require_shallow(path)
     content: dict[str, list[dict[str, Any]]] = {name: [] for name in FIELDS}
     for name, fields in FIELDS.items():
         for number, item in enumerate(_items(path, name)):
@@ -47,6 +51,22 @@ def read_annotations(path: Path, take: Callable[[dict[str, Any]], Any]) -> dict[
     if len(content["categories"]) >= IGNORE:
         raise UserError(f"{path}: {len(content['categories'])} categories, a mask holds {IGNORE - 1} at the most")
     return content
+
+
+def _require_shallow(path: Path) -> None:
+    """Refuse what is nested without end; brackets in texts count as well."""
+    nested = 0
+    try:
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                characters = np.frombuffer(part, np.uint8)
+                steps = np.isin(characters, list(b"[{")).astype(np.int32) - np.isin(characters, list(b"]}"))
+                if nested + steps.cumsum().max() > MOST_NESTED:
+                    read_json(path, REMEDY)  # knows where it is damaged, if it is
+                    raise UserError(f"{path}: damaged JSON (nested too deeply); {REMEDY}")
+                nested += int(steps.sum())
+    except OSError:
+        read_json(path, REMEDY)
 
 
 def _items(path: Path, name: str) -> Iterator[Any]:
