@@ -61,7 +61,7 @@ def test_every_stage_goes_on_when_there_is_space_again(config, tmp_path, capfd):
         assert f"acr {stage}: {results}/" in said
         assert "File too large; allow larger files (ulimit -f); what was finished before is kept" in said
         assert "Traceback" not in said
-        kept = {path: path.stat().st_mtime_ns for path in results.iterdir()}
+        kept = {path: path.stat().st_mtime_ns for path in results.iterdir() if path.suffix != ".json"}
         assert 11 <= len(kept) < 22
         assert main([stage, *words]) == 0
         assert sorted(path for path in results.iterdir() if path.suffix != ".json") == whole
