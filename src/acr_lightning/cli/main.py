@@ -71,7 +71,7 @@ options of the chain's commands:
   --stages A,B      (acr run) only these stages
   --from.fit=RUN    read a stage's result from another run
   --affinity NAME   a published recipe, as --proposals and --segment: acr list presets
-  --shard 3/16      (acr cam, label, evaluate) do the third of sixteen parts, each a job of its own on any machine
+  --shard 3/16      (what is done photo by photo) the third of sixteen parts, each a job on any machine
   --engine ray      do what is done photo by photo on a Ray cluster (docs/cluster.md)
   --force           do a stage again; its old result is moved aside. If it is killed, go on without --force
   --print_config    print what would run
