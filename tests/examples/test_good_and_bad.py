@@ -34,4 +34,4 @@ def test_they_are_photos_with_and_without_the_class(tmp_path, monkeypatch, capsy
         *((f"good/{number:03}", [], 0) for number in range(3)),
         *((f"scratched/{number:03}", [0], 1) for number in range(3)),
     ]
-    assert read_mask(Path("masks/scratched/000.png")).shape == (64, 64)
+    assert read_mask("masks/scratched/000.png").shape == (64, 64)

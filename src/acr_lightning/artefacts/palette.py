@@ -62,14 +62,15 @@ class StoredMask(NamedTuple):
         return [int(i) for i in labels if i >= len(self.colours) or (self.colours[i] != palette[i]).any()]
 
 
-def read_stored_mask(path: Path) -> StoredMask:
+def read_stored_mask(path: str | Path) -> StoredMask:
     """Read a mask file with its palette, to its end.
 
     Raises:
         UserError: the file is missing, damaged, or neither palette nor 8-bit grey (a colour picture of a mask).
     """
     with reading(path, "no such mask", "cannot be read as a mask ({}); make it again or replace it"):
-        content = path.read_bytes()
+        # Not `Path(path)` of all: a path in a bucket is one of its own.
+        content = (Path(path) if isinstance(path, str) else path).read_bytes()
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.verify()  # every chunk: decoding alone does not miss a cut tail
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -102,7 +103,7 @@ def label_faults(
 
 
 def read_mask(
-    path: Path, num_labels: int = IGNORE, size: tuple[int, ...] | None = None, unknown: bool = True
+    path: str | Path, num_labels: int = IGNORE, size: tuple[int, ...] | None = None, unknown: bool = True
 ) -> NDArray[np.uint8]:
     """Read a label map `[H, W]`: the indices of a palette PNG, or the values of a grey one.
 

@@ -28,13 +28,13 @@ def photos_below(root: Path) -> Iterator[Path]:
             yield path
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Read a photo as RGB, upright (EXIF rotation applied), `[H, W, 3]`.
 
     Raises:
         UserError: the file is missing, truncated, too large or no image.
     """
-    with _opened(path) as image:
+    with _opened(Path(path) if isinstance(path, str) else path) as image:
         upright = ImageOps.exif_transpose(image)
         # Pillow would cut 16 bits off at 255, that is, make nearly everything white.
         return np.array((_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB"))
