@@ -148,8 +148,13 @@ def in_order(*runs: Run) -> Run:
 def import_once() -> None:
     """Import the whole package, and with it what the commands need, before the first one is started."""
     for module in pkgutil.walk_packages(acr_lightning.__path__, "acr_lightning."):
-        if not module.name.endswith("__main__"):
+        if module.name.endswith("__main__"):
+            continue
+        try:
             importlib.import_module(module.name)
+        except ModuleNotFoundError as error:  # of an extra that is not installed: no command can need it
+            if error.name is None or error.name.startswith("acr_lightning"):
+                raise
 
 
 def prepare() -> None:
