@@ -1,5 +1,6 @@
 """What a run holds for a review of its labels."""
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -107,10 +108,35 @@ class ReviewedRun:
         """Add decisions to the file, or change those on the same photos; see `decisions` for the errors."""
         review_file.write(self.review, self.decisions() | more)
 
-    def require_known(self, decisions: dict[str, Decision], where: str) -> None:
-        """Refuse decisions on photos that have no label here."""
-        for name in decisions.keys() - set(self.names):
-            raise UserError(f"{where}: no photo {shown(name)} has a label here.{nearest(name, self.names)}")
+    def take(self, path: Path, may_change: bool) -> list[str]:
+        """Add the decisions of another file, and say in lines what was done.
+
+        Args:
+            path: the file.
+            may_change: let them change decisions that are there; the file before is kept beside it.
+
+        Raises:
+            UserError: the file is missing or damaged, is about a photo without a label here, or decides otherwise.
+        """
+        if not path.is_file():
+            raise UserError(f"--take: {path}: no such file")
+        before, more = self.decisions(), review_file.read(path, self.dataset.class_names)
+        for name in more.keys() - set(self.names):
+            raise UserError(f"{path}: no photo {shown(name)} has a label here.{nearest(name, self.names)}")
+        changed = [name for name, one in more.items() if name in before and before[name] != one]
+        if changed and not may_change:
+            raise UserError(
+                f"{path}: decides otherwise than {self.review} on {len(changed)} photos, such as {shown(changed[0])}; "
+                "--replace takes its decisions, and keeps the file before"
+            )
+        lines = [f"{self.review}: {len(more)} decisions taken in, {len(changed)} of them changed what was there"]
+        if changed:
+            olds = (self.review.with_name(f"{self.review.stem}.old-{n}.json") for n in itertools.count(1))
+            old = next(one for one in olds if not one.exists())
+            review_file.write(old, before)
+            lines.insert(0, f"{old}: the decisions before")
+        self.decide(more)
+        return lines
 
 
 def reviewed_run(run: Path, dataset: TaggedDataset, notes: Notes, trusted: bool) -> ReviewedRun:

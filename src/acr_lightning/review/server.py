@@ -7,6 +7,7 @@ answered: a page of a stranger that has its own name point here is not (DNS rebi
 import asyncio
 import hmac
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,6 +108,27 @@ class ReviewServer:
         name = content["photo"]
         self.run.decide({name: decision(content.get("decision"), name, self.run.dataset.class_names)})
         return web.json_response(self.run.decisions().get(name, Decision()).content())
+
+
+def serve(run: ReviewedRun, state: Mapping[str, Any], port: int) -> None:
+    """Print an address of this machine and answer there until Ctrl-C.
+
+    Args:
+        run: what is reviewed.
+        state: what the page is told (see `page_state`).
+        port: of the address; 0 takes a free one.
+
+    Raises:
+        UserError: the port is taken, or is none.
+    """
+    try:
+        listening = socket.create_server((ADDRESS, port))
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--port: {port} cannot be listened at ({error}); leave it out for a free one") from None
+    token = secrets.token_urlsafe(24)
+    print(f"http://{ADDRESS}:{listening.getsockname()[1]}/{token}/  (Ctrl-C ends it)", flush=True)
+    application = ReviewServer(run, state, token).application()
+    web.run_app(application, sock=listening, print=None, access_log=None, shutdown_timeout=1)
 
 
 def _host(request: web.Request) -> str | None:
