@@ -16,6 +16,7 @@ from acr_lightning.cli.compare import cells_of, read_plan
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.data.samples import photo_sample
 from acr_lightning.data.shapes import Shapes
+from acr_lightning.report.run_scores import ids_of
 from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
@@ -159,7 +160,8 @@ def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp
         "plans/benchmark.yaml",
         {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
     )
-    plan, dataset = read_plan(shipped(name), {"seeds": [0], "run": str(tmp_path)}), Shapes(**scenes)
+    own = {"seeds": [0], "run": str(tmp_path), "datasets": {"VOC-6": {"base": "voc6.yaml"}}}
+    plan, dataset = read_plan(shipped(name), own), Shapes(**scenes)
     features, tried = str(tmp_path / "features"), []
     for cell in cells_of(plan, shipped(name)):
         values = {**cell.values, "dataset": {"class_path": "Shapes", "init_args": scenes}}
@@ -171,7 +173,7 @@ def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp
         experiment = load(cell.base, values)
         run, stages = Path(experiment.run), experiment.stages
         if "fit" in stages:
-            for image_id in dataset.ids("train"):  # of an earlier round
+            for image_id in ids_of(dataset, experiment.splits("cam")):  # as stage label would, for a later one
                 write_mask(run / "label" / "labels" / f"{image_id}.png", dataset.mask(image_id))
             parts = build(experiment.section("fit"), "fit")
             parts.trainer.fit(parts.model, parts.data)

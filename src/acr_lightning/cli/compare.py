@@ -65,8 +65,8 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
     seeds, stages, common, datasets and tables. A data set is an experiment file, its `base`, and values over it; a
     table has variants by name, each with its values, perhaps fewer stages among them. `{NAME}` in a value is the run of
     the variant NAME of the same table, data set and seed, which must come before it. Gains are over the variant called
-    control. --run, --seeds and --stages set the plan's own; every other KEY is one of the experiments, for all runs.
-    The exit status is that of the first run that failed.
+    control. A KEY of the plan sets that (--run, --seeds); all others are the experiments' own, for each run whose data
+    set or variant sets no other. The exit status is that of the first run that failed.
 
     Args:
         config: the plan; shipped: plans/ablation.yaml.
@@ -132,7 +132,7 @@ def _variants(plan: Plan, dataset: str, seed: int, table: str, path: str) -> lis
         expect(is_list, stages, f"{place}.stages", "a list of stages")
         texts = [value for _, value in flat(own_values, place)]
         sources = [cell for cell in cells.values() if cell.values["run"] in texts]
-        values = {**over_base, **(plan.common or {}), **own_values}
+        values = {**(plan.common or {}), **over_base, **own_values}
         base = values.pop(BASE)
         for key in sorted({"run", "seed", "stages"} & values.keys()):
             raise UserError(f"{place}: {key}: the plan sets it for each run, by its keys run, seeds and stages")
