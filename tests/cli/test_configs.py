@@ -12,10 +12,10 @@ from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.chain import experiment_file
 from acr_lightning.chain.check import check
 from acr_lightning.chain.trainer_section import build
-from acr_lightning.cli.compare import cells_of, read_plan
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.data.samples import photo_sample
 from acr_lightning.data.shapes import Shapes
+from acr_lightning.plans.plan import cells_of, read_plan
 from acr_lightning.report.run_scores import ids_of
 from acr_lightning.stages.chain import CHAIN
 
