@@ -155,12 +155,13 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
 
 
-def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp_path):
-    name, scenes = (
-        "plans/benchmark.yaml",
-        {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
-    )
-    own = {"seeds": [0], "run": str(tmp_path), "datasets": {"VOC-6": {"base": "voc6.yaml"}}}
+@pytest.mark.parametrize(
+    ("name", "base", "variants"),
+    [("plans/benchmark.yaml", "voc6.yaml", 27), ("plans/own_photos.yaml", "tag_folder_small.yaml", 10)],
+)
+def test_two_steps_and_a_photo_of_every_method_of_a_plan(name, base, variants, shapes_root, tmp_path):
+    scenes = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
+    own = {"seeds": [0], "run": str(tmp_path), "datasets": {"one": {"base": base}}}
     plan, dataset = read_plan(shipped(name), own), Shapes(**scenes)
     features, tried = str(tmp_path / "features"), []
     for cell in cells_of(plan, shipped(name)):
@@ -188,7 +189,7 @@ def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp
         assert scores.shape == (len(classes), 64, 64)
         assert scores.isfinite().all()
         tried.append(cell.variant)
-    assert len(tried) == 27
+    assert len(tried) == variants
 
 
 # Those that set values of their own there; the others have the presets as they are, of which one will do.
