@@ -8,11 +8,12 @@ import pytest
 import yaml
 from commands import here
 
-from acr_lightning.chain.experiment_file import shipped_configs
+from acr_lightning.chain.experiment_file import load, shipped_configs
 from acr_lightning.cli import compare as command
 from acr_lightning.data.id_list import shipped
 from acr_lightning.errors import UserError
 from acr_lightning.plans.plan import Cell, as_folder, cells_of, read_plan
+from acr_lightning.stages.chain import CHAIN
 
 CODE = "acr 2, commit 1"
 PLAN = {
@@ -228,6 +229,16 @@ def test_every_run_is_told_all_its_values(cells):
     for own in made[2:4]:
         assert own.before == [Path(plain), Path(made[1].values["run"])]
     assert made[6].values["from.fit"] == "out/Own_photos/OC-CSE-seed1"
+
+
+def test_a_data_set_s_values_go_over_what_is_common():
+    """So that the place of one data set is told to those that have none of their own."""
+    path = shipped("plans/benchmark.yaml")
+    made = cells_of(read_plan(path, {"seeds": [0], "dataset.root": "VOC"}), path)
+    roots = {
+        cell.dataset: load(CHAIN, cell.base, cell.values).values["dataset"]["init_args"]["root"] for cell in made[::27]
+    }
+    assert roots == {"VOC-6": "VOC", "scenes": "data/shapes_192", "VOC things": "VOC"}
 
 
 def test_a_variant_may_leave_stages_of_the_plan_out(cells):
