@@ -202,7 +202,8 @@ def test_a_tag_may_mean_that_no_class_is_shown(photos, capsys):
     [
         ("configs", "tag_folder.yaml                Your own photos and a file of tags"),
         ("methods", "methods/seam.yaml              SEAM (CVPR 2020) on PASCAL VOC 2012, with its own recipe"),
-        ("backbones", "resnet50                       what most methods were published with"),
+        ("backbones", "          resnet50                  what most methods were published with"),
+        ("timm", "resnet50d"),
         ("classes", "DenseCrf"),
         ("presets", "--affinity=psa"),
     ],
@@ -212,5 +213,6 @@ def test_lists(capsys, what, name):
     lines = capsys.readouterr().out.splitlines()
     assert name in lines
     assert "Reconstructor" not in lines or what == "classes"
+    assert ("resnet50d" in lines) == (what == "timm")
     assert main(["list", what[:-1]]) == 2
     assert f"Did you mean '{what}'?" in capsys.readouterr().err
