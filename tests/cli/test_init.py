@@ -183,6 +183,14 @@ def test_good_and_bad_parts(photos, capsys):
     data = written("parts.yaml")
     assert data.class_names == ("dog",)
     assert {one: data.tags(one).tolist() for one in data.ids("train")} == {"cat/1": [], "cat/2": [], "dog/1": [0]}
+    assert main(["run", "--config=parts.yaml", "--print_config"]) == 0
+    sections = yaml.safe_load(capsys.readouterr().out)
+    assert (sections["fit"]["model"]["init_args"]["strategy"], sections["cam"]["model"]["init_args"]["power"]) == (
+        "baseline", 1.0,
+    )  # fmt: skip
+    assert "affinity_walk" not in sections
+    assert main(["init", "Fotos é", "--output=animals.yaml"]) == 0
+    assert not {"affinity", "fit", "cam"} & yaml.safe_load(Path("animals.yaml").read_text()).keys()
 
 
 def test_a_tag_may_mean_that_no_class_is_shown(photos, capsys):

@@ -27,6 +27,10 @@ TAIL = """\
 # affinity: none # leave the walk out: labels sooner, and less exact
 # fit.trainer.max_epochs, fit.data.batch_size, segment.model.backbone …: acr run --config FILE --KEY=VALUE
 """
+# Of good and bad parts: the plain CAM, of whose peaks alone a refiner finds the defect (examples/good_and_bad).
+PARTS: dict[str, Any] = {
+    "affinity": "none", "fit": {"model": {"strategy": "baseline"}}, "cam": {"model": {"power": 1.0}},
+}  # fmt: skip
 
 
 def init(
@@ -125,6 +129,7 @@ def _experiment(root: Path, path: Path, source: TagSource, small: bool, negative
                 "negatives": negatives,
             },
         },
+        **(PARTS if isinstance(negatives, str) else {}),
     }  # fmt: skip
     style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 110}
     text = yaml.safe_dump(values, allow_unicode=True, **style)
