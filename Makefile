@@ -14,7 +14,7 @@ DATASET  = $(if $(filter demo_seeds benchmark_vit,$(PLAN)),,--dataset.root='$(VO
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound ablation benchmark estimate picture notebook torture
+.PHONY: help install demo docs test check format voc6 voc6-labels voc6-bound ablation benchmark estimate gpu-proof picture notebook torture
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -77,9 +77,13 @@ benchmark: ablation  ## The methods on VOC-6 with Lite0, three seeds: make bench
 bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels, bench-scale
 	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)
 
+gpu-proof: install  ## Eight minutes of a GPU: what only a GPU can say; ARGS="--device=cpu" tries what a CPU can
+	$(BIN)/python -W ignore -m benchmarks.gpu_proof $(ARGS)
+
 estimate: install  ## GiB, TFLOP and hours of an experiment's trainings, without a GPU: make estimate CONFIG=voc.yaml
-	$(ACR) estimate --config $(CONFIG) $(ARGS) | awk -F ' *[|] *' '{ print } NR > 2 { \
-	    print "figure estimate." $$2 "." $$4 ".gib " $$5; print "figure estimate." $$2 "." $$4 ".tflop " $$7 }'
+	@{ $(ACR) estimate --config $(CONFIG) $(ARGS); echo "status | $$?"; } | awk -F ' *[|] *' '$$1 == "status" { exit $$2 } \
+	    { print } NR > 2 { print "figure estimate." $$2 "." $$4 ".gib " $$5; \
+	    print "figure estimate." $$2 "." $$4 ".tflop " $$7 }'
 
 voc-%: install  ## One stage of voc.yaml: voc-fit, voc-cam, voc-label, voc-segment, voc-evaluate, voc-report
 	$(ACR) $* --config voc.yaml $(ARGS)

@@ -1,6 +1,8 @@
 """Every method, network and inference, tiny, as they are tried on a GPU."""
 
+from dataclasses import astuple
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from classifiers import checkpoint_of
 from method_training import classifier_of
 from tiny_acr import HALVES, tiny_acr, tiny_classifier
+from tiny_clip import tiny_clip
 from torch import nn
 from torch.nn import functional as F
 
@@ -23,6 +26,7 @@ from acr_lightning.methods.advcam.inference import AdvCAM
 from acr_lightning.methods.aeft.loss import Triplet
 from acr_lightning.methods.aeft.module import AEFT
 from acr_lightning.methods.clims.module import CLIMS
+from acr_lightning.methods.clipes.inference import CLIPES, NACLIP, Words
 from acr_lightning.methods.cpn.module import CPN
 from acr_lightning.methods.occse.module import OCCSE
 from acr_lightning.methods.plain.module import Plain
@@ -45,6 +49,17 @@ SGD = OptimizerSettings(lr=0.01, gradient_clip_val=1.0)
 K, PHOTOS, SIDE = 4, 4, 32
 # Side of the photos of inference: odd, and none of the walk's offsets leads out of its grid.
 PHOTO = 90
+# Where the host may wait for the GPU, and how often in a batch that is not the first.
+SYNCS = {
+    "_local_scalar_dense in alternating.update": 2,  # 16-mixed: whether a player's step is taken
+    "nonzero in module.losses": 1,  # CLIMS: how many tags there are
+}
+COPIES = {
+    "cpu to cuda in module.draw": 1,
+    "cpu to cuda in draw_target.draw_target": 1,
+    "cpu to cuda in module.losses": 1,
+    "cpu to cuda in loss.repulsion": 1,
+}
 
 
 class Judge:
@@ -143,6 +158,20 @@ def networks():
     }  # fmt: skip
 
 
+class NamedCLIPES(CLIPES):
+    """CLIP-ES that has read the names of the classes."""
+
+    def setup(self, stage):
+        pass
+
+
+class NamedNACLIP(NACLIP):
+    """NACLIP that has read them."""
+
+    def setup(self, stage):
+        pass
+
+
 class Others:
     """RIB's other photos."""
 
@@ -170,7 +199,14 @@ def inferences(folder: Path):
         made.others = Others()
         return made
 
+    by_clip = {}
+    if find_spec("open_clip"):
+        words = Words(*astuple(tiny_clip(folder, layers=3)))
+        by_clip = {"CLIP-ES": NamedCLIPES(words), "NACLIP": NamedNACLIP(words)}
+    for method in by_clip.values():
+        method.read_words([f"class{number}" for number in range(K)])
     return {
+        **{name: lambda method=method: method for name, method in by_clip.items()},
         "CAM": partial(CamInference, str(fit), **scales),
         "prototypes": partial(PrototypeInference, str(fit), **scales),
         "AdvCAM": partial(AdvCAM, str(fit), [2, 2], **scales),

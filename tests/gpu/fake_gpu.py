@@ -31,6 +31,8 @@ def take():
     torch.cuda._lazy_init = lambda: None
     torch.cuda.is_available = lambda: False
     torch.cuda.is_bf16_supported = lambda *_, **__: True
+    for fused in ("flash", "mem_efficient", "cudnn"):  # which of these a GPU has is asked of the driver
+        getattr(torch.backends.cuda, f"enable_{fused}_sdp")(False)
     choose, layout = torch._C._select_conv_backend, torch._C._conv_determine_backend_memory_format
     torch._C._select_conv_backend = _or(choose, lambda *_, **__: torch._C._ConvBackend.Cudnn)
     torch._C._conv_determine_backend_memory_format = _or(layout, lambda *_: torch.contiguous_format)

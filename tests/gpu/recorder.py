@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import acr_lightning
+from acr_lightning.training.fake_numbers import SOME, answer, is_mask, without_masks
 
 SOURCE = str(Path(acr_lightning.__file__).parent)
 PRODUCTS = {"mm", "bmm", "addmm", "baddbmm"}
@@ -73,15 +74,17 @@ class Recorder(TorchDispatchMode):
         tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
         on_gpu = any(one.device.type == "cuda" for one in tensors)
         self._count(func, name, args, on_gpu)
-        if any(isinstance(one, FakeTensor) for one in tensors):
-            if (answer := _answer(name, args)) is not None:
+        if args and isinstance(args[0], FakeTensor):
+            # One of the host, four of what a GPU counts; the scaler found no infinities.
+            number = 1 if args[0].device.type == "cpu" else 0 if where() in BACKWARD else SOME
+            if (made := answer(name, args[0], number)) is not None:
                 if on_gpu:
                     self.syncs[f"{name} in {where()}"] += 1
-                return answer()
-            if name in ("index", "index_put", "index_put_") and any(_is_mask(one) for one in args[1]):
+                return made()
+            if name in ("index", "index_put", "index_put_") and any(map(is_mask, args[1])):
                 if on_gpu and not (name != "index" and args[2].dim() == 0):  # filling by a mask needs no indices
                     self.syncs[f"{name} by a mask in {where()}"] += 1
-                args = (args[0], _without_masks(args[1]), *args[2:])
+                args = (args[0], without_masks(args[1]), *args[2:])
         if name in ("_to_copy", "copy_"):
             source, target = (args[1], args[0].device) if name == "copy_" else (args[0], kwargs.get("device"))
             if target is not None and source.device.type != torch.device(target).type:
@@ -107,29 +110,3 @@ def where():
             return f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"
         frame = frame.f_back
     return ""
-
-
-def _without_masks(indices):
-    """Where a mask chooses, four indices of each of its sides instead."""
-    return [four for one in indices for four in ([one.new_zeros(4).long()] * one.dim() if _is_mask(one) else [one])]
-
-
-def _is_mask(index):
-    return index is not None and index.dtype == torch.bool
-
-
-def _answer(name, args):
-    """Numbers that are asked for: 1 of the host, four of whatever the GPU counts; None if none are."""
-    first = args[0] if args else None
-    if name == "_local_scalar_dense":
-        number = 1 if first.device.type == "cpu" else 0 if where() in BACKWARD else 4  # the scaler found no infinities
-        return lambda: float(number) if first.dtype.is_floating_point else first.dtype != torch.bool and number
-    if name == "equal":
-        return lambda: False
-    if name == "nonzero":
-        return lambda: first.new_zeros(4, first.dim(), dtype=torch.long)
-    if name == "masked_select":
-        return lambda: first.new_zeros(4)
-    if name.startswith(("unique", "_unique")):
-        return lambda: (first.new_zeros(2), *(first.new_zeros(count, dtype=torch.long) for count in (first.numel(), 2)))
-    return None

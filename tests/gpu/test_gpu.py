@@ -12,10 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from cases import COPIES, SYNCS
 from recorder import halved
 
 HERE = Path(__file__).parent
@@ -30,18 +32,8 @@ TRAINED = (
 )  # fmt: skip
 INFERRED = (
     "CAM", "prototypes", "AdvCAM", "AdvCAM, frozen", "RIB", "walk, PSA", "walk, IRN", "network", "network, in windows",
+    *(("CLIP-ES", "NACLIP") if find_spec("open_clip") else ()),
 )  # fmt: skip
-# Where the host may wait for the GPU, and how often in a batch that is not the first.
-SYNCS = {
-    "_local_scalar_dense in alternating.update": 2,  # 16-mixed: whether a player's step is taken
-    "nonzero in module.losses": 1,  # CLIMS: how many tags there are
-}
-COPIES = {
-    "cpu to cuda in module.draw": 1,
-    "cpu to cuda in draw_target.draw_target": 1,
-    "cpu to cuda in module.losses": 1,
-    "cpu to cuda in loss.repulsion": 1,
-}
 
 
 class FakeGPU:

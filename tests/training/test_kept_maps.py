@@ -1,6 +1,7 @@
 """Maps of a frozen backbone that are kept: what they are, what depends on them, who makes them."""
 
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.kept_tensors import KeptTensors
 from acr_lightning.data.frozen_features import FrozenFeatures
+from acr_lightning.methods.acr.module import ACR
+from acr_lightning.methods.acr.reconstructor import Reconstructor
 from acr_lightning.methods.cpn.module import CPN
 from acr_lightning.methods.plain.module import Plain
 from acr_lightning.methods.ppc.contrast import Contrast
@@ -150,6 +153,14 @@ def test_who_goes_on_keeps_the_scales_that_it_was_trained_with(tmp_path, shapes)
     scales = before.classifier.scales()
     assert all(map(torch.equal, after.classifier.classifier.scales(), scales))
     assert not any(map(torch.equal, anew.classifier.scales(), scales))
+
+
+def test_the_reconstructor_takes_the_maps_as_the_backbone_makes_them(tmp_path, shapes):
+    acr = ACR(classifier_of("frozen"), partial(Reconstructor, depth=2, stride=4, taps=(0, 1, 2)), optimizer=ADAMW)
+    fit(tmp_path, acr, data_of("frozen", tmp_path, shapes))
+    image = torch.rand(1, 3, 32, 32)
+    assert not all(map(torch.equal, acr.classifier.features(image), acr.classifier.maps(image)))
+    assert all(map(torch.equal, acr.reconstructor.encoder.features(image), acr.classifier.maps(image)))
 
 
 def test_what_the_maps_depend_on_is_in_their_name(tmp_path):

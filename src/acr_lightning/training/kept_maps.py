@@ -29,7 +29,7 @@ def attach_features(
     Args:
         trainer: with its data module; its processes share the work.
         classifier: whose backbone makes the maps.
-        other: that is to be fed by the same maps.
+        other: that is fed by the same maps, as the backbone makes them.
         trained: whether the classifier goes on from a training, whose scales it has.
 
     Raises:
@@ -48,10 +48,9 @@ def attach_features(
         raise UserError("data: FrozenFeatures keeps the maps of model.classifier's backbone; set model.encoder to null")
     network.backbone.to(trainer.strategy.root_device).eval()
     network.keep_in(data.store)
+    # The other one has none: a reconstructor that takes scaled maps guesses so well that CAMs shrink away.
     if not trained:
         network.set_scales(_deviations(trainer, data, network))
-    if other is not None:
-        other.set_scales(network.scales())
 
 
 def maps_kept(classifier: Classifier, image: Tensor) -> list[Tensor] | None:
