@@ -27,10 +27,6 @@ TAIL = """\
 # affinity: none # leave the walk out: labels sooner, and less exact
 # fit.trainer.max_epochs, fit.data.batch_size, segment.model.backbone …: acr run --config FILE --KEY=VALUE
 """
-# Of good and bad parts: the plain CAM, of whose peaks alone a refiner finds the defect (examples/good_and_bad).
-PARTS: dict[str, Any] = {
-    "affinity": "none", "fit": {"model": {"strategy": "baseline"}}, "cam": {"model": {"power": 1.0}},
-}  # fmt: skip
 
 
 def init(
@@ -120,7 +116,7 @@ def _understood(source: TagSource) -> Iterator[str]:
 def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool | str) -> str:
     """The text of the experiment file; whatever somebody else has named stands in it as a value of YAML's writer."""
     values = {
-        "base": "tag_folder_small.yaml" if small else "tag_folder.yaml",
+        "base": f"tag_folder{'_parts' * isinstance(negatives, str)}{'_small' * small}.yaml",
         "run": f"runs/{path.stem}",
         "dataset": {
             "class_path": "TagFolder",
@@ -129,7 +125,6 @@ def _experiment(root: Path, path: Path, source: TagSource, small: bool, negative
                 "negatives": negatives,
             },
         },
-        **(PARTS if isinstance(negatives, str) else {}),
     }  # fmt: skip
     style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 110}
     text = yaml.safe_dump(values, allow_unicode=True, **style)
