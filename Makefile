@@ -72,7 +72,7 @@ ablation: install  ## A plan of variants, three seeds: make ablation PLAN=chain 
 	$(ACR) compare --config plans/$(PLAN).yaml $(DATASET) $(ARGS)
 
 benchmark: PLAN = benchmark
-benchmark: ablation  ## The methods on VOC-6 with Lite0, three seeds: make benchmark VOC_ROOT=/path/to/VOC2012
+benchmark: ablation  ## The methods with Lite0, three seeds, three data sets: make benchmark VOC_ROOT=/path/to/VOC2012
 
 bench-%: install  ## Two ways in one run: bench-step (a training step), bench-vit (its attention), bench-labels, bench-scale
 	$(BIN)/python -W ignore -m benchmarks.$* $(ARGS)

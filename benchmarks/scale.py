@@ -1,12 +1,15 @@
 """`make bench-scale`: what a photo costs in stages that go through all of them, and in what a stage does before."""
 
 import argparse
+import itertools
 import json
 import os
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -32,38 +35,71 @@ from benchmarks.table import Row, markdown, written
 from torture.chain import SHAPES
 from torture.chain import experiment as tiny_experiment
 
-FEW, SIZE, LINKS = 2000, (40, 48), 10_000
+SIZE, LINKS = (40, 48), 10_000
+# Photos of a stage whose cost is the stage's own; how often it and others of a few seconds are measured.
+NEXT_TO_NONE, REPEATS, SHORT = 60, 2, 2000
+# Of what was done before the first photo the cost of one did not hang on their number.
+AS_IT_WAS = 5_000
 
 
 def main() -> None:
     """Measure, print a table, and end with the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=20_000, help="the many, compared with 2,000")
-    count = parser.parse_args().photos
+    parser.add_argument("--photos", type=int, nargs="*", default=[1000, 10_000, 100_000], help="of stages")
+    parser.add_argument("--starts", type=int, default=200_000, help="photos, where none is begun; 0: leave it out")
+    options = parser.parse_args()
     start = way_to_start()  # first: its copies of this process do the stages of a run
-    few, many = (_costs(number) for number in (FEW, count))
-    rows = [
-        Row(
-            f"CPU ms a photo, {what}",
-            f"{many[what]:.2f} of {count:,} photos",
-            f"{few[what]:.2f} of {FEW:,} photos",
-            {f"scale.{what.replace(' ', '_')}": many[what] / few[what]},
-            "all processes; 48×40 pixels, no refiner",
-        )
-        for what in few
-    ] + _two_ways(count, start)
+    rows = []
+    for row in itertools.chain(_costs(options.photos), _two_ways(options.starts, start) if options.starts else ()):
+        print(row.what, row.ours, row.other, sep="; ", flush=True)
+        rows.append(row)
     print(markdown(rows))
     for row in rows:
         for name, value in row.figures.items():
             print(f"figure {name} {written(value)}")
 
 
-def _costs(count: int) -> dict[str, float]:
+def _costs(counts: list[int]) -> Iterator[Row]:
     """CPU milliseconds a photo, without what a stage costs that has next to none."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        little, all_of_them = (dict(_stages(root / name, number)) for name, number in (("few", 60), ("many", count)))
-        return {what: 1000 * (_cpu(all_of_them[what]) - _cpu(little[what])) / (count - 60) for what in little}
+    if not counts:
+        return
+    sent: list[int] = []
+    with _counting_what_is_sent(sent):
+        own, *seconds = (_measured(count) for count in (NEXT_TO_NONE, *counts))
+    for what in own:
+        costs = [
+            1000 * (one[what] - own[what]) / (count - NEXT_TO_NONE) for count, one in zip(counts, seconds, strict=True)
+        ]
+        texts = [f"{cost:.2f} of {count:,} photos" for count, cost in zip(counts, costs, strict=True)]
+        figures = {f"scale.{what.replace(' ', '_')}": max(costs) / min(costs)}
+        yield Row(f"CPU ms a photo, {what}", texts[-1], ", ".join(texts[:-1]), figures, "no refiner")
+    yield Row("bytes sent for four photos, at most", str(max(sent)), "", {"scale.sent": float(max(sent))})
+
+
+def _measured(count: int) -> dict[str, float]:
+    """CPU seconds of stages over so many photos, all processes together; the least of some, where they are short."""
+    runs: list[dict[str, float]] = []
+    for _ in range(REPEATS if count <= SHORT else 1):
+        with tempfile.TemporaryDirectory() as folder:
+            runs.append({what: _cpu(work) for what, work in _stages(Path(folder) / "photos", count)})
+    return {what: min(run[what] for run in runs) for what in runs[0]}
+
+
+@contextmanager
+def _counting_what_is_sent(sent: list[int]) -> Iterator[None]:
+    """Note the size of all that is pickled for a process that is there; what it is started with is no part of it."""
+    pickled = ForkingPickler.dumps
+
+    def counted(thing: Any, protocol: int | None = None) -> Any:
+        content = pickled(thing, protocol)
+        sent.append(len(content))
+        return content
+
+    ForkingPickler.dumps = staticmethod(counted)
+    try:
+        yield
+    finally:
+        ForkingPickler.dumps = pickled
 
 
 def _stages(root: Path, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -74,12 +110,11 @@ def _stages(root: Path, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
         Image.fromarray(rng.integers(0, 256, (*SIZE, 3), np.uint8)).save(root.with_suffix(".jpg"))
         scores = rng.random((1, *SIZE), np.float32)
         write_cam(root.with_suffix(".npz"), np.array([0]), scores)
-        for name in names[first : first + LINKS]:
-            for kind, suffix in (("photos", ".jpg"), ("cams", ".npz")):
-                path = root / kind / f"{name}{suffix}"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.link(root.with_suffix(suffix), path)
-        for suffix in (".jpg", ".npz"):
+        for kind, suffix in (("photos", ".jpg"), ("cams", ".npz")):
+            for name in names[first : first + LINKS]:
+                if name.endswith("000") or name == "0/0":
+                    (root / kind / name).parent.mkdir(parents=True)
+                os.link(f"{root}{suffix}", f"{root}/{kind}/{name}{suffix}")
             root.with_suffix(suffix).unlink()
     tags = root / "photos" / "tags.json"
     tags.write_text(json.dumps({f"{name}.jpg": ["cat"] for name in names}))
@@ -88,44 +123,43 @@ def _stages(root: Path, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "data check", lambda: check_dataset(dataset)
 
 
-def _two_ways(count: int, start: Callable[[list[str]], int]) -> list[Row]:
+def _two_ways(count: int, start: Callable[[list[str]], int]) -> Iterator[Row]:
     """What is done before the first photo, now and as it was: by contents, without what is known already."""
+    before, now = _before_the_first_photo(min(count, AS_IT_WAS)), _before_the_first_photo(count, is_now=True)
+    for what in now:
+        name = f"scale.{what.replace(' ', '_')}"
+        yield Row(
+            f"CPU ms a photo, {what}", f"{now[what]:.5f} of {count:,} photos",
+            f"{before[what]:.3f} as it was, of {min(count, AS_IT_WAS):,}",
+            {name: before[what] / now[what], f"{name}_seconds": now[what] * count / 1000},
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        scans = _scans(Path(folder) / "now", start)
+        past = _again(lambda: _scans(Path(folder) / "before", start))
+    figures = {"scale.scans": float(scans), "scale.scans_before": float(past)}
+    yield Row("scans of the photos in a run", str(scans), f"{past} as it was", figures, "five stages")
+
+
+def _before_the_first_photo(count: int, is_now: bool = False) -> dict[str, float]:
+    """CPU milliseconds a photo."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for _ in _stages(root / "many", count):  # the photos are what is wanted
             pass
         cams, photos = root / "many" / "cams", root / "many" / "photos"
         names = [path.relative_to(cams).with_suffix("").as_posix() for path in sorted(cams.rglob("*.npz"))]
-        read = {"cams": cam_histogram.histogram(cams, names)}
-        seconds: dict[str, list[float]] = {
-            "CPU ms a CAM, resume": [
-                _cpu(lambda: without_file(cams, names, ".npz")),
-                _cpu(lambda: without_file(cams, names, ".npz", read_cam)),
-            ]
-        }
-        by_files = _cpu(lambda: cam_histogram.histogram(cams, names))
-        cam_histogram.add_up(cams, names, [])
-        by_histogram = _cpu(lambda: read.update(histogram=cam_histogram.histogram(cams, names)))
-        assert (read["cams"] == read["histogram"]).all()
-        seconds["CPU ms a CAM, threshold of a shard"] = [by_histogram, by_files]
         node = {"class_path": "TagFolder", "init_args": {"root": str(photos), "tags": "tags.json"}}
         experiment = Experiment(CHAIN, root / "run", {"dataset": node}, {})
         time.sleep(FRESH)  # until the folder counts as one that nobody is changing
         record_of(experiment, "fit")  # reads the photos; later ones know them
-        seconds["CPU ms a photo, start of a stage"] = [_start(experiment), _again(lambda: _start(experiment))]
-        rows = [
-            Row(
-                what,
-                f"{1000 * now / count:.4f}",
-                f"{1000 * before / count:.4f} as it was",
-                {f"scale.{what.partition(', ')[2].replace(' ', '_')}": before / now},
-                f"{count:,} photos",
-            )
-            for what, (now, before) in seconds.items()
-        ]
-        now, before = _scans(root / "now", start), _again(lambda: _scans(root / "before", start))
-    figures = {"scale.scans": float(now), "scale.scans_before": float(before)}
-    return [*rows, Row("scans of the photos in a run", str(now), f"{before} as it was", figures, "five stages")]
+        few = names[:AS_IT_WAS]
+        if is_now:
+            cam_histogram.add_up(cams, few, [])
+        return {
+            "resume": 1000 / count * _cpu(lambda: without_file(cams, names, ".npz", None if is_now else read_cam)),
+            "threshold of a shard": 1000 / len(few) * _cpu(lambda: cam_histogram.histogram(cams, few)),
+            "start of a stage": 1000 / count * (_start(experiment) if is_now else _again(lambda: _start(experiment))),
+        }
 
 
 def _again(work: Callable[[], Any]) -> Any:

@@ -17,21 +17,20 @@ def main() -> int:
     parser.add_argument("--attacks", type=int, default=1000, help="at most so many, of each place the first")
     parser.add_argument("--pairs", type=int, default=10, help="of commands, of devices; of full disks half as many")
     parser.add_argument("--folder", type=Path, help="for everything; removed where nothing is wrong")
-    parser.add_argument("--ranks", type=int, default=18, help="kills of one of two ranks, stage by stage")
+    parser.add_argument("--ranks", type=int, default=18, help="kills of one of two ranks, each stage in turn")
     options = parser.parse_args()
     prepare()  # before anything else is imported: commands are copies of this process
     from torture.attacks import attack
-    from torture.chain import STAGES, make_baseline
+    from torture.chain import experiment, experiment_of_ranks, make_baseline
     from torture.inputs import damage
     from torture.kills import devices_trial, disk_trial, kill_trial, pair_trial, shard_trial
-    from torture.ranks import make_baseline as make_baseline_of_ranks
-    from torture.ranks import rank_trial
+    from torture.ranks import chain_trial, rank_trial
     from torture.tally import Tally
 
     folder = options.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     tally = Tally()
-    made = make_baseline(folder.resolve())
+    made = make_baseline(folder.resolve(), experiment())
     tally.say(f"uninterrupted: {', '.join(f'{name} {took:.1f} s' for name, took in made.seconds.items())}")
     number = 0
     while tally.kills < options.kills:
@@ -43,9 +42,13 @@ def main() -> int:
         devices_trial(made, f"devices-{options.seed}-{number}", tally)
         if number % 2:
             disk_trial(made, f"disk-{options.seed}-{number}", tally)
-    of_ranks = make_baseline_of_ranks(folder.resolve() / "ranks") if options.ranks else made
-    for number in range(options.ranks):
-        rank_trial(of_ranks, STAGES[number % len(STAGES)], f"rank-{options.seed}-{number}", tally)
+    if options.ranks:
+        ranks_folder = folder.resolve() / "ranks"
+        ranks_folder.mkdir()
+        of_one = make_baseline(ranks_folder, experiment_of_ranks(), tolerance=1e-9)
+        chain_trial(of_one, "whole", tally)
+        for number in range(options.ranks):
+            rank_trial(of_one, number, f"rank-{options.seed}-{number}", tally)
     attack(made, options.attacks, tally)
     damage(made, options.inputs, options.seed, tally)
     if not tally.failed:

@@ -82,12 +82,14 @@ class Baseline:
         config: the experiment file.
         run: the finished run.
         seconds: how long `acr run` took for each stage.
+        tolerance: by which weights may differ from these.
     """
 
     folder: Path
     config: Path
     run: Path
     seconds: dict[str, float]
+    tolerance: float = 0.0
 
     def words(self, stage: str, run: Path, by_run: bool = False) -> list[str]:
         """The command for one stage, by its own name or by `acr run`."""
@@ -104,19 +106,19 @@ class Baseline:
 
     def difference(self, stages: Iterable[str], run: Path) -> str:
         """Where a run's stages differ from the uninterrupted ones; empty where they do not."""
-        made = in_copy(lambda: _compare(self.run, run, list(stages)), run.parent / "compared.log")
+        made = in_copy(lambda: _compare(self, run, list(stages)), run.parent / "compared.log")
         return made.said.strip() if made.status else ""
 
 
-def make_baseline(folder: Path) -> Baseline:
-    """Run the chain, stage by stage.
+def make_baseline(folder: Path, content: dict[str, Any], tolerance: float = 0.0) -> Baseline:
+    """Run an experiment, stage by stage, in one process each.
 
     Raises:
         RuntimeError: a stage fails.
     """
-    config, seconds = folder / "chain.yaml", {}
-    config.write_text(yaml.safe_dump(experiment()))
-    made = Baseline(folder, config, folder / "run", seconds)
+    config, seconds = folder / "chain.yaml", dict[str, float]()
+    config.write_text(yaml.safe_dump(content))
+    made = Baseline(folder, config, folder / "run", seconds, tolerance)
     for stage in STAGES:
         since = time.monotonic()
         done: Outcome = call(made.words(stage, made.run, by_run=True), folder / f"{stage}.log", folder)
@@ -126,7 +128,7 @@ def make_baseline(folder: Path) -> Baseline:
     return made
 
 
-def _compare(whole: Path, run: Path, stages: list[str]) -> int:
+def _compare(made: Baseline, run: Path, stages: list[str]) -> int:
     """Print where two runs differ; 1 if they do."""
     import torch
 
@@ -137,7 +139,7 @@ def _compare(whole: Path, run: Path, stages: list[str]) -> int:
 
     found = []
     for stage in stages:
-        one, two = whole / stage, run / stage
+        one, two = made.run / stage, run / stage
         files = [{path.relative_to(part): path for name in SAME for path in part.rglob(name)} for part in (one, two)]
         if files[0].keys() != files[1].keys():
             found.append(f"{stage}: other files: {sorted(map(str, files[0].keys() ^ files[1].keys()))}")
@@ -148,7 +150,8 @@ def _compare(whole: Path, run: Path, stages: list[str]) -> int:
         ]
         if (one / CHECKPOINT).exists():
             states = [checkpoint_file.read(part / CHECKPOINT)["state_dict"] for part in (one, two)]
-            if not all(torch.equal(value, states[1][name]) for name, value in states[0].items()):
+            pairs = ((value, states[1][name]) for name, value in states[0].items())
+            if not all(torch.allclose(*pair, rtol=0, atol=made.tolerance) for pair in pairs):
                 found.append(f"{two / CHECKPOINT}: other weights")
         if not is_done(two):
             found.append(f"{two}: not done")

@@ -108,6 +108,15 @@ def test_damaged_photos_are_named_and_the_others_done(start, local_run, tmp_path
     assert contents(tmp_path / "run" / "cam", "cams/*.npz") == wanted
 
 
+def test_a_machine_without_a_core_for_it_takes_no_worker():
+    from acr_lightning.system.ray_pool import places
+
+    head, worker = {"CPU": 0.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 2.0}
+    assert places([head, worker, {"memory": 1e9}], "GPU") == 2
+    assert places([head, worker, worker], "CPU") == 16
+    assert places([head], "GPU") == places([], "CPU") == 0
+
+
 def test_what_becomes_of_an_item(tmp_path):
     use_engine("ray")
 

@@ -12,10 +12,11 @@ from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.chain import experiment_file
 from acr_lightning.chain.check import check
 from acr_lightning.chain.trainer_section import build
-from acr_lightning.cli.compare import cells_of, read_plan
 from acr_lightning.data.id_list import read_ids, shipped
 from acr_lightning.data.samples import photo_sample
 from acr_lightning.data.shapes import Shapes
+from acr_lightning.plans.plan import cells_of, read_plan
+from acr_lightning.report.run_scores import ids_of
 from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
@@ -154,12 +155,14 @@ def test_two_steps(name, stage, shapes_root, coco_root, tmp_path):
     assert all(value.isfinite() for value in parts.trainer.callback_metrics.values())
 
 
-def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp_path):
-    name, scenes = (
-        "plans/benchmark.yaml",
-        {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3},
-    )
-    plan, dataset = read_plan(shipped(name), {"seeds": [0], "run": str(tmp_path)}), Shapes(**scenes)
+@pytest.mark.parametrize(
+    ("name", "base", "variants"),
+    [("plans/benchmark.yaml", "voc6.yaml", 27), ("plans/own_photos.yaml", "tag_folder_small.yaml", 10)],
+)
+def test_two_steps_and_a_photo_of_every_method_of_a_plan(name, base, variants, shapes_root, tmp_path):
+    scenes = {"root": str(shapes_root), "num_train": 16, "num_val": 6, "size": 64, "seed": 3}
+    own = {"seeds": [0], "run": str(tmp_path), "datasets": {"one": {"base": base}}}
+    plan, dataset = read_plan(shipped(name), own), Shapes(**scenes)
     features, tried = str(tmp_path / "features"), []
     for cell in cells_of(plan, shipped(name)):
         values = {**cell.values, "dataset": {"class_path": "Shapes", "init_args": scenes}}
@@ -171,7 +174,7 @@ def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp
         experiment = load(cell.base, values)
         run, stages = Path(experiment.run), experiment.stages
         if "fit" in stages:
-            for image_id in dataset.ids("train"):  # of an earlier round
+            for image_id in ids_of(dataset, experiment.splits("cam")):  # as stage label would, for a later one
                 write_mask(run / "label" / "labels" / f"{image_id}.png", dataset.mask(image_id))
             parts = build(experiment.section("fit"), "fit")
             parts.trainer.fit(parts.model, parts.data)
@@ -186,7 +189,7 @@ def test_two_steps_and_a_photo_of_every_method_of_the_benchmark(shapes_root, tmp
         assert scores.shape == (len(classes), 64, 64)
         assert scores.isfinite().all()
         tried.append(cell.variant)
-    assert len(tried) == 25
+    assert len(tried) == variants
 
 
 # Those that set values of their own there; the others have the presets as they are, of which one will do.

@@ -16,6 +16,12 @@ def test_each_training_stage_has_a_row(config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_stage_alone_waits_for_no_result(config):
+    result = acr("estimate", "--config", config, "--affinity=psa", "--stages=affinity_train")
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[1] for line in result.stdout.splitlines()[2:]] == ["affinity_train"]
+
+
 def test_only_training_is_estimated(config):
     result = acr("estimate", "--config", config, "--stages=cam")
     assert result.returncode == 2

@@ -8,11 +8,12 @@ import pytest
 import yaml
 from commands import here
 
-from acr_lightning.chain.experiment_file import shipped_configs
+from acr_lightning.chain.experiment_file import load, shipped_configs
 from acr_lightning.cli import compare as command
-from acr_lightning.cli.compare import Cell, as_folder, cells_of, read_plan
 from acr_lightning.data.id_list import shipped
 from acr_lightning.errors import UserError
+from acr_lightning.plans.plan import Cell, as_folder, cells_of, read_plan
+from acr_lightning.stages.chain import CHAIN
 
 CODE = "acr 2, commit 1"
 PLAN = {
@@ -230,6 +231,16 @@ def test_every_run_is_told_all_its_values(cells):
     assert made[6].values["from.fit"] == "out/Own_photos/OC-CSE-seed1"
 
 
+def test_a_data_set_s_values_go_over_what_is_common():
+    """So that the place of one data set is told to those that have none of their own."""
+    path = shipped("plans/benchmark.yaml")
+    made = cells_of(read_plan(path, {"seeds": [0], "dataset.root": "VOC"}), path)
+    roots = {
+        cell.dataset: load(CHAIN, cell.base, cell.values).values["dataset"]["init_args"]["root"] for cell in made[::27]
+    }
+    assert roots == {"VOC-6": "VOC", "scenes": "data/shapes_192", "VOC things": "VOC"}
+
+
 def test_a_variant_may_leave_stages_of_the_plan_out(cells):
     tables = one_table(plain={}, again={"from.fit": "{plain}", "stages": ["label", "cam"]}, whole={})
     assert [cell.values["stages"] for cell in cells(tables)[:3]] == [["fit", "cam"], ["cam"], ["fit", "cam"]]
@@ -264,8 +275,9 @@ def test_shipped_plans_pass(name, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "way_to_start", begins(lambda words: begun.append(words) or 0))
     with pytest.raises(UserError, match="no run has a score"):
         command.compare(config=name, run=str(tmp_path), seeds=[0])
-    tables = yaml.safe_load(shipped(name).read_text())["tables"].values()
-    assert len(begun) == len({variant for table in tables for variant in table})
+    plan = yaml.safe_load(shipped(name).read_text())
+    variants = {variant for table in plan["tables"].values() for variant in table}
+    assert len(begun) == len(plan["datasets"]) * len(variants)
 
 
 def done(run, **entries):
@@ -285,6 +297,37 @@ def test_runs_of_other_code_are_refused(refused, folders, tmp_path, entries):
     assert f"this is {CODE}, but there is out/scenes/ACR-seed1 ({entries.get('code', 'unknown code')})" in said
     assert "remove or move these folders to make them again, or give another --run" in said
     assert len(folders(PLAN, "--run=other")) == 4
+
+
+def test_what_is_left_is_told_by_what_the_runs_before_took(tmp_path, monkeypatch, capsys):
+    """As the same variant took with another seed, else as the mean of those with as many stages, else of all."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "code", lambda: CODE)
+    seconds = {"control": 3.0, "ACR": 20.0, "read": 1.0}
+
+    def start(words):
+        run = Path(folder_of(words))
+        stages = ("fit", "cam") if "read" not in run.name else ("cam",)
+        for stage in stages:
+            done(run / stage, code=CODE, seconds=seconds[run.name.partition("-")[0]] / len(stages))
+        return 0
+
+    monkeypatch.setattr(command, "way_to_start", begins(start))
+    variants = {
+        "control": {"fit.model.strategy": "baseline"},
+        "ACR": None,
+        "read": {"stages": ["cam"], "from.fit": "{ACR}"},
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "tables": {"one": variants}}, sort_keys=False))
+    assert here("compare", "--config", "plan.yaml") == 2
+    assert re.findall(r"\((\d of \d.*)\)", capsys.readouterr().err) == [
+        "1 of 6",
+        "2 of 6, about 15 s are left",  # five times 3
+        "3 of 6, about 46 s are left",  # 11.5, 3, 20 and 11.5
+        "4 of 6, about 24 s are left",
+        "5 of 6, about 21 s are left",
+        "6 of 6, about 1 s are left",
+    ]
 
 
 def test_an_older_result_that_was_put_back_is_not_tabulated(tmp_path, monkeypatch, capsys):

@@ -1,10 +1,12 @@
 import csv
 import json
+import re
 
 import pytest
 
 from acr_lightning.errors import UserError
 from acr_lightning.report.comparison import tabulate
+from acr_lightning.report.variant_row import control_of
 
 
 def run_with(folder, miou, of_val=None, label=None, **fit):
@@ -52,7 +54,7 @@ def test_mean_and_deviation_by_hand(tabulated, tmp_path):
     assert "| variant | seeds | CAM | precision | recall |\n|" in text
     page = (tmp_path / "comparison.html").read_text()
     assert "<td>plain &lt;CAM&gt; | *a*</td><td>3</td><td>43.0 ± 3.6</td>" in page
-    assert "<caption>Game</caption>" in page
+    assert "<h2>Game</h2>" in page
     with (tmp_path / "comparison.csv").open() as file:
         rows = {(row["table"], row["variant"], row["column"]): row for row in csv.DictReader(file)}
     row = rows["Game", "plain <CAM> | *a*", "CAM"]
@@ -94,6 +96,72 @@ def test_gains_are_counted_seed_by_seed(tabulated):
     columns = ["cam 46.0", "precision 60.0", "recall 70.0", "cam_on_val 32.5", "gain 4.0", "gain_on_val 2.5"]
     lines = text.splitlines()
     assert [line for line in lines if "_ours_" in line] == [f"figure x_game_ours_{column}" for column in columns]
+
+
+NAMES = [
+    "plain", "control", "control by prototypes", "SEAM", "SEAM by prototypes", "SEAM by AdvCAM", "AdvCAM on plain",
+    "control, long", "ACR, long", "ACR, long by prototypes", "ACR, short", "RIB on gone",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "control"),
+    [
+        ("plain", "control"), ("control", ""), ("SEAM", "control"), ("SEAM by prototypes", "control by prototypes"),
+        ("SEAM by AdvCAM", "control"), ("control by prototypes", "control"), ("AdvCAM on plain", "plain"),
+        ("ACR, long", "control, long"), ("ACR, short", "control"), ("RIB on gone", "control"),
+        ("ACR, long by prototypes", "control by prototypes"), ("control, long", "control"),
+    ],
+)  # fmt: skip
+def test_each_is_compared_with_what_is_most_like_it(name, control):
+    assert control_of(name, NAMES) == control
+    assert control_of(name, ["SEAM", name]) == ""
+
+
+READ = {
+    "control": [[40.0], [44.0]], "control by prototypes": [[50.0], [51.0]],
+    "SEAM": [[41.0], [42.0]], "SEAM by prototypes": [[60.0], [56.0]],
+    "SIPE": [[47.0], [48.0]],
+}  # fmt: skip
+
+
+def test_methods_by_readout_by_hand(tabulated, tmp_path):
+    text = tabulated(**READ)
+    head = "| method | CAM | gain | CAM by prototypes | gain by prototypes | steps | CPU seconds |\n|"
+    assert text.index(head) < text.index("| variant | seeds | CAM |")
+    rows = [
+        "| control | 42.0 ± 2.8 | – | 50.5 ± 0.7 | 8.5 ± 2.1 (+10.0, +7.0) | – | – |",
+        "| SEAM | 41.5 ± 0.7 | -0.5 ± 2.1 (+1.0, -2.0) | 58.0 ± 2.8 | 7.5 ± 3.5 (+10.0, +5.0) | – | – |",
+        "| SIPE | 47.5 ± 0.7 | 5.5 ± 2.1 (+7.0, +4.0) | – | – | – | – |",
+    ]
+    assert "\n".join(rows) in text
+    assert "<th>gain by prototypes</th>" in (tmp_path / "comparison.html").read_text()
+    assert "| method |" not in tabulated(again=[[40.0]], more=[[41.0]])
+
+
+def places(svg, name):
+    """Where a variant's points are, from left to right and from top to bottom."""
+    (group,) = re.findall(rf'<g id="{re.escape(name)}">(.*?)</g>\s*</g>', svg, re.DOTALL)
+    return [(float(x), float(y)) for x, y in re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', group)]
+
+
+def test_the_figure_shows_each_seed_and_the_mean(tabulated, tmp_path):
+    tabulated(**READ)
+    page = (tmp_path / "comparison.html").read_text()
+    assert '<g id="control by prototypes">' not in page
+    (x_10, y), (x_5, _) = places(page, "SEAM by prototypes")
+    a_point = (x_10 - x_5) / 5
+    assert a_point > 0
+    assert [x for x, _ in places(page, "SIPE")] == pytest.approx([x_10 - 3 * a_point, x_10 - 6 * a_point], abs=1e-3)
+    assert [x for x, _ in places(page, "SEAM")] == pytest.approx([x_10 - 9 * a_point, x_10 - 12 * a_point], abs=1e-3)
+    ((mean, at),) = places(page, "mean of SEAM by prototypes")
+    assert (mean, at) == pytest.approx((x_10 - 2.5 * a_point, y), abs=1e-3)
+    assert places(page, "SEAM")[0][1] < at < places(page, "SIPE")[0][1]
+
+
+def test_without_gains_there_is_no_figure(tabulated, tmp_path):
+    tabulated(one=[[40.0]], control=[[40.0], [41.0]])
+    assert "<svg" not in (tmp_path / "comparison.html").read_text()
 
 
 def test_without_a_control_of_the_same_seeds_nothing_is_gained(tabulated):

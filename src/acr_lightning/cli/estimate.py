@@ -28,7 +28,7 @@ def estimate(*, config: str | None = None, **values: Any) -> int:
     names = [name for name in experiment.stages if CHAIN.stages[name].writes == CHECKPOINT]
     if not names:
         raise UserError("stages: none of them trains, and only training is estimated")
-    check(experiment, experiment.stages)
+    check(experiment, experiment.stages, to_come=[*map(experiment.folder, CHAIN.stages)])
     print(f"| {' | '.join([*HEAD, *(f'hours, {card.name}' for card in CARDS)])} |")
     print("|---" * (len(HEAD) + len(CARDS)) + "|")
     for name in names:
@@ -42,10 +42,8 @@ def estimate(*, config: str | None = None, **values: Any) -> int:
         gpus = (devices if isinstance(devices, int) and devices > 0 else 1) * options.get("num_nodes", 1)
         photos, precision = max(1, data.batch_size // gpus), str(options.get("precision") or "32-true")
         steps = epochs * (len(data.dataset.ids("train")) // data.batch_size)
-        parts, can_split = (
-            getattr(model, "micro_batches", 1),
-            "step" in argument_names(section["model"]["class_path"], "").names,
-        )
+        parts = getattr(model, "micro_batches", 1)
+        can_split = "step" in argument_names(section["model"]["class_path"], "").names
         while photos % parts == 0:
             model.micro_batches = parts
             memory, work = footprint(model, batch_like(data, photos), precision, epochs)

@@ -1,56 +1,32 @@
 """Tables of variants: mean and deviation over seeds; Markdown, CSV and one HTML page."""
 
-import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.atomic import as_csv
 from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.errors import UserError
+from acr_lightning.report.gain_figure import gain_figure
 from acr_lightning.report.markdown import plain
 from acr_lightning.report.run_scores import part_scored
-from acr_lightning.report.score_files import first_record, read_scores
+from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.templates import render
+from acr_lightning.report.variant_row import COSTS, GAINS, SCORES, Row, Runs, parts_of, read_rows
 
 FILES = MARKDOWN, CSV, PAGE = ("comparison.md", "comparison.csv", "comparison.html")
-# The columns: of scores by kind, split (None: any) and key of the record that shows them; of gains; of costs.
-SCORES = {
-    "CAM": ("cam", None, "miou"), "precision": ("cam", None, "precision"), "recall": ("cam", None, "recall"),
-    "CAM on val": ("cam", "val", "miou"), "walked CAM": ("walked cam", None, "miou"),
-    "label": ("label", None, "miou"), "network": ("network", None, "miou"),
-}  # fmt: skip
-GAINS = {"gain": "CAM", "gain on val": "CAM on val"}
-COSTS = {"hours": ".2f", "CPU seconds": ".0f", "steps": ".0f", "photos seen": ".0f"}
-# A variant of this name trains as long as the others without what they try.
-CONTROL = "control"
 NOTE = (
     "mIoU in per cent, mean ± sample deviation over seeds: CAMs at the threshold that is best for split seed, with "
-    "precision and recall; those of val at the same threshold. A gain is over the control, in brackets seed by seed. "
-    "Hours and CPU seconds are those of all stages; costs count the trainings that a variant goes on with."
+    "precision and recall; those of val at the same threshold. A gain, in brackets seed by seed, is over a control: a "
+    "variant without the method, of as many steps and read in the same way, if there is one. Hours and CPU seconds are "
+    "those of all stages; costs count the trainings that a variant goes on with."
 )
-# Runs with those that they go on with, by seed, variant and title, which is a table's and perhaps a data set's.
-Runs = Mapping[int, Sequence[Path]]
+# The costs that stand beside each method.
+LASTING = ("steps", "CPU seconds")
+# By title, which is a table's and perhaps a data set's, and variant.
 Tables = Mapping[tuple[str, ...], Mapping[str, Runs]]
-
-
-class Row(NamedTuple):
-    """A variant.
-
-    Attributes:
-        title: of its table.
-        name: of the variant.
-        seeds: those whose runs have scores.
-        values: by column, one a seed; without those columns that one of the runs lacks.
-    """
-
-    title: str
-    name: str
-    seeds: list[int]
-    values: dict[str, list[float]]
 
 
 def tabulate(tables: Tables, folder: Path, plan: str) -> str:
@@ -63,27 +39,21 @@ def tabulate(tables: Tables, folder: Path, plan: str) -> str:
     rows = [row for table in groups for row in table]
     if not any(row.seeds for row in rows):
         raise UserError(f"{folder}: no run has a score; the data set needs masks, and the stage evaluate must be done")
-    pages = [(table[0].title, _cells(table)) for table in groups]
+    pages = [(table[0].title, gain_figure(table), [_by_readout(table), _cells(table)]) for table in groups]
     lines = [NOTE, ""]
-    for title, (head, *cells) in pages:
-        table_lines = [head, ["---"] * len(head), *(map(plain, line) for line in cells)]
-        lines += [f"**{plain(title)}**", "", *(f"| {' | '.join(line)} |" for line in table_lines), ""]
-    page = render("comparison.html", tables=pages, note=f"{NOTE} Each seed's values are in {CSV}.")
+    for title, _, both in pages:
+        lines += [f"**{plain(title)}**", ""]
+        for head, *cells in filter(None, both):
+            table_lines = [head, ["---"] * len(head), *(map(plain, line) for line in cells)]
+            lines += [*(f"| {' | '.join(line)} |" for line in table_lines), ""]
+    page = render("comparison.html", groups=pages, note=f"{NOTE} Each seed's values are in {CSV}.")
     write_all_own(folder, {MARKDOWN: "\n".join(lines), CSV: _csv(rows), PAGE: page})
     return "\n".join([*lines, *_figures(rows, plan)])
 
 
 def _read_table(title: str, variants: Mapping[str, Runs]) -> list[Row]:
-    """A row for each variant, with what it gains over the control, seed by seed."""
-    title += _photos_scored(title, [run for runs in variants.values() for run, *_ in runs.values()])
-    rows = [_read_row(title, name, runs) for name, runs in variants.items()]
-    for control in (row for row in rows if row.name == CONTROL):
-        for row in (row for row in rows if row is not control and row.seeds == control.seeds):
-            for gain, score in GAINS.items():
-                if score in row.values and score in control.values:
-                    pairs = zip(row.values[score], control.values[score], strict=True)
-                    row.values[gain] = [ours - other for ours, other in pairs]
-    return rows
+    first_runs = [run for runs in variants.values() for run, *_ in runs.values()]
+    return read_rows(title + _photos_scored(title, first_runs), variants)
 
 
 def _photos_scored(title: str, runs: Sequence[Path]) -> str:
@@ -99,37 +69,21 @@ def _photos_scored(title: str, runs: Sequence[Path]) -> str:
     return f" ({words})" if words else ""
 
 
-def _read_row(title: str, name: str, runs: Runs) -> Row:
-    scores = {seed: numbers for seed, (run, *_) in runs.items() if (numbers := _scores(run))}
-    values = [{**numbers, **_costs(runs[seed])} for seed, numbers in scores.items()]
-    columns = [column for column in (*SCORES, *COSTS) if values and all(column in one for one in values)]
-    return Row(title, name, [*scores], {column: [one[column] for one in values] for column in columns})
-
-
-def _scores(run: Path) -> dict[str, float]:
-    """A run's scores, as far as they are numbers."""
-    return {
-        column: float(record[key])
-        for column, (what, split, key) in SCORES.items()
-        if (record := first_record(run, what, split)) and not math.isnan(record[key])
-    }
-
-
-def _costs(runs: Sequence[Path]) -> dict[str, float]:
-    """What some runs took together, as far as they say: all stages of the first, each stage `fit` of any, once."""
-    stages = [(run, name, folder.resolve()) for run in runs for name, folder in manifest.stages_of(run).items()]
-    manifests = {folder: manifest.read(folder) or {} for run, name, folder in stages if run == runs[0] or name == "fit"}
-    costs = dict.fromkeys(COSTS, 0.0)
-    for one in manifests.values():
-        costs["hours"] += one.get("seconds", 0) / 3600
-        costs["CPU seconds"] += one.get("cpu_seconds", 0)
-    for fit in (one for folder, one in manifests.items() if folder.name == "fit"):
-        counts, data = manifest.part(fit, "counts"), manifest.part(fit, "config", "data", "init_args")
-        batch = data.get("batch_size", 8)
-        steps = counts.get("epochs", 0) * (counts.get("photos", 0) // batch)
-        costs["steps"] += steps
-        costs["photos seen"] += steps * batch
-    return {name: cost for name, cost in costs.items() if cost}
+def _by_readout(rows: Sequence[Row]) -> list[list[str]]:
+    """Head and lines of CAM scores and gains by method and readout; nothing where all are read in one way."""
+    by_name = {parts_of(row.name): row for row in rows}
+    readouts = dict.fromkeys(readout for _, readout in by_name)
+    if len(readouts) == 1:
+        return []
+    columns = [(column, readout) for readout in readouts for column in ("CAM", "gain")]
+    lines = [["method", *(f"{column} by {readout}" if readout else column for column, readout in columns), *LASTING]]
+    for method in dict.fromkeys(method for method, _ in by_name):
+        read = {readout: by_name[method, readout] for readout in readouts if (method, readout) in by_name}
+        scores = [_cell(column, read[way].values.get(column, []) if way in read else []) for column, way in columns]
+        first = next(iter(read.values()))
+        costs = [_cell(column, first.values.get(column, [])) for column in LASTING]
+        lines.append([method, *scores, *costs])
+    return lines
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:

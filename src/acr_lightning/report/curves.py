@@ -96,7 +96,12 @@ def plot(series: Series, x_label: str, y_label: str) -> Markup:
     axes.set_ylabel(y_label)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
+    return as_svg(figure)
+
+
+def as_svg(figure: Figure) -> Markup:
+    """A figure to stand inside HTML."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = buffer.getvalue()
-    return Markup(svg[svg.index("<svg") :])  # without the XML head, which does not belong inside HTML
+    return Markup(svg[svg.index("<svg") :])  # without the XML head

@@ -132,7 +132,7 @@ class WorkBeside:
     """
 
     def __init__(self, workers: int) -> None:
-        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(), _call))
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (os.getpid(),))
         self._waiting: deque[Future[None]] = deque()
         self._most = 2 * workers
 
@@ -140,7 +140,7 @@ class WorkBeside:
         """Have some work done; what an earlier piece raised is raised here."""
         while len(self._waiting) >= self._most:
             self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(_work_on, work))
+        self._waiting.append(self._pool.submit(work))
 
     def finish(self) -> None:
         """Wait until all of it is done; what a piece raised is raised here."""
@@ -153,10 +153,6 @@ class WorkBeside:
         _kill_workers(self._pool)
 
 
-def _call(work: Callable[[], None]) -> None:
-    work()
-
-
 def _kill_workers(pool: ProcessPoolExecutor) -> None:
     """End a pool at once; its own thread then fails over the work that was cancelled, which is nothing to read."""
     hook, threading.excepthook = threading.excepthook, lambda failure: None
@@ -166,10 +162,11 @@ def _kill_workers(pool: ProcessPoolExecutor) -> None:
     threading.excepthook = hook
 
 
-def _begin_worker(parent: int, work: Callable[[Any], Any]) -> None:
-    """Take the work; leave it to the parent to hear Ctrl-C, and end with it."""
+def _begin_worker(parent: int, work: Callable[[Any], Any] | None = None) -> None:
+    """Take the work, if it is the same for all items; leave it to the parent to hear Ctrl-C, and end with it."""
     global _work
-    _work = work
+    if work:
+        _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent)
 

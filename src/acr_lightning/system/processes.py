@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from acr_lightning.system.child_process import die_with
 
@@ -67,14 +67,6 @@ def _exception_of(signum: int) -> BaseException:
     return KeyboardInterrupt() if signum == signal.SIGINT else Terminated()
 
 
-class Child(Protocol):
-    """The part of `subprocess.Popen` that is used."""
-
-    def wait(self) -> int: ...  # noqa: D102
-    def send_signal(self, signum: int) -> None: ...  # noqa: D102
-    def kill(self) -> None: ...  # noqa: D102
-
-
 class Fork:
     """A copy of this process that does some work and ends, and leaves this one's tidying up to this one.
 
@@ -121,7 +113,7 @@ def run_program(words: list[str]) -> int:
     return wait_for(subprocess.Popen(words, preexec_fn=partial(die_with, os.getpid())))
 
 
-def wait_for(child: Child) -> int:
+def wait_for(child: Fork | subprocess.Popen[bytes]) -> int:
     """Wait for a process, which hears the first SIGTERM or SIGINT that comes here; a second one kills it.
 
     Returns:

@@ -4,8 +4,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Generator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Generator, Mapping, Sequence
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -26,20 +25,21 @@ class Worker:
     Args:
         folder: in which the command was started, on a disk that all machines share.
         modules: where that process looks for modules; the work is unpickled after that.
-        pickled: where the cluster keeps the work; in a list, or a worker that begins again would wait for it.
     """
 
-    def __init__(self, folder: str, modules: list[str], pickled: list[Any]) -> None:
+    def __init__(self, folder: str, modules: list[str]) -> None:
         os.chdir(folder)
         sys.path[:] = dict.fromkeys([*sys.path, *modules])
-        [self._pickled] = pickled
+        self._work: Callable[[Any], Any] | None = None
 
-    @cached_property
-    def _work(self) -> Callable[[Any], Any]:
-        return pickle.loads(ray.get(self._pickled))
+    def do(self, item: Any, pickled: list[Any]) -> Any:
+        """What the work makes of an item.
 
-    def do(self, item: Any) -> Any:
-        """What the work makes of an item."""
+        Args:
+            item: one.
+            pickled: where the cluster keeps the work; in a list, or each item would bring the work along.
+        """
+        self._work = self._work or pickle.loads(ray.get(pickled[0]))
         return self._work(item)
 
 
@@ -53,18 +53,20 @@ def map_in_ray(
     """
     if not ray.is_initialized():
         _connect(workers)
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0)) if on_gpus else 0
-    count = min(workers or len(items), gpus or int(resources["CPU"]), len(items))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = places(nodes, "GPU") if on_gpus else 0
+    count = min(workers or len(items), gpus or places(nodes, "CPU"), len(items))
+    if not count:
+        raise UserError("engine: the Ray cluster has no core for this work; wait for its workers (`ray status`)")
     remote = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0, max_restarts=-1, max_task_retries=RETRIES)(Worker)
-    arguments = os.getcwd(), sys.path, [ray.put(pickle.dumps(work))]
-    actors: list[Any] = [remote.remote(*arguments) for _ in range(count)]
+    actors: list[Any] = [remote.remote(os.getcwd(), sys.path) for _ in range(count)]
+    pickled = [ray.put(pickle.dumps(work))]
     idle, queue = list(actors), iter(enumerate(items))
     running, early, following = dict[Any, tuple[int, Any]](), dict[int, Any](), 0
     try:
         while following < len(items):
             for actor, (number, item) in zip(idle, queue, strict=False):
-                running[actor.do.options(retry_exceptions=[OSError]).remote(item)] = number, actor
+                running[actor.do.options(retry_exceptions=[OSError]).remote(item, pickled)] = number, actor
             idle, (done, _) = [], ray.wait(list(running))
             for future in done:
                 number, actor = running.pop(future)
@@ -76,6 +78,16 @@ def map_in_ray(
     finally:
         for actor in actors:
             ray.kill(actor)
+
+
+def places(nodes: Sequence[Mapping[str, float]], device: str) -> int:
+    """How many workers find a core and a device of this kind on one machine; more would wait for ever, with an item.
+
+    Args:
+        nodes: what each machine has.
+        device: `CPU` or `GPU`.
+    """
+    return sum(int(min(node.get("CPU", 0), node.get(device, 0))) for node in nodes)
 
 
 def _result(future: Any, item: Any) -> Any:

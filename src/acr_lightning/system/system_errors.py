@@ -3,6 +3,8 @@
 import errno
 import re
 
+from acr_lightning.system.launch import GONE
+
 ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for a larger quota",
@@ -37,7 +39,7 @@ def lost_peer(error: BaseException) -> str | None:
     # What torch raises while processes find each other; by name, since most commands do without torch.
     is_of_start = type(error).__name__ in ("DistNetworkError", "DistStoreError")
     if is_of_start or (isinstance(error, RuntimeError) and re.search("Connection (closed|reset) by peer", str(error))):
-        return "another process of this job has ended; its own message says why"
+        return GONE
     if type(error).__name__ == "BrokenProcessPool":
         return "a process of this command was killed (is there too little memory?); the same command continues"
     return None
