@@ -21,7 +21,7 @@ from acr_lightning.stages.chain import CHAIN
 
 AFFINITY = CHAIN.chosen_by("affinity")
 CONFIGS = [name for name in experiment_file.shipped_configs() if "/" not in name]
-FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "tag_folder_small.yaml")
+FROZEN = ("demo.yaml", "voc6.yaml", "voc6_supervised.yaml", "tag_folder_small.yaml", "tag_folder_parts_small.yaml")
 WITH_VIT = ("voc_vit.yaml", "coco_vit.yaml", "voc_dino.yaml")
 # Not `fast_dev_run: 2`: it sets `max_steps`, and Lightning counts the steps of both optimisers.
 TINY_TRAINER = {

@@ -183,6 +183,14 @@ def test_good_and_bad_parts(photos, capsys):
     data = written("parts.yaml")
     assert data.class_names == ("dog",)
     assert {one: data.tags(one).tolist() for one in data.ids("train")} == {"cat/1": [], "cat/2": [], "dog/1": [0]}
+    assert main(["run", "--config=parts.yaml", "--print_config"]) == 0
+    sections = yaml.safe_load(capsys.readouterr().out)
+    assert (sections["fit"]["model"]["init_args"]["strategy"], sections["cam"]["model"]["init_args"]["power"]) == (
+        "baseline", 1.0,
+    )  # fmt: skip
+    assert "affinity_walk" not in sections
+    assert main(["init", "Fotos é", "--output=animals.yaml"]) == 0
+    assert not {"affinity", "fit", "cam"} & yaml.safe_load(Path("animals.yaml").read_text()).keys()
 
 
 def test_a_tag_may_mean_that_no_class_is_shown(photos, capsys):
@@ -202,7 +210,8 @@ def test_a_tag_may_mean_that_no_class_is_shown(photos, capsys):
     [
         ("configs", "tag_folder.yaml                Your own photos and a file of tags"),
         ("methods", "methods/seam.yaml              SEAM (CVPR 2020) on PASCAL VOC 2012, with its own recipe"),
-        ("backbones", "resnet50                       what most methods were published with"),
+        ("backbones", "          resnet50                  what most methods were published with"),
+        ("timm", "resnet50d"),
         ("classes", "DenseCrf"),
         ("presets", "--affinity=psa"),
     ],
@@ -212,5 +221,6 @@ def test_lists(capsys, what, name):
     lines = capsys.readouterr().out.splitlines()
     assert name in lines
     assert "Reconstructor" not in lines or what == "classes"
+    assert ("resnet50d" in lines) == (what == "timm")
     assert main(["list", what[:-1]]) == 2
     assert f"Did you mean '{what}'?" in capsys.readouterr().err

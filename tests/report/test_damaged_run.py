@@ -56,13 +56,21 @@ def page_of(run):
 
 def test_nothing_is_missing_from_a_whole_run(run):
     page = page_of(run)
-    assert "Missing here" not in page
+    assert "Missing, or wrong" not in page
     titles = [part.partition("</figcaption>")[0].partition("<figcaption>")[2] for part in page.split("</svg>")[1:]]
     assert [title.partition(";")[0] for title in titles] == [
         "run: fit, cu", "run: fit, loss", "run: CAM by background threshold (uses masks)",
     ]  # fmt: skip
     # The network's; curves, photos, CAM and its threshold, label and prediction.
     assert page.count("<figcaption>") == 2 + 3 + 2 + 2 + 2
+
+
+@pytest.mark.parametrize(("area", "is_lost"), [(0.95, True), (0.3, False)])
+def test_a_game_that_was_lost_at_its_end_is_said(run, area, is_lost):
+    (run / "fit" / "csv" / "version_0" / "metrics.csv").write_text(
+        f"step,cu/target,monitor/cam_area\n0,-1,0.9\n1,-1,{area}\n"
+    )
+    assert ("run: the CAM covers 95% of the photos: L_nt has won" in page_of(run)) == is_lost
 
 
 def test_no_line_crosses_epochs_in_which_nothing_was_trained(run):

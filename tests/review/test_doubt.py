@@ -47,7 +47,10 @@ def test_a_labels_measures_are_those_of_plain_loops(reviewed):
     for name in reviewed.names:
         cam, label, got = reviewed.cam(name), reviewed.label(name), measure(name, reviewed)
         tags = [tag + 1 for tag in cam.classes.tolist()]
-        assert got.refined == pytest.approx(plain_agreement(plain_label(cam, 0.4), label, tags))
+        height, width = label.shape
+        rim = [label[y, x] for y in range(height) for x in range(width) if y in (0, height - 1) or x in (0, width - 1)]
+        corners = [label[y, x] for y in (0, -1) for x in (0, -1)]  # which are in two of the four sides
+        assert got.inside == pytest.approx(np.isin([*rim, *corners], [0, 255]).mean())
         assert got.steady == pytest.approx(plain_agreement(plain_label(cam, 0.3), plain_label(cam, 0.5), tags))
         inside = [[level / 255 for level in levels[label == tag]] for tag, levels in zip(tags, cam.levels, strict=True)]
         assert got.sure == pytest.approx(sum(sum(one) / max(1, len(one)) for one in inside) / len(tags))
@@ -75,14 +78,14 @@ def test_ranks_are_scipys(rng):
 def test_doubt_is_the_mean_rank_of_what_there_is():
     measures = [Measures(0.9, 0.9, 0.9, 0.5), Measures(0.1, 0.2, 0.2, None), Measures(0.5, 0.2, 0.3, 0.1)]
     assert doubts(measures) == pytest.approx([(0 + 0 + 0 + 0) / 4, (1 + 0.75 + 1) / 3, (0.5 + 0.75 + 0.5 + 1) / 4])
-    assert doubts([one._replace(refined=None, network=None) for one in measures]) == pytest.approx([0, 0.875, 0.625])
+    assert doubts([one._replace(network=None) for one in measures]) == pytest.approx([0, 2.75 / 3, 1.75 / 3])
 
 
-def test_what_a_refiner_changes_in_a_walked_cam_says_nothing(reviewed, run):
+def test_where_a_walked_label_lies_says_nothing(reviewed, run):
     walked = run / "affinity_walk" / "cams"
     shutil.copytree(reviewed.cams, walked)
     for name in reviewed.names:
-        assert measure(name, replace(reviewed, cams=walked)) == measure(name, reviewed)._replace(refined=None)
+        assert measure(name, replace(reviewed, cams=walked)) == measure(name, reviewed)._replace(inside=None)
 
 
 def test_nothing_is_reviewed_that_the_network_does_not_learn_from(reviewed, run):

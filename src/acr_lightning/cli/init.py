@@ -116,7 +116,7 @@ def _understood(source: TagSource) -> Iterator[str]:
 def _experiment(root: Path, path: Path, source: TagSource, small: bool, negatives: bool | str) -> str:
     """The text of the experiment file; whatever somebody else has named stands in it as a value of YAML's writer."""
     values = {
-        "base": "tag_folder_small.yaml" if small else "tag_folder.yaml",
+        "base": f"tag_folder{'_parts' * isinstance(negatives, str)}{'_small' * small}.yaml",
         "run": f"runs/{path.stem}",
         "dataset": {
             "class_path": "TagFolder",

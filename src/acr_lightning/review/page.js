@@ -3,7 +3,7 @@
 const state = JSON.parse(document.getElementById("state").textContent);
 const at = (id) => document.getElementById(id);
 const colours = Object.fromEntries(state.classes.map((one) => [one.name, one.colour]));
-// Below this the classifier contradicts a tag, or its absence.
+// Above this a contradiction of the classifier is shown.
 const EVEN = 0.5;
 let shown = [], current = null, drawing = 0, saving = Promise.resolve();
 
@@ -21,10 +21,15 @@ function tagsOf(photo) {
   return [...new Set([...photo.tags, ...added])].filter((name) => !removed.includes(name));
 }
 
+// How much the classifier contradicts a tag, or its absence.
+const contradiction = (photo, name) =>
+  tagsOf(photo).includes(name) ? 1 - photo.probabilities[name] : photo.probabilities[name];
+
 function doubted(photo) {
-  const tags = tagsOf(photo);
-  return Object.keys(photo.probabilities).filter((name) => (photo.probabilities[name] < EVEN) === tags.includes(name));
+  return Object.keys(photo.probabilities).filter((name) => contradiction(photo, name) > EVEN);
 }
+
+const mostContradicted = (photo) => Math.max(...doubted(photo).map((name) => contradiction(photo, name)));
 
 function isOfKind(photo, kind, name) {
   const verdict = photo.decision.verdict;
@@ -174,6 +179,7 @@ function mark(photo) {
 
 function fillList() {
   shown = state.photos.filter((photo) => isOfKind(photo, at("which").value, at("class").value));
+  if (at("which").value === "tags") shown.sort((one, other) => mostContradicted(other) - mostContradicted(one));
   at("list").replaceChildren(...shown.map(listItem));
   shown.forEach(mark);
   at("none").hidden = shown.length > 0;
@@ -230,9 +236,9 @@ async function show(photo) {
   at("measures").textContent = [
     `${shown.indexOf(photo) + 1} of ${shown.length}`,
     percent("labels at a threshold a tenth lower and higher agree by", photo.measures.steady),
-    percent("CAM and label by", photo.measures.refined),
     percent("label and network by", photo.measures.network),
     percent("mean CAM in the label", photo.measures.sure),
+    percent("of the photo's rim without a class", photo.measures.inside),
   ].filter(Boolean).join(" · ");
   for (const image of document.querySelectorAll("img.photo")) image.src = source(photo, "photo");
   fillTags(photo);

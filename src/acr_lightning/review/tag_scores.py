@@ -45,7 +45,7 @@ def tag_probabilities(
     key = f"{result(read(stages['fit']) or {})} at {long_side}"
     kept = _kept(run / NAME, key, dataset.num_classes)
     if not set(names) <= kept.keys():
-        kept = _read(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
+        kept = probabilities_by(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
         with suppress(OSError):
             write_json(run / NAME, {"made_by": key, "probabilities": kept})
     return kept
@@ -62,9 +62,10 @@ def _kept(path: Path, key: str, num_classes: int) -> Probabilities:
     return {}
 
 
-def _read(
+def probabilities_by(
     checkpoint: Path, dataset: TaggedDataset, names: Sequence[str], long_side: int | None, packages: Sequence[str]
 ) -> Probabilities:
+    """The same by this checkpoint, of photos that are brought to this long side first, pixels (None: as they are)."""
     import torch
     from rich.console import Console
     from rich.progress import track

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from acr_lightning.artefacts.atomic import atomic_write
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.methods.acr.collapse import collapse
 from acr_lightning.methods.acr.module import ACR
 from acr_lightning.methods.acr.srf import SRF, removal_mask
 from acr_lightning.methods.acr.step_input import StepInput
 from acr_lightning.methods.acr.target import target_segment
+from acr_lightning.report.collapse import collapse
 from acr_lightning.training.draw_target import draw_target
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from acr_lightning.methods.acr.collapse import collapse
+from acr_lightning.report.collapse import collapse
 
 
 @pytest.mark.parametrize(
