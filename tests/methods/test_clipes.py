@@ -26,7 +26,7 @@ from acr_lightning.methods.clipes.affinity import in_boxes
 from acr_lightning.methods.clipes.inference import CLIPES, NACLIP, Words
 from acr_lightning.stages.chain import CHAIN
 
-open_clip = pytest.importorskip("open_clip", reason="CLIP is an extra: pip install 'acr-lightning[clims]'")
+open_clip = pytest.importorskip("open_clip", reason="CLIP is an extra: pip install '.[clims]'")
 NAMES = ["ring", "person", "cross", "disc"]
 TOWER = {"layers": 5, "patch_size": 4, "image_size": 32}
 
