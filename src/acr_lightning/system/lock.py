@@ -64,6 +64,8 @@ def _taken(path: Path, folder: Path) -> SoftFileLease:
         try:
             lease.acquire(timeout=PATIENCE)
         except Timeout:
+            if _beat(path) is None:
+                continue  # it was released just now
             if path.is_file() and path.stat().st_size == 0:
                 if waited > PATIENCE_WITH_THE_EMPTY:
                     path.unlink(missing_ok=True)
