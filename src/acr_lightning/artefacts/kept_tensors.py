@@ -45,8 +45,8 @@ class KeptTensors:
             tensors = load(self.path(name).read_bytes())
             return [tensors[str(at)] for at in range(len(tensors))]
         except (FileNotFoundError, SafetensorError, KeyError):
-            made = [one.contiguous() for one in make()]
-        content = save({str(at): one for at, one in enumerate(made)})
+            new_tensors = [one.contiguous() for one in make()]
+        content = save({str(at): one for at, one in enumerate(new_tensors)})
         if self.written >= self.next_look:
             sizes = [path.stat().st_size for path in self.folder.glob(f"*/*{SUFFIX}")]
             self.bytes, self.next_look = sum(sizes), self.written + max(LOOK_EVERY, len(sizes) // FILES_A_LOOK)
@@ -55,4 +55,4 @@ class KeptTensors:
             with atomic_write(self.path(name)) as file:
                 file.write(content)
             self.bytes += len(content)
-        return made
+        return new_tensors

@@ -43,12 +43,12 @@ def tag_probabilities(
     size = part(read(stages["cam"]) if "cam" in stages else None, "config", "model", "init_args").get("long_side")
     long_side = size if type(size) is int and size > 0 else None
     key = f"{result(read(stages['fit']) or {})} at {long_side}"
-    kept = _kept(run / NAME, key, dataset.num_classes)
-    if not set(names) <= kept.keys():
-        kept = probabilities_by(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
+    probabilities = _kept(run / NAME, key, dataset.num_classes)
+    if not set(names) <= probabilities.keys():
+        probabilities = probabilities_by(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
         with suppress(OSError):
-            write_json(run / NAME, {"made_by": key, "probabilities": kept})
-    return kept
+            write_json(run / NAME, {"made_by": key, "probabilities": probabilities})
+    return probabilities
 
 
 def _kept(path: Path, key: str, num_classes: int) -> Probabilities:
