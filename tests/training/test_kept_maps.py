@@ -155,12 +155,15 @@ def test_who_goes_on_keeps_the_scales_that_it_was_trained_with(tmp_path, shapes)
     assert not any(map(torch.equal, anew.classifier.scales(), scales))
 
 
-def test_the_reconstructor_takes_the_maps_as_the_backbone_makes_them(tmp_path, shapes):
-    acr = ACR(classifier_of("frozen"), partial(Reconstructor, depth=2, stride=4, taps=(0, 1, 2)), optimizer=ADAMW)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_reconstructor_takes_maps_as_the_backbone_makes_them_or_as_the_classifier_does(scaled, tmp_path, shapes):
+    reconstructor = partial(Reconstructor, depth=2, stride=4, taps=(0, 1, 2), scaled=scaled)
+    acr = ACR(classifier_of("frozen"), reconstructor, optimizer=ADAMW)
     fit(tmp_path, acr, data_of("frozen", tmp_path, shapes))
     image = torch.rand(1, 3, 32, 32)
-    assert not all(map(torch.equal, acr.classifier.features(image), acr.classifier.maps(image)))
-    assert all(map(torch.equal, acr.reconstructor.encoder.features(image), acr.classifier.maps(image)))
+    maps, of_classifier = acr.classifier.maps(image), acr.classifier.features(image)
+    assert not all(map(torch.equal, of_classifier, maps))
+    assert all(map(torch.equal, acr.reconstructor.encoder.features(image), of_classifier if scaled else maps))
 
 
 def test_what_the_maps_depend_on_is_in_their_name(tmp_path):

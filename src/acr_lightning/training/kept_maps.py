@@ -22,15 +22,20 @@ LEAST_DEVIATION = 1e-3
 
 
 def attach_features(
-    trainer: Trainer, classifier: Classifier, other: Classifier | None = None, trained: bool = False
+    trainer: Trainer,
+    classifier: Classifier,
+    other: Classifier | None = None,
+    trained: bool = False,
+    is_other_scaled: bool = False,
 ) -> None:
     """Let a classifier keep its maps where the data says, and see how large they are; else nothing happens.
 
     Args:
         trainer: with its data module; its processes share the work.
         classifier: whose backbone makes the maps.
-        other: that is fed by the same maps, as the backbone makes them.
+        other: that is fed by the same maps.
         trained: whether the classifier goes on from a training, whose scales it has.
+        is_other_scaled: whether the other one has the classifier's scales; else it takes the maps as they are made.
 
     Raises:
         UserError: the data keeps maps, but the classifier's backbone is not frozen, or the other has another one.
@@ -48,9 +53,10 @@ def attach_features(
         raise UserError("data: FrozenFeatures keeps the maps of model.classifier's backbone; set model.encoder to null")
     network.backbone.to(trainer.strategy.root_device).eval()
     network.keep_in(data.store)
-    # The other one has none: a reconstructor that takes scaled maps guesses so well that CAMs shrink away.
     if not trained:
         network.set_scales(_deviations(trainer, data, network))
+    if other is not None and is_other_scaled:
+        other.set_scales(network.scales())
 
 
 def maps_kept(classifier: Classifier, image: Tensor) -> list[Tensor] | None:

@@ -77,8 +77,8 @@ class ACR(AlternatingModule):
 
     def setup(self, stage: str) -> None:
         """Let the data know the classifier, where it keeps what a frozen backbone makes of the photos."""
-        encoder = None if self.reconstructor is None else self.reconstructor.encoder
-        attach_features(self.trainer, self.classifier, encoder, self.goes_on)
+        encoder, is_scaled = (R.encoder, R.scaled) if (R := self.reconstructor) is not None else (None, False)
+        attach_features(self.trainer, self.classifier, encoder, self.goes_on, is_scaled)
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """One batch: RU, then CU, as the epoch's phase has it."""

@@ -36,6 +36,8 @@ class Reconstructor(nn.Module):
         taps: which of the encoder's maps are painted from, counted from the finest; null takes all.
         side_channels: made of each of them by a 1×1 convolution; 64, 128 and 256 in the paper.
         classify: the encoder's own head learns the tags, too (the paper); pointless where the encoder is frozen.
+        scaled: take kept maps of a frozen backbone divided by their deviations, as the classifier does. R then learns
+            sooner, which serves a game of some hundred steps; in a long one it guesses so well that CAMs shrink away.
     """
 
     mean: Tensor
@@ -50,9 +52,10 @@ class Reconstructor(nn.Module):
         taps: Sequence[int] | None = None,
         side_channels: Sequence[int] = (64, 128, 256),
         classify: bool = True,
+        scaled: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder, self.stride, self.classify = encoder, stride, classify
+        self.encoder, self.stride, self.classify, self.scaled = encoder, stride, classify, scaled
         self.taps = list(range(len(encoder.channels)) if taps is None else taps)
         if len(self.taps) != len(side_channels):
             raise UserError(
