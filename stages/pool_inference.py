@@ -26,6 +26,7 @@ def predict_in_pool(job: Job, ids: Sequence[str], writer: Any) -> None:
     section = deepcopy(job.section)
     section["trainer"] |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
     section["data"]["init_args"]["num_workers"] = 0
+    writer.workers = 0  # a process has one core, and would start others anew for each few photos
     parts = [list(ids[start : start + PHOTOS]) for start in range(0, len(ids), PHOTOS)]
     for _ in map_in_pool(_Prediction(section, job.folder.name, writer), parts, job.folder.name, on_gpus=True):
         pass
@@ -42,7 +43,9 @@ class _Prediction:
         """Predict on these photos; each damaged one is a fault."""
         from acr_lightning.chain.trainer_section import build
         from acr_lightning.errors import Faults, UserError
+        from acr_lightning.system.launch import stand_alone
 
+        stand_alone()  # the cluster itself may have been started by srun, in many tasks
         self.parts = self.parts or build(self.section, self.name, [self.writer])
         model, data, trainer, _ = self.parts
         faults = []

@@ -80,3 +80,14 @@ def test_what_others_write_meanwhile_counts(tmp_path, monkeypatch):
         KeptTensors(tmp_path, 1.0).get(name, Maker())
     ours.get(names[7], Maker())
     assert not ours.path(names[7]).exists()
+
+
+def test_looking_costs_as_much_for_each_file_however_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_tensors, "LOOK_EVERY", 1)
+    monkeypatch.setattr(kept_tensors, "FILES_A_LOOK", 4)
+    store, looks = KeptTensors(tmp_path, 1.0), []
+    glob = type(tmp_path).glob
+    monkeypatch.setattr(type(tmp_path), "glob", lambda *words: looks.append(store.written) or glob(*words))
+    for at in range(40):
+        store.get(f"{at:064x}", Maker())
+    assert looks == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33]

@@ -94,7 +94,7 @@ def test_shards_share_the_photos(start, tmp_path, capsys):
 
 @pytest.mark.parametrize("kind", ["sam", "sam2"])
 def test_a_sam_of_random_weights_goes_through_the_chain(kind, start, shapes, tmp_path, monkeypatch):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     weights = tiny_sam(tmp_path, kind)
     options = {"points_per_crop": 3, "pred_iou_thresh": 0.1, "stability_score_thresh": 0.1}
@@ -142,7 +142,7 @@ def test_photos_without_proposals_are_named(start, tmp_path):
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_runs(start, words, message, tmp_path, capsys):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     start()
     stages = "proposals,label" if words[0].startswith("--proposals") else "label"
     assert here("run", "--config", tmp_path / "tiny.yaml", f"--stages={stages}", "--check", *words) == 2

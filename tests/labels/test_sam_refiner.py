@@ -151,7 +151,7 @@ def test_each_label_is_asked_for_and_the_photo_is_encoded_once(ask):
 
 @pytest.mark.parametrize("kind", ["sam", "sam2"])
 def test_a_small_sam_of_random_weights(kind, tmp_path, rng):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     refiner = SamRefiner(tiny_sam(tmp_path, kind), before="none", rounds=2, device="cpu")
     image = rng.integers(0, 256, (H, W, 3)).astype(np.uint8)
     result = refiner(image, probabilities_of(corner()))
@@ -164,6 +164,6 @@ def test_a_small_sam_of_random_weights(kind, tmp_path, rng):
 
 
 def test_it_is_checked_when_it_is_made(tmp_path):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     with pytest.raises(UserError, match=r"SamRefiner\.weights: no folder .*nowhere; SAM's weights are yours to bring"):
         SamRefiner(str(tmp_path / "nowhere"))

@@ -16,7 +16,7 @@ from acr_lightning.methods.clims.loss import Matching, over_photos
 from acr_lightning.methods.clims.module import CLIMS
 from acr_lightning.nets.clip import Clip
 
-open_clip = pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install 'acr-lightning[clims]'")
+open_clip = pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install '.[clims]'")
 NAMES = ["ring", "person", "cross", "disc"]
 
 

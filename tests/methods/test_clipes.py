@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import astuple, replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from acr_lightning.methods.clipes.affinity import in_boxes
 from acr_lightning.methods.clipes.inference import CLIPES, NACLIP, Words
 from acr_lightning.stages.chain import CHAIN
 
-open_clip = pytest.importorskip("open_clip", reason="CLIP is an extra: pip install 'acr-lightning[clims]'")
+open_clip = pytest.importorskip("open_clip", reason="CLIP is an extra: pip install '.[clims]'")
 NAMES = ["ring", "person", "cross", "disc"]
 TOWER = {"layers": 5, "patch_size": 4, "image_size": 32}
 
@@ -38,6 +39,18 @@ def words(tmp_path_factory):
     state = {name: value * (4 if "in_proj_weight" in name else 1) for name, value in state.items()}
     torch.save(state, clip.weights.replace("safetensors", "pth"))
     return replace(clip, weights=clip.weights.replace("safetensors", "pth"), prompt="a clean origami {}.")
+
+
+def test_words_are_read_once_however_often_photos_come(words, monkeypatch):
+    """As those of a cluster do, a few at a time."""
+    module, calls = NACLIP(words), []
+    module.trainer = SimpleNamespace(datamodule=SimpleNamespace(dataset=SimpleNamespace(class_names=NAMES)))
+    read_words = module.read_words
+    monkeypatch.setattr(module, "read_words", lambda names: calls.append(names) or read_words(names))
+    module.setup("predict")
+    module.setup("predict")
+    assert calls == [NAMES]
+    assert len(module.texts) == len(NAMES) + len(words.background)
 
 
 def text_of(network, prompts, word):

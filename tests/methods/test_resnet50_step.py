@@ -79,7 +79,7 @@ def test_a_full_step(name, resnet50, monkeypatch):
 
 
 def test_a_full_step_judged_by_clip(resnet50, tmp_path):
-    pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install 'acr-lightning[clims]'")
+    pytest.importorskip("open_clip", reason="CLIMS is an extra: pip install '.[clims]'")
     method = CLIMS(resnet50, tiny_clip(tmp_path))
     method.judge = Judge(method.clip, ["ring", "person", "cross", "disc"])
     check_full_step(method, photos_of(4, 32))  # which show all classes

@@ -81,7 +81,7 @@ KINDS = ("sam", "sam2")
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     folder = tmp_path_factory.mktemp("weights")
     return {kind: tiny_sam(folder, kind) for kind in KINDS}
 
@@ -139,7 +139,7 @@ def without_preprocessor(folder):
 @pytest.mark.parametrize("damage", [cut, lacking, of_another_size, of_another_kind, without_preprocessor])
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_weights_are_one_line(kind, damage, tmp_path):
-    pytest.importorskip("transformers", reason="SAM is an extra: pip install 'acr-lightning[sam]'")
+    pytest.importorskip("transformers", reason="SAM is an extra: pip install '.[sam]'")
     folder = tiny_sam(tmp_path, kind)
     damage(tmp_path / kind)
     with pytest.raises(UserError, match=r"^where: .* holds no whole SAM or SAM 2 \(.+\)$") as caught:

@@ -57,6 +57,33 @@ def test_a_page_without_a_server_and_its_decisions_taken_in(run, tmp_path, capsy
     assert counts == (levels > 0.75 * 255).sum()
 
 
+def test_a_page_without_a_server_keeps_what_is_taken_back_and_warns_until_it_is_downloaded(run, tmp_path):
+    """By keys alone, and again after a download."""
+    review_file.write(run / "review.json", {name: Decision("rejected") for name in ("a", "d")})
+    assert here("review", run, "--output", tmp_path / "page.html") == 0
+    with browser_page() as page:
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector("#tags button.on")
+
+        def is_warned():
+            event = "new Event('beforeunload', { cancelable: true })"
+            return page.evaluate(f"() => !window.dispatchEvent({event})")
+
+        assert not is_warned()
+        while page.locator("#name").inner_text() != "a":
+            page.keyboard.press("n")
+        page.keyboard.press("r")  # taken back
+        assert is_warned()
+        with page.expect_download() as download:
+            page.locator("#download").click()
+        download.value.save_as(tmp_path / "review.json")
+        assert not is_warned()
+        page.keyboard.press("r")
+        assert is_warned()
+    assert here("review", run, "--take", tmp_path / "review.json", "--replace") == 0
+    assert review_file.read(run / "review.json") == {"d": Decision("rejected")}
+
+
 def take(run, path, decisions, *words):
     review_file.write(path, decisions)
     return here("review", run, "--take", path, *words)

@@ -9,6 +9,8 @@ from tiny_acr import tiny_classifier
 from torch.nn import functional as F
 
 from acr_lightning.data.samples import to_tensor
+from acr_lightning.data.tag_folder import TagFolder
+from acr_lightning.errors import UserError
 from acr_lightning.review.tag_scores import tag_probabilities
 
 
@@ -36,6 +38,13 @@ def test_probabilities_are_the_classifiers_at_the_size_of_the_cam(run, reviewed,
             wanted = classifier(classifier.normalise(image)).class_logits[0].sigmoid()
         assert got[name] == pytest.approx(wanted.tolist(), abs=1e-4)
     assert len({tuple(values) for values in got.values()}) > 1
+
+
+def test_a_classifier_of_fewer_classes_is_refused_before_names_are_mixed_up(run, reviewed, classifier, tmp_path):
+    """As where photos with another tag came after the training."""
+    dataset = TagFolder(str(tmp_path / "photos"), classes=["ant", *reviewed.dataset.class_names])
+    with pytest.raises(UserError, match=r"last\.ckpt: knows 2 classes, the data set has 3; set dataset\.classes"):
+        tag_probabilities(run, dataset, reviewed.names)
 
 
 def test_they_are_kept_for_as_long_as_they_are_the_classifiers(run, reviewed, classifier):

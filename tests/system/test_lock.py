@@ -52,6 +52,21 @@ def test_a_second_command_is_told_who_works_there(tmp_path, held):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_lease_that_is_released_at_the_last_moment_is_taken(tmp_path, monkeypatch):
+    lease, acquire = tmp_path / ".fit.lock", lock.SoftFileLease.acquire
+    lease.write_text("filelock/2\npid=1\nhost=node12\n")
+
+    def late(self, **options):
+        if lease.exists():
+            lease.unlink()
+            raise lock.Timeout(str(lease))
+        return acquire(self, **options)
+
+    monkeypatch.setattr(lock.SoftFileLease, "acquire", late)
+    with folder_lock(tmp_path / "fit"):
+        assert f"pid={os.getpid()}" in lease.read_text()
+
+
 def test_what_a_process_left_that_was_killed_before_it_could_say_who_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "PATIENCE_WITH_THE_EMPTY", 1.5)
     (tmp_path / ".fit.lock").touch()

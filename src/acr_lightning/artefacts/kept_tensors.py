@@ -10,8 +10,9 @@ from torch import Tensor
 from acr_lightning.artefacts.atomic import atomic_write
 
 SUFFIX = ".safetensors"
-# Files of its own after which a process looks what the others have written meanwhile.
-LOOK_EVERY = 256
+# Files of its own after which a process looks what the others have written meanwhile; more where there are many: one
+# for so many files in the folder, or looking would take longer than making.
+LOOK_EVERY, FILES_A_LOOK = 256, 64
 
 
 class KeptTensors:
@@ -27,7 +28,7 @@ class KeptTensors:
 
     def __init__(self, folder: Path, max_gb: float) -> None:
         self.folder, self.most = folder, int(max_gb * 1e9)
-        self.bytes, self.written = 0, 0
+        self.bytes, self.written, self.next_look = 0, 0, 0
 
     def path(self, name: str) -> Path:
         """The file of a name, which is a digest's hexadecimal digits."""
@@ -44,13 +45,14 @@ class KeptTensors:
             tensors = load(self.path(name).read_bytes())
             return [tensors[str(at)] for at in range(len(tensors))]
         except (FileNotFoundError, SafetensorError, KeyError):
-            made = [one.contiguous() for one in make()]
-        content = save({str(at): one for at, one in enumerate(made)})
-        if self.written % LOOK_EVERY == 0:
-            self.bytes = sum(path.stat().st_size for path in self.folder.glob(f"*/*{SUFFIX}"))
+            new_tensors = [one.contiguous() for one in make()]
+        content = save({str(at): one for at, one in enumerate(new_tensors)})
+        if self.written >= self.next_look:
+            sizes = [path.stat().st_size for path in self.folder.glob(f"*/*{SUFFIX}")]
+            self.bytes, self.next_look = sum(sizes), self.written + max(LOOK_EVERY, len(sizes) // FILES_A_LOOK)
         self.written += 1
         if self.bytes + len(content) <= self.most:
             with atomic_write(self.path(name)) as file:
                 file.write(content)
             self.bytes += len(content)
-        return made
+        return new_tensors

@@ -168,12 +168,16 @@ def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -
 
 
 def end_stage(experiment: Experiment, name: str, ranks: launch.Launch) -> None:
-    """Go on to the next stage together: the others wait for the first rank's word, and until they see its manifest."""
+    """Go on to the next stage together: the others wait for the first rank's word, and until they see its manifest.
+
+    They take its word for the digest: what a stage reads, photos and decisions, may have changed since it began.
+    """
     folder = experiment.folder(name)
+    key = f"ended {folder}"
     if ranks.rank == 0:
-        launch.say(f"ended {folder}")
+        launch.say(key, str((read(folder) or {}).get("digest")))
         return
-    launch.wait_until(lambda: launch.is_said(f"ended {folder}") and is_done_before(experiment, name))
+    launch.wait_until(lambda: launch.is_said(key) and stage_record.holds(folder, launch.told(key)))
 
 
 def _cpu_seconds() -> float:

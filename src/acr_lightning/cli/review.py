@@ -46,11 +46,11 @@ def review(
         **values: of the experiment.
     """
     require_trained(Path(run))
-    given = config is not None or bool(values)
-    experiment = load(CHAIN, config, values) if given else None
+    has_experiment = config is not None or bool(values)
+    experiment = load(CHAIN, config, values) if has_experiment else None
     dataset = required_dataset(Path(run)) if experiment is None else checked_dataset(experiment)
     notes = Notes()
-    reviewed = reviewed_run(Path(run), dataset, notes, trusted=given)
+    reviewed = reviewed_run(Path(run), dataset, notes, trusted=has_experiment)
     if take is not None:
         with folder_lock(reviewed.review):
             print("\n".join(reviewed.take(Path(take), replace)))

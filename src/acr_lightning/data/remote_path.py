@@ -37,7 +37,7 @@ class RemotePath(PurePosixPath):
         except FileNotFoundError:
             raise
         except ImportError as error:
-            raise UserError(f"{self}: {error}; for s3 it is pip install 'acr-lightning[stream]'") from None
+            raise UserError(f"{self}: {error}; for s3 it is pip install '.[stream]'") from None
         except Exception as error:  # each file system has its own
             raise UserError(f"{self}: cannot be reached ({' '.join(str(error).split())})") from None
 

@@ -48,7 +48,7 @@ def load_clip(clip: Clip, where: str) -> Any:
     try:
         import open_clip
     except ImportError:
-        raise UserError(f"{where}: CLIP needs open_clip; pip install 'acr-lightning[clims]'") from None
+        raise UserError(f"{where}: CLIP needs open_clip; pip install '.[clims]'") from None
     if clip.architecture not in (known := open_clip.list_models()):
         raise UserError(f"{where}.architecture: open_clip has no {clip.architecture!r}; it has {', '.join(known)}")
     if not Path(clip.weights).is_file():

@@ -5,7 +5,9 @@ const at = (id) => document.getElementById(id);
 const colours = Object.fromEntries(state.classes.map((one) => [one.name, one.colour]));
 // Above this a contradiction of the classifier is shown.
 const EVEN = 0.5;
-let shown = [], current = null, drawing = 0, saving = Promise.resolve();
+// What is taken back is to be taken in, too.
+const decidedBefore = new Set(state.photos.filter((photo) => Object.keys(photo.decision).length));
+let shown = [], current = null, drawing = 0, saving = Promise.resolve(), saved = true;
 
 function make(tag, text = "", classes = "") {
   const element = document.createElement(tag);
@@ -261,6 +263,7 @@ async function show(photo) {
 
 function decide(photo, change) {
   const before = photo.decision, next = { ...before, ...change };
+  saved = state.served;
   for (const key of Object.keys(next)) {
     if (next[key] === undefined || next[key] === null || next[key].length === 0) delete next[key];
   }
@@ -312,7 +315,7 @@ async function toggleTag(photo, name) {
 }
 
 function download() {
-  const decided = state.photos.filter((photo) => Object.keys(photo.decision).length);
+  const decided = state.photos.filter((photo) => Object.keys(photo.decision).length || decidedBefore.has(photo));
   const photos = Object.fromEntries(decided.map((photo) => [photo.id, photo.decision]));
   const link = make("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify({ version: 1, photos }, null, 2) + "\n"]));
@@ -321,7 +324,7 @@ function download() {
   saved = true;
 }
 
-let saved = true, sliding = false;
+let sliding = false;
 function slide() {
   const threshold = Number(at("threshold").value);
   showThreshold(threshold, true);
@@ -372,7 +375,6 @@ for (const image of document.querySelectorAll("img.photo")) { // portraits are n
 }
 if (!state.served) {
   at("download").hidden = false;
-  document.addEventListener("click", () => { saved = false; }, { once: true });
   window.addEventListener("beforeunload", (event) => { if (!saved) event.preventDefault(); });
 }
 

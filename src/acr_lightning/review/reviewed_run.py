@@ -155,9 +155,9 @@ def reviewed_run(run: Path, dataset: TaggedDataset, notes: Notes, trusted: bool)
     names = [name for name in names_of(run, "labels", ()) if name in train]
     if not names:
         raise UserError(f"{stages['label']}: holds no label of a photo of the split train; there is nothing to review")
-    made = read(stages["label"]) or {}
-    config = parsed(parser_of(label_stage), part(made, "config"), "label.").as_dict()
-    value = part(made, "counts").get("threshold")
+    manifest = read(stages["label"]) or {}
+    config = parsed(parser_of(label_stage), part(manifest, "config"), "label.").as_dict()
+    value = part(manifest, "counts").get("threshold")
     way = LabelWay(
         float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None,
         config["alpha"], None, config["margin"], config["smoothing"], config["vote"],

@@ -43,12 +43,12 @@ def tag_probabilities(
     size = part(read(stages["cam"]) if "cam" in stages else None, "config", "model", "init_args").get("long_side")
     long_side = size if type(size) is int and size > 0 else None
     key = f"{result(read(stages['fit']) or {})} at {long_side}"
-    kept = _kept(run / NAME, key, dataset.num_classes)
-    if not set(names) <= kept.keys():
-        kept = probabilities_by(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
+    probabilities = _kept(run / NAME, key, dataset.num_classes)
+    if not set(names) <= probabilities.keys():
+        probabilities = probabilities_by(stages["fit"] / CHECKPOINT, dataset, names, long_side, packages)
         with suppress(OSError):
-            write_json(run / NAME, {"made_by": key, "probabilities": kept})
-    return kept
+            write_json(run / NAME, {"made_by": key, "probabilities": probabilities})
+    return probabilities
 
 
 def _kept(path: Path, key: str, num_classes: int) -> Probabilities:
@@ -65,7 +65,11 @@ def _kept(path: Path, key: str, num_classes: int) -> Probabilities:
 def probabilities_by(
     checkpoint: Path, dataset: TaggedDataset, names: Sequence[str], long_side: int | None, packages: Sequence[str]
 ) -> Probabilities:
-    """The same by this checkpoint, of photos that are brought to this long side first, pixels (None: as they are)."""
+    """The same by this checkpoint, of photos that are brought to this long side first, pixels (None: as they are).
+
+    Raises:
+        UserError: it is of other classes, or it or a photo is damaged.
+    """
     import torch
     from rich.console import Console
     from rich.progress import track
@@ -77,6 +81,11 @@ def probabilities_by(
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     classifier: Classifier = load_network(checkpoint, Classifier, "acr fit", packages).to(device)  # type: ignore[type-abstract]
+    if classifier.num_classes != dataset.num_classes:
+        raise UserError(
+            f"{checkpoint}: knows {classifier.num_classes} classes, the data set has {dataset.num_classes}; set "
+            "dataset.classes to those that the run was made with"
+        )
     probabilities = {}
     with torch.inference_mode():
         for name in track(names, "tags", console=Console(stderr=True)):

@@ -157,6 +157,11 @@ def is_said(key: str) -> bool:
         raise UserError(GONE) from None
 
 
+def told(key: str) -> str:
+    """What a rank has said of this."""
+    return _store().get(key).decode()
+
+
 def wait_until(is_true: Callable[[], bool]) -> None:
     """Look again and again, so that signals are heard."""
     while not is_true():
@@ -176,7 +181,7 @@ def is_open(key: str) -> bool:
     """Whether the first rank has begun with a stage, whose processes then meet where it says."""
     if not is_said(f"open {key}"):
         return False
-    _meet_at(_store().get(f"open {key}").decode())
+    _meet_at(told(f"open {key}"))
     return True
 
 

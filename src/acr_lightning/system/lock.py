@@ -59,18 +59,20 @@ def folder_lock(folder: Path, shard: str | None = None) -> Iterator[None]:
 
 def _taken(path: Path, folder: Path) -> SoftFileLease:
     lease = SoftFileLease(path, lease_duration=LEASE, heartbeat_interval=BEAT, on_compromise=_end_without)
-    first_beat, since, told = _beat(path), time.monotonic(), False
+    first_beat, since, is_announced = _beat(path), time.monotonic(), False
     while (waited := time.monotonic() - since) < LEASE + 2 * PATIENCE:
         try:
             lease.acquire(timeout=PATIENCE)
         except Timeout:
+            if _beat(path) is None:
+                continue  # it was released just now
             if path.is_file() and path.stat().st_size == 0:
                 if waited > PATIENCE_WITH_THE_EMPTY:
                     path.unlink(missing_ok=True)
             elif not _holder(path) or _is_alive_here(path) or _beat(path) != first_beat:
                 break
-            elif not told:
-                told = True
+            elif not is_announced:
+                is_announced = True
                 print(f"{folder} is in use by {_name(path)}; waiting for a sign of life from it", file=sys.stderr)
         else:
             return lease

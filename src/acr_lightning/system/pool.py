@@ -37,7 +37,7 @@ def use_engine(engine: Engine | None) -> None:
     """
     global _engine
     if engine == "ray" and find_spec("ray") is None:
-        raise UserError("engine: ray is not installed; pip install 'acr-lightning[ray]', or leave --engine out")
+        raise UserError("engine: ray is not installed; pip install '.[ray]', or leave --engine out")
     _engine = engine or "local"
 
 

@@ -80,7 +80,7 @@ def _deviations(trainer: Trainer, data: FrozenFeatures, network: FrozenClassifie
         return [(square / (2 * len(photos))).sqrt().clamp(min=LEAST_DEVIATION).float().cpu() for square in squares]
 
     name = hashlib.sha256(" ".join([network.digest(), *map(samples.name, photos)]).encode()).hexdigest()
-    if not data.store.path(name).is_file():
+    if device.type == "cpu" and not data.store.path(name).is_file():  # on a GPU none are kept
         shapes = [one.shape[1:].numel() for one in maps(0)]
         size = 2 * len(samples) * sum(shapes) * torch.finfo(network.kept_as).bits / 8e9
         log.info("the maps of %d photos take %.1f GB in %s, kept for other runs", len(samples), size, data.store.folder)

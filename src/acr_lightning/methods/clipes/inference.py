@@ -73,8 +73,9 @@ class ClipInference(LightningModule, ABC):
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
 
     def setup(self, stage: str) -> None:
-        """Let CLIP read the names of the data set's classes."""
-        self.read_words(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]
+        """Let CLIP read the names of the data set's classes, once for several calls of one Trainer."""
+        if not hasattr(self, "texts"):
+            self.read_words(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]
 
     def read_words(self, class_names: Sequence[str]) -> None:
         """Keep the vectors of the classes and of the background's words."""
