@@ -102,7 +102,7 @@ def evaluate(job: Job) -> dict[str, Any]:
         data = job.section["data"]["init_args"]
         dataset, splits = build(data["dataset"], "dataset", TaggedDataset), data.get("splits", ["val"])
         records = score_run(job.inputs, dataset, splits, job.folder)
-        counts["scores"] = len(records)
+        counts |= {"scores": len(records)} if records else {}
         log_to_wandb(job.folder.parent, job.folder, dataset, ids_of(dataset, splits), records)
     return counts
 

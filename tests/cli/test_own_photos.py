@@ -66,7 +66,7 @@ def config(tmp_path, photos):
     return str(path)
 
 
-def test_the_chain_leaves_photos_named_by_absolute_paths_as_they_are(config, photos, tmp_path):
+def test_the_chain_leaves_photos_named_by_absolute_paths_as_they_are(config, photos, tmp_path, capsys):
     before = contents(photos)
     for stage in ("fit", "cam", *CHAIN.chosen_by("affinity"), "label", "segment", "evaluate"):
         run_stage(load(CHAIN, config, {}), stage)
@@ -75,6 +75,7 @@ def test_the_chain_leaves_photos_named_by_absolute_paths_as_they_are(config, pho
     labels = tmp_path / "run" / "label" / "labels"
     assert sorted(path.relative_to(labels).with_suffix("").as_posix() for path in labels.rglob("*.png")) == ids
     assert read_mask(tmp_path / "run" / "evaluate" / "predictions" / "beach" / "untagged.png").shape == (64, 64)
+    assert "evaluate: done, photos 1 →" in capsys.readouterr().err, "there are no masks, so nothing of scores"
 
 
 def test_a_picture_whose_name_is_no_id_is_left_out(trained_run, photos, tmp_path, capsys):
@@ -95,3 +96,9 @@ def test_predictions_do_not_replace_the_pictures(trained_run, photos, name, caps
     assert main(["predict", "--run", str(trained_run), "--images", str(photos), "--output", f"{photos}/../photos"]) == 2
     assert "is there and is not, or no longer, what this program wrote" in capsys.readouterr().err
     assert contents(photos) == before
+
+
+def test_few_steps_an_epoch_are_no_warning(config, tmp_path, recwarn):
+    logger = f"{{class_path: lightning.pytorch.loggers.CSVLogger, init_args: {{save_dir: {tmp_path}}}}}"
+    assert main(["fit", "--config", config, f"--trainer.logger={logger}"]) == 0
+    assert not [one for one in recwarn if "logging interval" in str(one.message)]

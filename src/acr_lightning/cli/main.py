@@ -129,8 +129,8 @@ def _quieten() -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of processes that end, where one line will do
     for message in (
         ".*`srun` command is available.*",  # and was used, or is not wanted
-        ".*does not have many workers.*",  # two cores are two cores
-        ".*DataLoader will create.*",  # and one is one
+        ".*(does not have many workers|DataLoader will create).*",  # two cores are two cores, and one is one
+        ".*training batches .* smaller than the logging interval.*",  # steps are counted across epochs
         ".*isinstance.treespec, LeafSpec.*",  # torch and lightning among themselves
         ".*Couldn't infer the batch indices.*",  # results are named by id
         ".*Checkpoint directory .* exists and is not empty.*",  # that is how a run is continued

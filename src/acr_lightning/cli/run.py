@@ -59,7 +59,7 @@ def run(
     check_stages(experiment, experiment.stages, thorough=bool(check), build=bool(check))
     if check:
         photos = f"; {read_photos(experiment.dataset())} can be read" if check != "values" else ""
-        print(f"acr run: values and networks of {len(experiment.stages)} stages fit{photos}", file=sys.stderr)
+        print(f"acr run: checked the values and networks of {len(experiment.stages)} stages{photos}", file=sys.stderr)
         return 0
     return _run_stages(experiment, config, values, force)
 
