@@ -36,8 +36,8 @@ from torture.chain import SHAPES
 from torture.chain import experiment as tiny_experiment
 
 SIZE, LINKS = (40, 48), 10_000
-# Photos of a stage whose cost is the stage's own; how often it and others of a few seconds are measured.
-NEXT_TO_NONE, REPEATS, SHORT = 60, 2, 2000
+# Photos whose cost is the stage's own and the start of its processes; how often it and others of seconds are measured.
+NEXT_TO_NONE, REPEATS, SHORT = 400, 2, 2000
 # Of what was done before the first photo the cost of one did not hang on their number.
 AS_IT_WAS = 5_000
 
