@@ -16,21 +16,24 @@ def time_left(runs: Sequence[Cell]) -> str:
     Each is taken to last as long as the same variant did with other seeds, else as the mean of those that have as many
     stages, else as the mean of all that are done.
     """
-    lasted, left = defaultdict[object, list[float]](list), list[Cell]()
+    durations, cells_to_come = defaultdict[object, list[float]](list), list[Cell]()
     for cell in runs:
-        manifests = manifests_of(Path(cell.values["run"]))
-        done = [manifests[stage] for stage in cell.values["stages"] if manifests.get(stage, {}).get("status") == "done"]
-        if len(done) < len(cell.values["stages"]):
-            left.append(cell)
+        all_stages = manifests_of(Path(cell.values["run"]))
+        stages = [
+            one for name, one in all_stages.items() if name in cell.values["stages"] and one.get("status") == "done"
+        ]
+        if len(stages) < len(cell.values["stages"]):
+            cells_to_come.append(cell)
             continue
-        for like in _likest(cell):
-            lasted[like].append(sum(one.get("seconds", 0.0) for one in done))
-    if not lasted or not left:
+        for kind in _kinds(cell):
+            durations[kind].append(sum(one.get("seconds", 0.0) for one in stages))
+    if not durations or not cells_to_come:
         return ""
-    seconds = [next(statistics.mean(lasted[like]) for like in _likest(cell) if like in lasted) for cell in left]
+    means = {kind: statistics.mean(seconds) for kind, seconds in durations.items()}
+    seconds = [next(means[kind] for kind in _kinds(cell) if kind in means) for cell in cells_to_come]
     return f", about {duration(sum(seconds))} are left"
 
 
-def _likest(cell: Cell) -> tuple[object, ...]:
+def _kinds(cell: Cell) -> tuple[object, ...]:
     """What a run has in common with others that last as long, the most telling first."""
     return (cell.table, cell.dataset, cell.variant), (cell.dataset, len(cell.values["stages"])), None

@@ -23,15 +23,15 @@ def gain_figure(rows: Sequence[Row]) -> Markup | None:
     Returns:
         The SVG, in which a group of points has the variant's name as its id; None where nothing has a gain.
     """
-    shown = [row for row in rows if "gain" in row.values and row.name.split(",")[0].split(" by ")[0] != CONTROL]
-    if not shown:
+    variants = [row for row in rows if "gain" in row.values and parts_of(row.name)[0].partition(",")[0] != CONTROL]
+    if not variants:
         return None
-    lines = list(dict.fromkeys(parts_of(row.name)[0] for row in shown))
-    readouts = list(dict.fromkeys(parts_of(row.name)[1] for row in shown))
+    lines = list(dict.fromkeys(parts_of(row.name)[0] for row in variants))
+    readouts = list(dict.fromkeys(parts_of(row.name)[1] for row in variants))
     figure = Figure(figsize=(8, 1.2 + INCHES_A_LINE * len(lines)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color="black", linewidth=0.8)
-    for row in shown:
+    for row in variants:
         trained, readout = parts_of(row.name)
         at, color = lines.index(trained) + SHIFT * readouts.index(readout), f"C{readouts.index(readout)}"
         gains = row.values["gain"]
