@@ -59,4 +59,5 @@ def test_a_run_that_is_checked_names_a_damaged_photo(photos, tmp_path, capsys, i
     said = capsys.readouterr().err
     assert ("cat/2.jpg: damaged" in said) == is_cut
     assert ("checked the values and networks of 1 stages; all 6 photos can be read" in said) != is_cut
+    assert main(["run", "--config", str(tmp_path / "own.yaml"), "--check=value"]) == 2
     assert main(["run", "--config", str(tmp_path / "own.yaml"), "--check=values"]) == 0

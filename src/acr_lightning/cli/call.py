@@ -7,7 +7,7 @@ A function with `**values` takes any other `--KEY=VALUE`: values of the experime
 import inspect
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import Any
+from typing import Any, get_args
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -78,7 +78,8 @@ def _split(
         hint = nearest(name, options, likeness=0.7 if takes_values else 0.6)
         if name not in options and (not takes_values or ("." not in name and hint)):
             raise UserError(f"{key}: no such option.{hint}")
-        if not equals and name in options and options[name].annotation in (bool, bool | None, bool | str):
+        kind = options[name].annotation if name in options else None
+        if not equals and bool in (kind, *get_args(kind)):
             text = "true"
         elif not equals:
             if not queue:

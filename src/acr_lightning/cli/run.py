@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -29,7 +29,7 @@ def run(
     config: str | None = None,
     force: bool = False,
     print_config: bool = False,
-    check: bool | str = False,
+    check: bool | Literal["values"] = False,
     after: str | None = None,
     **values: Any,
 ) -> int:
