@@ -28,9 +28,9 @@ class Climb:
 
 
 def climbing_cam(
-    cam_logits: Callable[[Tensor], Tensor], views: Tensor, classes: Tensor, steps: int, climb: Climb
+    cam_logits: Callable[[Tensor], Tensor], views: Tensor, target: int, steps: int, climb: Climb
 ) -> Tensor:
-    """The sum of the CAMs of a photo that is changed step by step, for each class by itself.
+    """The sum of the CAMs of a photo that is changed step by step, for one class.
 
     The release takes Grad-CAM's regions, by a backward pass; they are the CAM times a constant of each view: the share
     of the cells that show the class.
@@ -38,48 +38,44 @@ def climbing_cam(
     Args:
         cam_logits: normalised images `[B, 3, H, W]` to `A`, `[B, K, h, w]`.
         views: a normalised photo and, perhaps, its mirror image, `[V, 3, H, W]`.
-        classes: to climb for, `[P]`.
+        target: the class to climb for.
         steps: how many CAMs are summed; the first is that of the photo as it is.
         climb: how it is changed.
 
     Returns:
-        `[P, h, w]`, not negative.
+        `[h, w]`, not negative.
     """
-    x = views.detach().clone().expand(len(classes), *views.shape)
-    order = torch.arange(len(classes), device=classes.device)
+    x = views.detach()
     first = total = torch.zeros((), device=views.device)
     for at in range(steps):
-        x = x.detach().requires_grad_(True)
-        maps = F.relu(cam_logits(x.flatten(0, 1)).float()).unflatten(0, x.shape[:2])
-        regions = _regions(maps[order, :, classes])
+        x = x.clone().requires_grad_(True)
+        maps = F.relu(cam_logits(x).float())
+        regions = _regions(maps[:, target])
         if at == 0:
             first = regions.detach()
         total = total + regions.detach()
         if at + 1 < steps:
-            (gradient,) = torch.autograd.grad(_height(maps, regions, first, classes, x, climb), x)
+            (gradient,) = torch.autograd.grad(_height(maps, regions, first, target, x, climb), x)
             x = _stepped(x.detach(), gradient, climb.step)
     return total
 
 
 def _regions(cams: Tensor) -> Tensor:
-    """`R`: the class's CAM of all views, `[P, V, h, w]` to `[P, h, w]`, the mirrored one turned back."""
-    cells = (cams > 0).sum(dim=(2, 3), keepdim=True)
-    views = cams * (cells / cells.sum(dim=1, keepdim=True).clamp(min=1))
-    return views[:, 0] + views[:, 1].flip(-1) if cams.shape[1] > 1 else views[:, 0]
+    """`R`: the class's CAM of all views, `[V, h, w]` to `[h, w]`, the mirrored one turned back."""
+    cells = (cams > 0).sum(dim=(1, 2), keepdim=True)
+    views = cams * (cells / cells.sum().clamp(min=1))
+    return views[0] + views[1].flip(-1) if len(cams) > 1 else views[0]
 
 
-def _height(maps: Tensor, regions: Tensor, first: Tensor, classes: Tensor, x: Tensor, climb: Climb) -> Tensor:
-    """What is climbed, summed over the classes, which do not meet: the class's score less those of the others."""
-    scores = maps.mean(dim=(3, 4)).sum(dim=1)
-    margin = 2 * scores.gather(1, classes[:, None])[:, 0] - scores.sum(dim=1)
-    shows_class = (regions / regions.amax(dim=(1, 2), keepdim=True) > climb.shown).detach()
-    changes = ((regions - first).abs() * shows_class).sum(dim=(1, 2))
-    cells = x.shape[-2:].numel() / CELL / regions[0].numel()
-    return (margin - climb.restraint * cells / POSITIVE_WEIGHTS * changes).sum()
+def _height(maps: Tensor, regions: Tensor, first: Tensor, target: int, x: Tensor, climb: Climb) -> Tensor:
+    """What is climbed: the class's score less those of the others."""
+    scores = maps.mean(dim=(2, 3)).sum(dim=0)
+    shows_class = (regions / regions.amax() > climb.shown).detach()
+    changes = ((regions - first).abs() * shows_class).sum()
+    cells = x.shape[-2:].numel() / CELL / regions.numel()
+    return 2 * scores[target] - scores.sum() - climb.restraint * cells / POSITIVE_WEIGHTS * changes
 
 
 def _stepped(x: Tensor, gradient: Tensor, step: float) -> Tensor:
-    """One step up for each class `[P, V, 3, H, W]`, within the values that the photo has."""
-    largest = gradient.abs().amax(dim=(1, 2, 3, 4), keepdim=True)
-    low, high = x.amin(dim=(1, 2, 3, 4), keepdim=True), x.amax(dim=(1, 2, 3, 4), keepdim=True)
-    return (x + step * gradient / (largest + 1e-12)).clamp(low, high)
+    """One step up `[V, 3, H, W]`, within the values that the photo has."""
+    return (x + step * gradient / (gradient.abs().amax() + 1e-12)).clamp(x.amin(), x.amax())
