@@ -163,3 +163,17 @@ def test_a_cam_of_finer_cells_is_compared_on_coarser_ones(checkpoint, cell, grid
     output, cells = inference.classifier(views), inference._cells(views)
     assert torch.allclose(cells[:, :4], F.adaptive_avg_pool2d(output.cam_logits, grid))
     assert torch.equal(cells[:, 4:], unit_vectors(output.features, grid))
+
+
+@torch.no_grad()
+def test_classes_that_no_photo_is_tagged_with_are_left_out_and_change_nothing(checkpoint, monkeypatch):
+    inference, labels = PrototypeInference(checkpoint, scales=SCALES), []
+    inference.classifier.register_forward_hook(told_apart)
+    stretched = prototype_inference.stretched
+    monkeypatch.setattr(prototype_inference, "stretched", lambda maps: labels.append(maps.shape[1]) or stretched(maps))
+    images = torch.rand(2, 3, 64, 96)
+    one, _ = inference.read(images, [torch.tensor([1, 3]), torch.tensor([], dtype=torch.long)])
+    with_all, _ = inference.read(images, [torch.tensor([1, 3]), torch.arange(4)])
+    assert labels == [3, 5]
+    assert torch.allclose(one, with_all, atol=1e-6)
+    assert one.min() < 0.5 < one.max()

@@ -39,19 +39,24 @@ class PrototypeInference(CamInference):
         mask[:, 0] = 1  # the background
         for own, present in zip(mask, classes, strict=True):
             own[present + 1] = 1
-        total = images.new_zeros(*mask.shape[:2], *images.shape[-2:])
+        # The others' maps are 0: they are not enlarged, K may be 80.
+        kept = mask.amax(dim=(0, 2, 3)).nonzero().flatten()
+        total = images.new_zeros(len(images), len(kept), *images.shape[-2:])
         for views in scaled_views(images, self.scales, self.flip, self.long_side, self.classifier.multiple):
-            total += F.interpolate(self._maps(views, mask), images.shape[-2:], mode="bilinear", align_corners=False)
+            total += F.interpolate(
+                self._maps(views, mask, kept), images.shape[-2:], mode="bilinear", align_corners=False
+            )
         total = stretched(total)
         scores = (1 + total[:, 1:] - total[:, :1]) / 2
-        return [own[present] for own, present in zip(scores, classes, strict=True)]
+        rows = (torch.searchsorted(kept[1:], present + 1) for present in classes)
+        return [own[row] for own, row in zip(scores, rows, strict=True)]
 
-    def _maps(self, views: Tensor, mask: Tensor) -> Tensor:
-        """The prototypes' maps of one scale, `[B, K + 1, h, w]`, from the photos and their mirror images together."""
+    def _maps(self, views: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
+        """The kept labels' prototypes' maps of one scale, `[B, L, h, w]`, from photos and mirror images together."""
         cells = turned_maps(self._cells, views, len(mask)).unflatten(0, (-1, len(mask))).sum(dim=0)
         cam_logits, vectors = cells.split([mask.shape[1] - 1, cells.shape[1] - mask.shape[1] + 1], dim=1)
-        maps = with_background(cam_logits, mask)
-        weights = seeds(maps, vectors, mask)
+        maps = with_background(cam_logits, mask)[:, kept]  # what the background is left depends on all classes
+        weights = seeds(maps, vectors, mask[:, kept])
         return prototype_maps(weights * maps if self.weighted else weights, vectors)
 
     def _cells(self, views: Tensor) -> Tensor:
