@@ -118,8 +118,9 @@ def test_where_it_stops(made_of):
     assert total() == pytest.approx(4 * once)
     assert total(most_score=0.0) == pytest.approx(once)
     assert total(most_covered=0.0) == pytest.approx(2 * once)
-    with pytest.raises(UserError, match="one from 1 up"):
-        made_of(rib.classifier, scales=[0.5])
+    for scales in ([0.5], [0.75, 1.5]):
+        with pytest.raises(UserError, match=r"must have 1\.0"):
+            made_of(rib.classifier, scales=scales)
 
 
 def test_what_covers_a_cell():

@@ -25,13 +25,13 @@ class RIB(CamInference):
         finetuning: how; scales from 1 up are trained on.
 
     Raises:
-        UserError: there is no scale to train on.
+        UserError: no scale is 1.
     """
 
     def __init__(self, checkpoint: str, finetuning: Finetuning = Finetuning(), **reading: Any) -> None:
         super().__init__(checkpoint, **reading)
-        if max(self.scales) < 1:
-            raise UserError(f"cam.model.scales: {list(self.scales)} must have one from 1 up, which is trained on")
+        if 1 not in self.scales:  # by it is told how much a CAM covers
+            raise UserError(f"cam.model.scales: {list(self.scales)} must have 1.0, at which it is told when to stop")
         self.finetuning = finetuning
         self.others: OtherPhotos | None = None
 
