@@ -74,6 +74,27 @@ def test_the_step_is_a_plain_transcription(kind, tmp_path, shapes):
             assert torch.allclose(got[name], one.grad, atol=1e-6), name
 
 
+@pytest.mark.parametrize("largest_of", ["photo", "batch"])
+def test_nothing_is_erased_of_a_photo_without_tags(largest_of, tmp_path, shapes):
+    """Nor does its CAM say, as the largest of the batch, how much of another photo is erased."""
+    method = OCCSE(classifier_of("usual").eval(), plain_run("usual", tmp_path, shapes), Erasing(largest_of=largest_of))
+    method._fabric, photos, seen = None, photos_of(), []
+    method.trainer = type("T", (), {"current_epoch": 2})
+    method.ordinary.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    photos.tags[1] = 0
+    strengths = torch.tensor([1.0, 10])[:, None, None, None]
+    method.classifier.register_forward_hook(
+        lambda _, inputs, output: output._replace(cam_logits=output.cam_logits * strengths[: len(inputs[0])])
+    )
+    method.losses(photos)
+    method.losses(photos.split(1)[0])
+    both, tagged = seen
+    image = method.ordinary.normalise(photos.image)
+    assert torch.equal(both[1], image[1])
+    assert torch.allclose(both[:1], tagged, atol=1e-5)
+    assert not torch.allclose(both[0], image[0], atol=1e-2)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training(kind, tmp_path, shapes):
     method = OCCSE(classifier_of(kind), plain_run(kind, tmp_path / "plain", shapes), optimizer=ADAMW, step=HALVES)

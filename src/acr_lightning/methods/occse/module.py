@@ -37,7 +37,8 @@ class OCCSE(ClassifierTraining):
         output = self.classifier(photos.seen_by(self.classifier))
         target = draw_target(photos.tags, photos.drawn)
         size = (photos.image.shape[-2], photos.image.shape[-1])
-        mask = erasing_mask(output.cam_logits, target, size, self.erasing.largest_of)
+        cam_logits = output.cam_logits * photos.tags[:, :, None, None]  # nothing is erased of a photo without tags
+        mask = erasing_mask(cam_logits, target, size, self.erasing.largest_of)
         # Where all is erased the network sees 0, its mean colour.
         rest = self.ordinary.eval()(self.ordinary.normalise(photos.image) * (1 - mask))
         whole = self.classifier.classification_loss(output, photos.tags)
