@@ -63,6 +63,11 @@ def test_others_share_no_tag():
     has_one, partner = others(tags, torch.tensor([0.6, 0.0, 0.99, 0.5]))
     assert has_one.tolist() == [True, True, True, False]  # the last shares a tag with all
     assert partner[:3].tolist() == [2, 0, 0]
+    # A photo without tags has no embedding: it is nobody's partner and needs none, and changes no other's.
+    more = torch.cat([tags, torch.zeros(1, 3)])
+    with_it, partners = others(more, torch.tensor([0.6, 0.0, 0.99, 0.5, 0.5]))
+    assert with_it.tolist() == [True, True, True, False, False]
+    assert partners[:3].tolist() == [2, 0, 0]
 
 
 def slow_repulsion(cam, q, tags, drawn, margin):

@@ -59,7 +59,7 @@ def attraction(pooled: Tensor, of_kept: Tensor, tags: Tensor) -> Tensor:
 
 
 def others(tags: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """For each photo another one without any of its tags.
+    """For each photo another one without any of its tags, which has others; a photo without tags has no partner.
 
     Args:
         tags: `y`, `[B, K]` of 0 and 1.
@@ -68,7 +68,8 @@ def others(tags: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Whether a photo has such a partner, and the partner's index, `[B]` each.
     """
-    foreign = tags @ tags.T == 0
+    tagged = tags.any(dim=1)
+    foreign = (tags @ tags.T == 0) & tagged & tagged[:, None]
     rank = (drawn * foreign.sum(dim=1)).floor() + 1
     partner = ((foreign.cumsum(dim=1) == rank[:, None]) & foreign).int().argmax(dim=1)
     return foreign.any(dim=1), partner
