@@ -6,6 +6,7 @@ import pytest
 from browser import browser_page, shot
 from commands import here
 from review.conftest import EVIL
+from review.test_server import state_of
 
 from acr_lightning.artefacts import review_file
 from acr_lightning.artefacts.cam_file import read_cam
@@ -82,6 +83,15 @@ def test_a_page_without_a_server_keeps_what_is_taken_back_and_warns_until_it_is_
         assert is_warned()
     assert here("review", run, "--take", tmp_path / "review.json", "--replace") == 0
     assert review_file.read(run / "review.json") == {"d": Decision("rejected")}
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_page_says_how_many_of_the_photos_it_has(run, tmp_path, caplog, count):
+    assert here("review", run, "--output", tmp_path / "page.html", f"--photos={count}") == 0
+    state = state_of((tmp_path / "page.html").read_bytes())
+    note = "the 2 most doubtful of 4 photos are shown; --photos 4 shows all"
+    assert len(state["photos"]) == count
+    assert (note in state["notes"]) == (note in caplog.text) == (count == 2)
 
 
 def take(run, path, decisions, *words):

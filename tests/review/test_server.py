@@ -107,6 +107,11 @@ def test_the_most_doubtful_photo_is_the_first(ask):
     assert len(set(doubts)) > 1
 
 
+def test_of_the_classifier_the_page_is_told_what_contradicts_the_tags(ask):
+    told = {one["id"]: one["probabilities"] for one in state_of(ask(f"/{TOKEN}/")[2])["photos"]}
+    assert told == {"a": {EVIL: 0.9, "cat": 0.1}, f"beach/{EVIL}": {"cat": 0.1}, "beach/c": told["a"], "d": {}}
+
+
 def picture(ask, path):
     status, _, body = ask(f"/{TOKEN}/{path}")
     assert status == 200, body

@@ -20,7 +20,7 @@ def review(
     /,
     *,
     output: str | None = None,
-    photos: PositiveInt | None = None,
+    photos: PositiveInt = 2000,
     take: str | None = None,
     replace: bool = False,
     check_tags: bool = True,
@@ -37,7 +37,7 @@ def review(
     Args:
         run: folder of a run whose stage `label` is done.
         output: write a page that works without a server instead; it downloads a review.json for --take.
-        photos: only so many, the most doubtful ones; null is all.
+        photos: at most so many, the most doubtful ones.
         take: a review.json whose decisions are added to the run's, instead of a page.
         replace: with --take: let it change decisions that are there; the file before is kept.
         check_tags: ask the classifier which tags it doubts: once, for all photos.
@@ -75,13 +75,13 @@ def review(
 
 
 def _state(
-    run: Path, reviewed: ReviewedRun, notes: Notes, photos: int | None, check_tags: bool, packages: list[str]
+    run: Path, reviewed: ReviewedRun, notes: Notes, photos: int, check_tags: bool, packages: list[str]
 ) -> dict[str, Any]:
     from acr_lightning.review.doubt import measure_all
     from acr_lightning.review.page import page_state
     from acr_lightning.review.tag_scores import tag_probabilities
 
-    measures = measure_all(reviewed)
+    if photos < (count := len(reviewed.names)):
+        notes.append(f"the {photos} most doubtful of {count} photos are shown; --photos {count} shows all")
     probabilities = tag_probabilities(run, reviewed.dataset, reviewed.names, packages) if check_tags else {}
-    state = page_state(reviewed, run.resolve().name, measures, probabilities, notes)
-    return {**state, "photos": state["photos"][:photos]}
+    return page_state(reviewed, run.resolve().name, measure_all(reviewed), probabilities, notes, photos)

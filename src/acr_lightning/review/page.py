@@ -13,14 +13,19 @@ from acr_lightning.review.pictures import label_png, levels_png, photo_jpeg
 from acr_lightning.review.reviewed_run import ReviewedRun
 from acr_lightning.review.tag_scores import Probabilities
 
-# Pixels of the long side, where pictures travel in the page.
-SIDE = 400
+# Pixels of the long side, where pictures travel in the page; and above which a contradiction of a tag is shown.
+SIDE, EVEN = 400, 0.5
 
 
 def page_state(
-    run: ReviewedRun, title: str, measures: Sequence[Measures], probabilities: Probabilities, notes: Iterable[str]
+    run: ReviewedRun,
+    title: str,
+    measures: Sequence[Measures],
+    probabilities: Probabilities,
+    notes: Iterable[str],
+    most: int | None = None,
 ) -> dict[str, Any]:
-    """What the page is told, most doubtful photos first.
+    """What the page is told, most doubtful photos first; of the probabilities those that contradict a photo's tags.
 
     Args:
         run: what is reviewed.
@@ -28,19 +33,20 @@ def page_state(
         measures: of its labels, in the order of its names.
         probabilities: of the classes by the classifier, by photo; may be empty.
         notes: what cannot be shown.
+        most: so many photos; None is all.
     """
     names, decisions = run.dataset.class_names, run.decisions()
     of_each = doubts(measures)
     photos = []
-    for index in np.argsort([-doubt for doubt in of_each], kind="stable"):
+    for index in np.argsort([-doubt for doubt in of_each], kind="stable")[:most]:
         name, one = run.names[index], measures[index]
-        tags, scores = run.tags(name), probabilities.get(name, [])
+        tags, scores = run.tags(name), zip(names, probabilities.get(name, []), strict=False)
         photos.append(
             {
                 "index": int(index), "id": name, "tags": tags, "doubt": round(of_each[index], 3),
                 "measures": one._asdict(),
                 "decision": decisions[name].content() if name in decisions else {},
-                "probabilities": dict(zip(names, scores, strict=True)) if scores else {},
+                "probabilities": {of: value for of, value in scores if (1 - value if of in tags else value) > EVEN},
             }
         )  # fmt: skip
     return {
