@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from acr_lightning.cam.extremes import largest, least
 from acr_lightning.cam.normalise import normalise_cam
+from acr_lightning.nets.refined_cam import exclusive
 
 
 class Agreement(NamedTuple):
@@ -38,16 +39,9 @@ def agreement(cams: tuple[Tensor, Tensor], spread: tuple[Tensor, Tensor], tags: 
     spread_one, spread_two = (_shrunk(normalise_cam(cam, with_background), size) for cam in spread)
     return Agreement(
         equivariance=(one - two).abs().mean(),
-        cross=largest(_exclusive(two) - spread_one) + largest(_exclusive(one) - spread_two),
+        cross=largest(exclusive(two.detach()) - spread_one) + largest(exclusive(one.detach()) - spread_two),
         quiet=(least(spread[0][:, 1:], tags) + least(spread[1][:, 1:], tags)) / 2,
     )
-
-
-def _exclusive(cam: Tensor) -> Tensor:
-    """Each pixel's likeliest class keeps its value, and the background is what it leaves: `[B, K + 1, h, w]`."""
-    values = cam.detach()
-    most = values.amax(dim=1, keepdim=True)
-    return torch.cat([1 - most, values * (values == most)], dim=1)
 
 
 def _shrunk(maps: Tensor, size: torch.Size) -> Tensor:

@@ -73,7 +73,11 @@ def exclusive_cam(cam_logits: Tensor) -> Tensor:
         `[B, K + 1, h, w]` in `[0, 1]`.
     """
     positive = F.relu(cam_logits.detach().float())
-    scores = F.relu(positive - EPSILON) / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON)
+    return exclusive(F.relu(positive - EPSILON) / (positive.amax(dim=(2, 3), keepdim=True) + EPSILON))
+
+
+def exclusive(scores: Tensor) -> Tensor:
+    """Of `[B, K, h, w]` each cell's likeliest class and, before the classes, what it leaves: `[B, K + 1, h, w]`."""
     largest = scores.amax(dim=1, keepdim=True)
     return torch.cat([1 - largest, scores * (scores == largest)], dim=1)
 
