@@ -44,6 +44,13 @@ class FileDigests:
             self.known[str(path)], self.grown = [*state, digest], True
         return digest
 
+    def of_labels(self, folder: Path) -> str:
+        """The digest of the label maps below a folder, of their names and contents."""
+        digest = hashlib.sha256()
+        for path in sorted(folder.rglob("[!.]*.png")):
+            digest.update(f"{path.relative_to(folder).as_posix()} {self.of(path)}\n".encode())
+        return digest.hexdigest()
+
     def keep(self) -> None:
         """Remember what was read."""
         if self.grown and self.path:

@@ -130,6 +130,12 @@ def network_of(run: Path) -> Path:
     return folder / CHECKPOINT
 
 
+def labels_of(place: Path) -> Path:
+    """Where pseudo-labels lie: in a run's stage `label`, or in the folder itself."""
+    of_run = place / "label" / "labels"
+    return of_run if of_run.is_dir() else place
+
+
 def write_from(run: Path, others: Mapping[str, Path]) -> None:
     """Write `from.json` where it says something else: for each stage the run that it is read from."""
     content = {stage: os.path.relpath(other, run) for stage, other in others.items()}

@@ -10,14 +10,7 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import naming, remove_leftovers
 from acr_lightning.artefacts.file_digests import FileDigests
-from acr_lightning.artefacts.manifest import (
-    NAME,
-    TRAINED,
-    is_done,
-    read,
-    result,
-    write_from,
-)
+from acr_lightning.artefacts.manifest import NAME, TRAINED, is_done, labels_of, read, result, write_from
 from acr_lightning.chain import stage_record
 from acr_lightning.chain.check import check
 from acr_lightning.chain.code import foreign_code
@@ -25,7 +18,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.chain.stage_record import Record, say
-from acr_lightning.chain.values import data_arguments, flat
+from acr_lightning.chain.values import data_arguments, flat, get_value
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -56,6 +49,9 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
         for key, value in flat(section.get(part), f"{name}.{part}")
         if isinstance(value, str) and (digest := _content(Path(value), files))
     }
+    labels = None if stage.sees_masks(section) else get_value(section, ["data", "labels"])
+    if isinstance(labels, str) and (folder := labels_of(Path(labels))).is_dir():
+        digests[f"content of {name}.data.labels"] = files.of_labels(folder)
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         digests["dataset"] = experiment.dataset().fingerprint(files.of, **_photos(experiment, name))
     if is_first_process():
