@@ -28,7 +28,7 @@ from acr_lightning.artefacts.manifest import (
 )
 from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
-from acr_lightning.chain.values import flat
+from acr_lightning.chain.values import flat, get_value, set_value
 from acr_lightning.version import __version__
 
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.
@@ -38,9 +38,11 @@ SPEED_ONLY = {
         "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
     },
     "data": {"num_workers", "shard", "photos_per_pass", "verify", "cache", "max_gb"},
+    "model": {"max_gb"},
     "": {"workers", "shard", "verify"},
 }  # fmt: skip
 
+CACHE = ["model", "cache"]
 # How many changes a message lists.
 SHOWN = 3
 
@@ -73,9 +75,12 @@ def digest(section: Section, inputs: Mapping[str, str]) -> str:
 
 
 def that_matters(section: Section) -> Section:
-    """A section without what only changes speed."""
+    """A section without what only changes speed; of a model's folder of kept maps only that there is one: it rounds."""
     rest = _without(section, SPEED_ONLY[""])
-    return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
+    parts = {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
+    if get_value(parts, CACHE):
+        set_value(parts, CACHE, "kept")
+    return parts
 
 
 def _without(node: Any, names: set[str]) -> Any:
