@@ -107,6 +107,8 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
         launch.stand_alone()
     began = ranks is not None and launch.begin(ranks)
     _take_part(experiment, record, force, ranks)
+    if ranks and ranks.rank == 0:
+        launch.close_stage(str(experiment.folder(name)))
     if ranks and began:
         launch.leave(ranks)
 
@@ -115,7 +117,8 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
     """Do what is this process's part of a stage."""
     name, shard, is_first = record.stage, shard_of(record.config), is_first_process()
     folder = experiment.folder(name)
-    if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
+    # The first rank alone says whether it begins: others may read other photos or decisions than it has read.
+    if ranks and not is_first and (experiment.chain.stages[name].function or not launch.opens(str(folder))):
         return
     if is_first and stage_record.holds(folder, record.digest) and not force:
         say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
@@ -133,15 +136,6 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
             if ranks:
                 launch.open_stage(str(folder))
         _run(experiment, record, folder, is_first)
-
-
-def _opened(folder: Path, record: Record, force: bool) -> bool:
-    """Wait until the first rank begins with a stage; False where the stage is done."""
-    while force or not stage_record.holds(folder, record.digest):
-        if launch.is_open(str(folder)):
-            return True
-        time.sleep(launch.LOOK)
-    return False
 
 
 def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:

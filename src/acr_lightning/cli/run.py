@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from acr_lightning.cli.start import way_to_start
 from acr_lightning.data_care.read_photos import read_photos
 from acr_lightning.duration import duration
 from acr_lightning.stages.chain import CHAIN
-from acr_lightning.system.launch import begin, is_first_process, launched, leave, require_srun
+from acr_lightning.system.launch import begin, is_first_process, launched, leave, of_first, require_srun
 
 
 def run(
@@ -72,7 +73,7 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         begin(ranks)
     _say_trained_again(experiment, force)
     for number, name in enumerate(experiment.stages, start=1):
-        if not force and is_done_before(experiment, name):
+        if not force and of_first(ranks, f"done {experiment.folder(name)}", partial(is_done_before, experiment, name)):
             _say_done(experiment, name)
         elif is_first_process() or CHAIN.stages[name].main:
             start = start or way_to_start()
