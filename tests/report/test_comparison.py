@@ -83,6 +83,14 @@ def test_costs_by_hand(tmp_path):
     assert "figure x_methods_recam_photos_seen 44" in text.splitlines()
 
 
+def test_the_batch_is_that_of_the_run_also_where_its_data_class_has_another_default(tmp_path):
+    run = run_with(tmp_path / "a", 40.0, batch=4, epochs=3, photos=10)
+    path = run / "fit" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "config": {}}))
+    text = tabulate({("Own",): {"own": {0: [run]}}}, tmp_path, "x")
+    assert "| own | 1 | 40.0 | 60.0 | 70.0 | 3.00 | 21600 | 6 | 24 |" in text
+
+
 def test_gains_are_counted_seed_by_seed(tabulated):
     text = tabulated(
         control=[[40.0, 30.0], [44.0, 30.0]], ours=[[47.0, 32.5], [45.0, 32.5]], half=[[50.0, 31.0], [40.0]]
