@@ -40,7 +40,8 @@ class FileDigests:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return "missing"
-        if time.time() - max(stat.st_mtime, stat.st_ctime) > FRESH:
+        # In a bucket there may be no time at all: the size alone tells nothing.
+        if 0 < max(stat.st_mtime, stat.st_ctime) < time.time() - FRESH:
             self.known[str(path)], self.grown = [*state, digest], True
         return digest
 
