@@ -210,8 +210,10 @@ function fillTags(photo) {
 }
 
 async function showCam(photo) {
-  const image = at("cam-class").value ? await loaded(source(photo, "cam", { class: at("cam-class").value })) : null;
-  if (photo === current) paint("cam-view", image, heat);
+  const name = at("cam-class").value;
+  paint("cam-view", null);
+  const image = name ? await loaded(source(photo, "cam", { class: name })) : null;
+  if (photo === current && name === at("cam-class").value) paint("cam-view", image, heat);
 }
 
 function showThreshold(threshold, isOwn) {
@@ -248,7 +250,7 @@ async function show(photo) {
   at("cam-view").hidden = !photo.tags.length;
   at("prediction-view").hidden = photo.measures.network === null;
   showThreshold(thresholdOf(photo), photo.decision.threshold !== undefined);
-  paint("label-view", null);
+  for (const view of ["label-view", "prediction-view"]) paint(view, null);
   drawLabel(photo, photo.decision.threshold ?? null, true);
   try {
     await showCam(photo);
