@@ -14,7 +14,7 @@ from acr_lightning.chain.experiment_file import find, load
 from acr_lightning.cli.run import words_of
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError
-from acr_lightning.plans.missing_datasets import missing_datasets
+from acr_lightning.plans.datasets import require_datasets
 from acr_lightning.plans.plan import Cell, cells_of, read_plan
 from acr_lightning.plans.time_left import time_left
 from acr_lightning.stages.chain import CHAIN
@@ -84,8 +84,8 @@ def _checked(path: Path, cells: Iterable[Cell], thorough: bool) -> list[Cell]:
             raise UserError(f"{path}: {cell.place}: {error}") from None
         to_come.update(map(experiment.folder, experiment.stages))
         experiments.append((cell.dataset, experiment))
-    if thorough and (lines := [f"{path}: {line}" for line in missing_datasets(experiments)]):
-        raise UserError("\n".join(lines))
+    if thorough:
+        require_datasets(path, experiments)
     return [*runs.values()]
 
 

@@ -149,9 +149,8 @@ def stage(
     elif print_config:
         print_sections(experiment.section(name))
     else:
-        if is_first_process():
-            for line in reused(experiment, name):
-                print(line, file=sys.stderr)
+        for line in reused(experiment, name) if is_first_process() else ():
+            print(line, file=sys.stderr)
         run_stage(experiment, name, force)
     return 0
 

@@ -1,6 +1,7 @@
-"""Which of a plan's data sets cannot be read."""
+"""Whether a plan's data sets are there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from pathlib import Path
 
 from acr_lightning.artefacts.atomic import OnlyReadingError, only_reading
 from acr_lightning.chain.check import checked_dataset
@@ -8,13 +9,17 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.errors import UserError
 
 
-def missing_datasets(experiments: Iterable[tuple[str, Experiment]]) -> Iterator[str]:
-    """A line for each data set that cannot be read, none for one that draws or indexes its own files when it is used.
+def require_datasets(plan: Path, experiments: Iterable[tuple[str, Experiment]]) -> None:
+    """Check that each data set can be read, or draws or indexes its own files when it is used.
 
     Args:
+        plan: its file.
         experiments: each with its data set's name in the plan.
+
+    Raises:
+        UserError: some cannot, a line each.
     """
-    nodes = list[object]()
+    nodes, lines = list[object](), list[str]()
     for name, experiment in experiments:
         if (node := experiment.values.get("dataset")) in nodes:
             continue
@@ -25,4 +30,6 @@ def missing_datasets(experiments: Iterable[tuple[str, Experiment]]) -> Iterator[
         except OnlyReadingError:
             pass
         except UserError as error:
-            yield f"datasets.{name}: {error}"
+            lines.append(f"{plan}: datasets.{name}: {error}")
+    if lines:
+        raise UserError("\n".join(lines))
