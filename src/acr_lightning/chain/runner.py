@@ -36,7 +36,9 @@ def record_of(experiment: Experiment, name: str) -> Record:
     if not photos["masks"]:
         data_arguments(section).get("dataset", {}).get("init_args", {}).pop("masks", None)
     digest = stage_record.digest(section, read_digests)
-    return Record(name, digest, read_digests, experiment.presets, experiment.section(name), photos)
+    has_classes = "dataset" in read_digests and experiment.chain.stages[name].has_classes
+    classes = experiment.dataset().class_names if has_classes else ()
+    return Record(name, digest, read_digests, experiment.presets, experiment.section(name), photos, classes)
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
@@ -58,10 +60,9 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
         files.keep()
     if decisions := experiment.decisions(name):
         digests["review"] = hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
-    for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
-        if experiment.takes_part(read_stage):
-            manifest = read(experiment.folder(read_stage))
-            digests[read_stage] = result(manifest) if manifest else "missing"
+    for read_stage in filter(experiment.takes_part, (*experiment.sources(name).values(), *stage.also_reads)):
+        manifest = read(experiment.folder(read_stage))
+        digests[read_stage] = result(manifest) if manifest else "missing"
     own_code = foreign_code(stage_record.that_matters(section))
     return digests | {f"code of {path}": digest for path, digest in own_code.items()}
 
@@ -140,10 +141,10 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
 
 def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:
     name, since, cpu_before = record.stage, time.monotonic(), _cpu_seconds()
-    folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
-    done_folders = {source: place for source, place in folders.items() if is_done(place)}
+    stages = experiment.chain.stages
+    folders = {one: place for one in stages if one in record.inputs and is_done(place := experiment.folder(one))}
     with naming(folder):
-        counts = _do(experiment.chain.stages[name], Job(record.config, folder, done_folders))
+        counts = _do(stages[name], Job(record.config, folder, folders))
     rest = counts.pop("left", 0)
     if not is_first:
         return

@@ -10,7 +10,7 @@ import itertools
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,6 @@ SPEED_ONLY = {
     "": {"workers", "shard", "verify"},
 }  # fmt: skip
 
-CACHE = ["model", "cache"]
 # How many changes a message lists.
 SHOWN = 3
 
@@ -58,6 +57,7 @@ class Record:
         presets: the chosen recipes, by the word that chose them.
         config: its complete section.
         photos: what of its photos its result depends on: arguments of `TaggedDataset.fingerprint`.
+        classes: those whose numbers its result has.
     """
 
     stage: str
@@ -66,6 +66,7 @@ class Record:
     presets: Mapping[str, str]
     config: Section
     photos: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 def digest(section: Section, inputs: Mapping[str, str]) -> str:
@@ -78,8 +79,8 @@ def that_matters(section: Section) -> Section:
     """A section without what only changes speed; of a model's folder of kept maps only that there is one: it rounds."""
     rest = _without(section, SPEED_ONLY[""])
     parts = {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
-    if get_value(parts, CACHE):
-        set_value(parts, CACHE, "kept")
+    if get_value(parts, ["model", "cache"]):
+        set_value(parts, ["model", "cache"], "kept")
     return parts
 
 
@@ -105,21 +106,16 @@ def difference(before: Mapping[str, Any], record: Record) -> str:
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
     """Whether the folder holds the result of this digest; if `done`, finished, as it was then."""
-    manifest = read(folder)
-    if manifest is None or manifest.get("digest") != wanted:
-        return False
-    return not done or is_intact(folder, manifest)
+    manifest = read(folder) or {}
+    return bool(manifest.get("digest") == wanted) and (not done or is_intact(folder, manifest))
 
 
 def put_back(folder: Path, record: Record) -> bool:
     """Rename an older result of this configuration, if there is one, back to its folder; whether the stage is done."""
     # The page lies outside, and is of another result.
     is_whole = Path(record.config.get("output", folder)).is_relative_to(folder)
-    older = (
-        []
-        if holds(folder, record.digest, done=False) or not is_whole
-        else sorted(folder.parent.glob(f"{folder.name}.old-*"))
-    )
+    is_wanted = is_whole and not holds(folder, record.digest, done=False)
+    older = sorted(folder.parent.glob(f"{folder.name}.old-*")) if is_wanted else []
     results = (path for done in (True, False) for path in older if holds(path, record.digest, done))
     if path := next(results, None):
         if folder.exists():
