@@ -21,6 +21,7 @@ from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.data_care.read_photos import read_photos
 from acr_lightning.duration import duration
+from acr_lightning.report.summary import times
 from acr_lightning.stages.chain import CHAIN
 from acr_lightning.system.launch import begin, is_first_process, launched, leave, of_first, require_srun
 
@@ -80,8 +81,8 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
             checks = not seconds and is_first_process()
             if checks and (status := start(["run", *words_of(config, values), "--check=values"])):
                 return status
-            before = f", after {duration(sum(seconds.values()))}" if seconds else ""
-            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}{before}")
+            so_far = times(sum(seconds.values()), [experiment.folder(one) for one in experiment.stages[number - 1 :]])
+            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}{so_far}")
             since = time.monotonic()
             if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)

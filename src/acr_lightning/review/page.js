@@ -239,10 +239,9 @@ async function show(photo) {
   at("reject").classList.toggle("on", photo.decision.verdict === "rejected");
   at("measures").textContent = [
     `${shown.indexOf(photo) + 1} of ${shown.length}`,
-    percent("labels at a threshold a tenth lower and higher agree by", photo.measures.steady),
+    percent("at a threshold two tenths higher the label stays the same by", photo.measures.steady),
     percent("label and network by", photo.measures.network),
-    percent("mean CAM in the label", photo.measures.sure),
-    percent("of the photo's rim without a class", photo.measures.inside),
+    percent("share of its class in the scores", photo.measures.sure),
   ].filter(Boolean).join(" · ");
   for (const image of document.querySelectorAll("img.photo")) image.src = source(photo, "photo");
   fillTags(photo);

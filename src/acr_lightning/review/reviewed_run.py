@@ -53,11 +53,6 @@ class ReviewedRun:
     proposals: Path | None
     made_with: dict[str, Decision]
 
-    @property
-    def walked(self) -> bool:
-        """Whether the labels were made from CAMs that a random walk spread."""
-        return self.cams.parent.name == "affinity_walk"
-
     def tags(self, name: str) -> list[str]:
         """The names of the classes that a photo is tagged with."""
         return [self.dataset.class_names[index] for index in self.dataset.tags(name)]
