@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.manifest import CHECKPOINT
+from acr_lightning.artefacts.manifest import CHECKPOINT, require_classes
 from acr_lightning.artefacts.review_file import REJECTED
 from acr_lightning.chain.stage import Job, Section, Stage, node
 from acr_lightning.errors import UserError
@@ -93,7 +93,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
         if (wandb := sys.modules.get("wandb")) and wandb.run:
             wandb.finish()
     require_not_stopped(trainer)
-    return {"epochs": trainer.current_epoch, "photos": len(data.samples())}
+    return {"epochs": trainer.current_epoch, "photos": len(data.samples()), "batch": data.batch_size}
 
 
 def check_crop(name: str, values: Section) -> None:
@@ -120,13 +120,8 @@ def check_initial(name: str, values: Section) -> None:
         from acr_lightning.data.tagged import TaggedDataset
         from acr_lightning.nets.checkpoint import class_names_of
 
-        known = class_names_of(initial, "acr segment")
-        names = [*build(values["data"]["dataset"], f"{name}.data.dataset", TaggedDataset).class_names]
-        if names != known:
-            raise UserError(
-                f"{name}.model.initial: {initial} knows the classes {', '.join(known)}, and these are "
-                f"{', '.join(names)}; train anew, or set dataset.classes"
-            )
+        dataset = build(values["data"]["dataset"], f"{name}.data.dataset", TaggedDataset)
+        require_classes(f"{name}.model.initial: {initial}", class_names_of(initial, "acr segment"), dataset.class_names)
 
 
 FIT = Stage(
@@ -148,6 +143,7 @@ AFFINITY_TRAIN = Stage(
     train,
     reads={"data.labels": ("affinity_labels",)},
     writes=CHECKPOINT,
+    has_classes=False,
     choice="affinity",
 )
 SEGMENT = Stage(

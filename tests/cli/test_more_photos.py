@@ -102,7 +102,7 @@ def test_they_are_labelled_by_its_networks(run, shapes, tmp_path, capsys):
 
     write_photos(shapes, 14, name=lambda tag: tag.replace("blue", "navy"))
     assert here("segment", *words, "--force") == 2
-    assert "knows the classes black_checks, blue_checks, " in capsys.readouterr().err
+    assert "knows the classes 'black_checks, blue_checks, " in capsys.readouterr().err
 
 
 def test_a_training_that_has_not_ended_is_none_to_go_on_from(run):
