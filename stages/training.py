@@ -113,22 +113,6 @@ def check_crop(name: str, values: Section) -> None:
         )
 
 
-def check_initial(name: str, values: Section) -> None:
-    """Refuse to go on from a network of other classes."""
-    if initial := values["model"].get("initial"):
-        from acr_lightning.classes.class_names import build
-        from acr_lightning.data.tagged import TaggedDataset
-        from acr_lightning.nets.checkpoint import class_names_of
-
-        known = class_names_of(initial, "acr segment")
-        names = [*build(values["data"]["dataset"], f"{name}.data.dataset", TaggedDataset).class_names]
-        if names != known:
-            raise UserError(
-                f"{name}.model.initial: {initial} knows the classes {', '.join(known)}, and these are "
-                f"{', '.join(names)}; train anew, or set dataset.classes"
-            )
-
-
 FIT = Stage(
     "fit",
     "train the classifier with ACR, from image tags alone\n\n"
@@ -160,7 +144,6 @@ SEGMENT = Stage(
     train,
     reads={"data.labels": ("label",)},
     writes=CHECKPOINT,
-    check=check_initial,
     sees_masks=lambda section: bool(section["data"]["init_args"].get("labels") == "masks"),
     obeys=lambda decision: decision.verdict == REJECTED,
 )
