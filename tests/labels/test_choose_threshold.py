@@ -49,6 +49,7 @@ def some_masks(shapes, monkeypatch):
 def test_a_few_masks_choose_it_with_an_interval(shapes, some_masks, tmp_path, rng, monkeypatch):
     """Every resample's confusion matrices, added up and scored one by one, agree."""
     monkeypatch.setattr(choose_threshold, "RESAMPLES", 40)
+    monkeypatch.setattr(choose_threshold, "BLOCK", 2)
     for image_id in shapes.ids("seed"):
         scores = rng.random((len(shapes.tags(image_id)), 64, 64)) * 0.6
         for at, tag in enumerate(shapes.tags(image_id)):
