@@ -10,6 +10,7 @@ from typing import Any
 from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.artefacts.review_file import REJECTED
 from acr_lightning.chain.stage import Job, Section, Stage, node
+from acr_lightning.chain.values import get_value
 from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,20 @@ def check_crop(name: str, values: Section) -> None:
         )
 
 
+def check_fit(name: str, values: Section) -> None:
+    """Refuse such a crop, and a training that would end before what its method is about begins."""
+    check_crop(name, values)
+    model, epochs = values["model"], values["trainer"]["max_epochs"]
+    keys = [] if model.get("strategy") == "baseline" else ["classifier_epochs", "reconstructor_epochs", "triplet.start"]
+    lengths = {f"{name}.model.{key}": get_value(values, ["model", *key.split(".")]) or 0 for key in keys}
+    if epochs is not None and 0 < epochs <= sum(lengths.values()):
+        before = " and ".join(f"{key} ({length})" for key, length in lengths.items() if length)
+        raise UserError(
+            f"{name}.trainer.max_epochs: {epochs} are over before the method's own loss counts, after {before}; "
+            "set more, or less before it"
+        )
+
+
 FIT = Stage(
     "fit",
     "train the classifier with ACR, from image tags alone\n\n"
@@ -121,7 +136,7 @@ FIT = Stage(
     fit_defaults,
     fit,
     writes=CHECKPOINT,
-    check=check_crop,
+    check=check_fit,
 )
 AFFINITY_TRAIN = Stage(
     "affinity_train",
