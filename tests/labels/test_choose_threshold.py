@@ -34,7 +34,7 @@ def test_it_splits_the_winning_scores_of_all_photos(shapes, tmp_path, rng, name,
     chosen = json.loads((tmp_path / "out/threshold.json").read_text())["threshold"] * 255
     *_, highest = min(itertools.combinations(LEVELS[1:], parts - 1), key=within)
     below = max(level for level in LEVELS if level < highest)
-    assert below < round(chosen) <= highest
+    assert below <= round(chosen) < highest
 
 
 @pytest.fixture

@@ -35,12 +35,12 @@ def automatic_thresholds(cams: Path, ids: Sequence[str], parts: int) -> list[flo
         parts: that the scores are split into: 2, or 3 for sure background, what is between, and a sure class.
 
     Returns:
-        In `[0, 1]`, ascending, the lowest score of each part but the first.
+        In `[0, 1]`, ascending, the highest score of each part but the last; a tie goes to the background.
     """
     counts = histogram(cams, ids)
     if np.count_nonzero(counts) < parts:  # nothing to split
         return [level / LEVELS for level in range(1, parts)]
-    return [(int(level) + 1) / LEVELS for level in threshold_multiotsu(hist=counts, classes=parts)]
+    return [int(level) / LEVELS for level in threshold_multiotsu(hist=counts, classes=parts)]
 
 
 class ChosenThreshold(NamedTuple):
