@@ -14,8 +14,15 @@ from rich.progress import track
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.report.notes import Notes
 from acr_lightning.review.doubt import Measures, agreement, doubts, measure, ranks
-from acr_lightning.review.reviewed_run import reviewed_run
+from acr_lightning.review.reviewed_run import ReviewedRun, reviewed_run
 from acr_lightning.stages.chain import CHAIN
+
+
+def true_iou(name: str, run: ReviewedRun) -> float:
+    """The IoU of a photo's label and its mask, the mean over its tags."""
+    mask = run.dataset.mask(name)
+    assert mask is not None
+    return agreement(run.label(name), mask, [int(tag) + 1 for tag in run.dataset.tags(name)])
 
 
 def table(run: Path, config: str, photos: slice, values: dict[str, str]) -> None:
@@ -29,17 +36,13 @@ def table(run: Path, config: str, photos: slice, values: dict[str, str]) -> None
     """
     dataset = load(CHAIN, config, values).dataset()
     reviewed = reviewed_run(run, dataset, Notes(), trusted=True)
-    since, measures, truth, names = time.process_time(), [], [], reviewed.names[photos]
+    since, measures, names = time.process_time(), [], reviewed.names[photos]
     for name in track(names, "photos"):
         measures.append(measure(name, reviewed))
     seconds = time.process_time() - since
-    for name in names:
-        mask = dataset.mask(name)
-        assert mask is not None
-        truth.append(agreement(reviewed.label(name), mask, [int(tag) + 1 for tag in dataset.tags(name)]))
-    ious, fifth = np.array(truth), len(truth) // 5
+    ious, fifth = np.array([true_iou(name, reviewed) for name in names]), len(names) // 5
     worst = {*np.argsort(ious, kind="stable")[:fifth]}
-    print(f"{len(truth)} photos, {seconds:.1f} s of a core to measure; mean IoU {ious.mean():.3f}")
+    print(f"{len(names)} photos, {seconds:.1f} s of a core to measure; mean IoU {ious.mean():.3f}")
     for chosen in itertools.chain.from_iterable(itertools.combinations(Measures._fields, n) for n in range(1, 5)):
         others = dict.fromkeys({*Measures._fields} - {*chosen})
         if any(getattr(one, name) is None for one in measures for name in chosen):

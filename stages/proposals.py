@@ -23,4 +23,6 @@ def main(job: Job) -> dict[str, Any]:
 
 
 DEFAULTS = partial(inference_defaults, "Superpixels", "UntaggedPhotos", ["train", "seed"])
-PROPOSALS = Stage("proposals", HELP, DEFAULTS, main, writes=MASKS, choice="proposals", splits=(), reads_tags=False)
+PROPOSALS = Stage(
+    "proposals", HELP, DEFAULTS, main, writes=MASKS, choice="proposals", splits=(), reads_tags=False, has_classes=False
+)

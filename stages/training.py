@@ -94,7 +94,7 @@ def train(job: Job, more_callbacks: Sequence[Any] = ()) -> dict[str, Any]:
         if (wandb := sys.modules.get("wandb")) and wandb.run:
             wandb.finish()
     require_not_stopped(trainer)
-    return {"epochs": trainer.current_epoch, "photos": len(data.samples())}
+    return {"epochs": trainer.current_epoch, "photos": len(data.samples()), "batch": data.batch_size}
 
 
 def check_crop(name: str, values: Section) -> None:
@@ -147,6 +147,7 @@ AFFINITY_TRAIN = Stage(
     train,
     reads={"data.labels": ("affinity_labels",)},
     writes=CHECKPOINT,
+    has_classes=False,
     choice="affinity",
 )
 SEGMENT = Stage(

@@ -1,5 +1,10 @@
 """Tensors on disk: made once, whoever asks, within a bound."""
 
+import errno
+import logging
+import multiprocessing
+import os
+
 import pytest
 import torch
 
@@ -91,3 +96,39 @@ def test_looking_costs_as_much_for_each_file_however_many_there_are(tmp_path, mo
     for at in range(40):
         store.get(f"{at:064x}", Maker())
     assert looks == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_once_and_nothing_more_is_kept(tmp_path, monkeypatch, caplog, number):
+    """Not by each loader process, either, which shares the store with the one that was copied."""
+    store, make = KeptTensors(tmp_path, 1.0), Maker()
+    store.get(NAME, make)
+
+    def full(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    others = [f"{at:064x}" for at in range(3)]
+    process = multiprocessing.get_context("fork").Process(target=store.get, args=(others[0], make))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    with caplog.at_level(logging.WARNING):
+        assert all(same(store.get(name, make)) for name in others)
+    assert caplog.messages == []  # the other process has said it
+    again = KeptTensors(tmp_path, 1.0)
+    assert all(same(again.get(name, make)) for name in others)
+    assert caplog.messages == [f"{tmp_path}: {os.strerror(number)}; goes on more slowly, and keeps nothing more there"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [store.path(NAME)]
+    assert same(store.get(NAME, None))
+
+
+def test_a_folder_that_may_not_be_written_is_said(tmp_path, monkeypatch):
+    """A person has named it: that is no full disk."""
+
+    def refuse(descriptor):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="Read-only file system"):
+        KeptTensors(tmp_path, 1.0).get(NAME, Maker())

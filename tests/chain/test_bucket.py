@@ -172,6 +172,35 @@ def test_another_content_is_another_digest(bucket, tmp_path):
     assert FileDigests(None).of(location(f"{BUCKET}/a/2.jpg")) == "missing"
 
 
+@pytest.mark.parametrize("tag", [{}, {"ETag": 'W/"1"'}])
+@pytest.mark.parametrize("times", [(1e9, 1e9, 2e9), (None, None, None)])
+def test_a_store_that_does_not_know_the_content_is_asked_for_size_and_time(monkeypatch, tmp_path, tag, times):
+    """A weak tag may be that of other bytes, too. Where there is no time either, the object is read."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    reads, told = [], dict(tag)
+
+    class Plain(MemoryFileSystem):
+        def ls(self, path, detail=True, **options):
+            return [{**entry, **told} for entry in super().ls(path, detail=True, **options)]
+
+        def cat_file(self, path, **options):
+            reads.append(path)
+            return super().cat_file(path, **options)
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (system, url.removeprefix("plain:/")))
+    system, files, digests = Plain(), FileDigests(tmp_path / "digests.json"), []
+    for content, moment in zip((b"one", b"one", b"two"), times, strict=True):
+        remote_path._entries.cache_clear()
+        told["created"] = moment
+        system.pipe_file("/plain/1.jpg", content)
+        digests.append(files.of(location("plain://plain") / "1.jpg"))
+    system.rm("/plain", recursive=True)
+    remote_path._entries.cache_clear()
+    assert digests[0] == digests[1] != digests[2]
+    assert len(reads) == (2 if times[0] else 3)
+
+
 def test_photos_are_kept_on_a_disk_where_an_address_says_so(bucket, shapes_root, tmp_path, monkeypatch):
     import fsspec.config
 

@@ -100,6 +100,39 @@ def test_the_content_of_weights_and_of_a_run_that_is_gone_on_with(tmp_path):
     assert len(first) == 2
 
 
+@pytest.mark.parametrize("place", ["run", "run/label/labels"])
+def test_the_labels_that_objects_are_cut_out_by(tmp_path, place):
+    """Of another run, or of another variant put in its place; a copy of them is the same."""
+    labels = tmp_path / "earlier" / "run" / "label" / "labels"
+    write_mask(labels / "beach" / "a.png", np.zeros((8, 8), np.uint8))
+    node = {"class_path": "PastedCrops", "init_args": {"labels": str(tmp_path / "earlier" / place)}}
+
+    def read():
+        experiment = load(CHAIN, None, {"run": str(tmp_path / "run"), "fit.data": node})
+        return inputs(experiment, "fit")["content of fit.data.labels"]
+
+    first = read()
+    shutil.copytree(labels, tmp_path / "copy", copy_function=shutil.copyfile)
+    (labels / ".b.png.tmp").touch()
+    os.utime(labels / "beach" / "a.png")
+    assert read() == first
+    write_mask(labels / "beach" / "a.png", np.ones((8, 8), np.uint8))
+    assert read() != first
+    shutil.rmtree(labels)
+    (tmp_path / "copy").rename(labels)
+    assert read() == first
+    (labels / "beach").rename(labels / "hill")
+    assert read() != first
+
+
+def test_a_stage_that_learns_from_true_masks_reads_no_labels(tmp_path, monkeypatch):
+    """Whatever lies in a folder of that word."""
+    monkeypatch.chdir(tmp_path)
+    write_mask(tmp_path / "masks" / "a.png", np.zeros((8, 8), np.uint8))
+    experiment = load(CHAIN, None, {"run": "run", "segment.data.labels": "masks"})
+    assert "content of segment.data.labels" not in inputs(experiment, "segment")
+
+
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """A class beside the experiment, with a module that it imports and one that it does not."""

@@ -25,6 +25,17 @@ def test_digest_ignores_speed_only(section, same):
     assert stage_record.digest(SECTION, {"fit": "a"}) != stage_record.digest(SECTION, {"fit": "b"})
 
 
+def test_where_kept_maps_lie_is_left_out_but_not_that_they_are_kept():
+    """Which rounds them, whatever room there is."""
+
+    def digest(**arguments):
+        return stage_record.digest({"model": {"class_path": "a.B", "init_args": {"lr": 0.1, **arguments}}}, {})
+
+    assert digest(cache="here") == digest(cache="there") == digest(cache="there", max_gb=1.0)
+    assert digest(cache="here") != digest(cache=None)
+    assert digest(cache="here") != digest(cache="here", lr=0.2)
+
+
 def record(section=SECTION, stage="fit"):
     return stage_record.Record(stage, stage_record.digest(section, {}), {}, {}, section)
 

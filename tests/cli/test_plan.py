@@ -266,6 +266,23 @@ def test_another_runs_stage_is_not_done_again(refused, folders):
     assert "label: needs the stage cam, which is not done in gone" in refused(labels)
 
 
+def test_a_data_set_that_is_not_there_is_said_before_the_first_run(tmp_path, monkeypatch, capsys):
+    """A line each; scenes are drawn when they are needed, not for a check."""
+    monkeypatch.chdir(tmp_path)
+    gone = {name: {"base": "voc.yaml", "dataset.root": f"{tmp_path}/{name}"} for name in ("a", "b")}
+    words = ["compare", "--config", "plan.yaml", "--check"]
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**PLAN, "datasets": {**PLAN["datasets"], **gone}}))
+    assert here(*words) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{start}plan.yaml: datasets.{name}: {tmp_path}/{name}: not a VOC 2012 folder, it has no JPEGImages; "
+        "set dataset.root to the folder that holds JPEGImages"
+        for start, name in (("acr compare: ", "a"), ("", "b"))
+    ]
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(PLAN))
+    assert here(*words) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
+
+
 PLANS = [name for name in shipped_configs() if name.startswith("plans/")]
 
 

@@ -72,6 +72,7 @@ def test_an_own_class_makes_the_label(photo):
     ("node", "message"),
     [
         ("hard_lable", r"label\.refiner: no refiner 'hard_lable'\. Did you mean 'hard_label'\? Known: soft_cam, "),
+        (None, r"label\.refiner: write one of soft_cam, .*, or class_path and init_args"),
         ({"scale": 0.5}, r"label\.refiner: write one of soft_cam, .*, or class_path and init_args"),
         ({"class_path": "own.Missing"}, r"label\.refiner: no class 'own\.Missing'"),
         ({"class_path": OWN, "init_args": {"time": 3}}, r"label\.refiner: .*unexpected keyword argument 'time'"),

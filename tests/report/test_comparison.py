@@ -51,7 +51,7 @@ def test_mean_and_deviation_by_hand(tabulated, tmp_path):
     assert text.startswith((tmp_path / "comparison.md").read_text())
     assert r"| plain \<CAM> \| \*a\* | 3 | 43.0 ± 3.6 | 60.0 ± 0.0 | 70.0 ± 0.0 |" in text
     assert "| one | 1 | 40.0 | 60.0 | 70.0 |" in text
-    assert "| variant | seeds | CAM | precision | recall |\n|" in text
+    assert "| variant | random seeds | CAM | precision | recall |\n|" in text
     page = (tmp_path / "comparison.html").read_text()
     assert "<td>plain &lt;CAM&gt; | *a*</td><td>3</td><td>43.0 ± 3.6</td>" in page
     assert "<h2>Game</h2>" in page
@@ -75,7 +75,7 @@ def test_costs_by_hand(tmp_path):
         "read": {0: [tmp_path / "c", first]},  # what it reads is what it goes on with
     }
     text = tabulate({("Methods",): runs}, tmp_path, "x")
-    assert "| variant | seeds | CAM | precision | recall | label | hours | CPU seconds | steps | photos seen |" in text
+    assert "| random seeds | CAM | precision | recall | label | hours | CPU seconds | steps | photos seen |" in text
     # Three epochs of 10 // 4 batches of 4, and with two of 10 // 5 of 5.
     assert "| plain | 1 | 40.0 | 60.0 | 70.0 | 50.0 | 3.00 | 21600 | 6 | 24 |" in text
     assert "| ReCAM | 1 | 41.0 | 60.0 | 70.0 | – | 5.00 | 36000 | 10 | 44 |" in text
@@ -83,11 +83,19 @@ def test_costs_by_hand(tmp_path):
     assert "figure x_methods_recam_photos_seen 44" in text.splitlines()
 
 
+def test_the_batch_is_that_of_the_run_also_where_its_data_class_has_another_default(tmp_path):
+    run = run_with(tmp_path / "a", 40.0, batch=4, epochs=3, photos=10)
+    path = run / "fit" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "config": {}}))
+    text = tabulate({("Own",): {"own": {0: [run]}}}, tmp_path, "x")
+    assert "| own | 1 | 40.0 | 60.0 | 70.0 | 3.00 | 21600 | 6 | 24 |" in text
+
+
 def test_gains_are_counted_seed_by_seed(tabulated):
     text = tabulated(
         control=[[40.0, 30.0], [44.0, 30.0]], ours=[[47.0, 32.5], [45.0, 32.5]], half=[[50.0, 31.0], [40.0]]
     )
-    assert "| seeds | CAM | precision | recall | CAM on val | gain | gain on val |" in text
+    assert "| random seeds | CAM | precision | recall | CAM on val | gain | gain on val |" in text
     assert (
         "| ours | 2 | 46.0 ± 1.4 | 60.0 ± 0.0 | 70.0 ± 0.0 | 32.5 ± 0.0 | 4.0 ± 4.2 (+7.0, +1.0) | 2.5 ± 0.0 (" in text
     )
@@ -128,7 +136,7 @@ READ = {
 def test_methods_by_readout_by_hand(tabulated, tmp_path):
     text = tabulated(**READ)
     head = "| method | CAM | gain | CAM by prototypes | gain by prototypes | steps | CPU seconds |\n|"
-    assert text.index(head) < text.index("| variant | seeds | CAM |")
+    assert text.index(head) < text.index("| variant | random seeds | CAM |")
     rows = [
         "| control | 42.0 ± 2.8 | – | 50.5 ± 0.7 | 8.5 ± 2.1 (+10.0, +7.0) | – | – |",
         "| SEAM | 41.5 ± 0.7 | -0.5 ± 2.1 (+1.0, -2.0) | 58.0 ± 2.8 | 7.5 ± 3.5 (+10.0, +5.0) | – | – |",

@@ -73,7 +73,7 @@ def test_the_card_says_what_the_run_says(run, tmp_path):
     assert cells(card, "network") == [
         "network", "val", "41.2", "55.5", "66.6", "scales [1.0, 1.5], refiner test\\|\\<b>"
     ]  # fmt: skip
-    assert cells(card, "label | seed")[-1] == "threshold 0.3, chosen oracle: best"
+    assert cells(card, "label | training photos")[-1] == "threshold 0.3, chosen oracle: best"
     assert "was chosen with masks" in card
     assert "Method: ACR, strategy baseline." in card
     assert "Data set: Shapes" in card

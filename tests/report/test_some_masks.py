@@ -51,13 +51,14 @@ def test_they_are_of_those_photos_and_say_so(run, dataset, records):
     assert (label["miou"], network["miou"]) == (100.0, 100.0)
     assert (label["photos"], label["of_photos"], network["trained_on"]) == (2, 4, 2)
     lines = table(records).splitlines()[2:]
-    assert [line.split(" | ")[1] for line in lines] == ["seed (2 of 4 photos)", "val (2 of 4 photos, all trained on)"]
+    splits = ["training photos (2 of 4 photos)", "val (2 of 4 photos, all trained on)"]
+    assert [line.split(" | ")[1] for line in lines] == splits
     assert "0.50 (masks, chosen on these very masks)" in lines[0]
     rows = [*csv.DictReader((run / "evaluate" / "scores.csv").read_text().splitlines())]
     assert {(row["photos"], row["of_photos"]) for row in rows} == {("2", "4")}
     write_report([run], run / "report.html", dataset=dataset)
     page = (run / "report.html").read_text()
-    assert "seed (2 of 4 photos)" in page
+    assert "training photos (2 of 4 photos)" in page
     assert "4 of these 4 also trained on" in page
     assert {key.partition("/")[0] for key in values_of(records)} == {"label_of_2_photos", "network_of_2_photos"}
 
@@ -66,7 +67,8 @@ def test_masks_of_all_photos_say_nothing_of_it(run, dataset):
     for number in (2, 3):
         write_mask(run.parent / "masks" / f"{number}.png", np.full((5, 6), 1 - number % 2, np.uint8))
     records = score_run({"label": run / "label"}, dataset, ["val"], run / "evaluate")
-    assert [line.split(" | ")[1] for line in table(records).splitlines()[2:]] == ["seed", "val (all trained on)"]
+    splits = [line.split(" | ")[1] for line in table(records).splitlines()[2:]]
+    assert splits == ["training photos", "val (all trained on)"]
 
 
 def test_they_never_mix_with_those_of_all_photos(run, records, tmp_path):
@@ -74,9 +76,10 @@ def test_they_never_mix_with_those_of_all_photos(run, records, tmp_path):
     (other / "evaluate").mkdir(parents=True)
     runs = {"a": {0: [run]}, "b": {0: [other]}}
     (other / "evaluate" / "scores.json").write_text(json.dumps(records))
-    assert "**Table (seed: 2 of 4 photos; val: 2 of 4 photos)**" in tabulate({("Table",): runs}, tmp_path / "t", "plan")
+    title = "**Table (training photos: 2 of 4 photos; val: 2 of 4 photos)**"
+    assert title in tabulate({("Table",): runs}, tmp_path / "t", "plan")
     (other / "evaluate" / "scores.json").write_text(json.dumps([{**one, "photos": 4} for one in records]))
-    with pytest.raises(UserError, match="scores on seed are of 2 of 4 photos and all photos, which do not compare"):
+    with pytest.raises(UserError, match="scores on training photos are of 2 of 4 photos and all photos, which do"):
         tabulate({("Table",): runs}, tmp_path / "t", "plan")
 
 

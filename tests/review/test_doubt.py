@@ -1,8 +1,5 @@
 """Which labels are doubtful: each measure against plain loops, and their ranks against scipy's."""
 
-import shutil
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.stats import rankdata
@@ -47,13 +44,11 @@ def test_a_labels_measures_are_those_of_plain_loops(reviewed):
     for name in reviewed.names:
         cam, label, got = reviewed.cam(name), reviewed.label(name), measure(name, reviewed)
         tags = [tag + 1 for tag in cam.classes.tolist()]
-        height, width = label.shape
-        rim = [label[y, x] for y in range(height) for x in range(width) if y in (0, height - 1) or x in (0, width - 1)]
-        corners = [label[y, x] for y in (0, -1) for x in (0, -1)]  # which are in two of the four sides
-        assert got.inside == pytest.approx(np.isin([*rim, *corners], [0, 255]).mean())
-        assert got.steady == pytest.approx(plain_agreement(plain_label(cam, 0.3), plain_label(cam, 0.5), tags))
-        inside = [[level / 255 for level in levels[label == tag]] for tag, levels in zip(tags, cam.levels, strict=True)]
-        assert got.sure == pytest.approx(sum(sum(one) / max(1, len(one)) for one in inside) / len(tags))
+        assert got.steady == pytest.approx(plain_agreement(label, plain_label(cam, 0.6), tags))
+        places = [place for place in np.ndindex(label.shape) if label[place] in tags]
+        own = [cam.levels[(tags.index(label[place]), *place)] for place in places]
+        every = [0.4 * 255 + sum(int(levels[place]) for levels in cam.levels) for place in places]
+        assert got.sure == pytest.approx(np.mean([one / total for one, total in zip(own, every, strict=True)]))
         prediction = reviewed.prediction(name)
         assert (got.network is None) == (prediction is None) == (name not in ("a", "d"))
         if prediction is not None:
@@ -65,8 +60,16 @@ def test_a_label_is_measured_by_the_decision_that_it_was_made_with(reviewed):
     assert len(reviewed.dataset.tags(name)) == 2
     reviewed.made_with[name] = Decision(threshold=0.8, removed=("cat",))
     after, cam = measure(name, reviewed), reviewed.cam(name, decision=reviewed.made_with[name])
-    low, high = plain_label(cam, 0.7), plain_label(cam, 0.9)
-    assert after.steady == pytest.approx(plain_agreement(low, high, [cam.classes[0] + 1]))
+    wanted = plain_agreement(reviewed.label(name), plain_label(cam, 1.0), [cam.classes[0] + 1])
+    assert after.steady == pytest.approx(wanted)
+
+
+def test_a_label_without_its_tag_is_the_least_sure_and_one_without_tags_is_sure(reviewed, run):
+    name = reviewed.names[0]
+    write_mask(run / "label" / "labels" / f"{name}.png", np.zeros(reviewed.label(name).shape, np.uint8))
+    assert measure(name, reviewed)[:2] == (0, 0)
+    reviewed.made_with[name] = Decision(removed=tuple(reviewed.tags(name)))
+    assert measure(name, reviewed)[:2] == (1, 1)
 
 
 def test_ranks_are_scipys(rng):
@@ -76,16 +79,9 @@ def test_ranks_are_scipys(rng):
 
 
 def test_doubt_is_the_mean_rank_of_what_there_is():
-    measures = [Measures(0.9, 0.9, 0.9, 0.5), Measures(0.1, 0.2, 0.2, None), Measures(0.5, 0.2, 0.3, 0.1)]
-    assert doubts(measures) == pytest.approx([(0 + 0 + 0 + 0) / 4, (1 + 0.75 + 1) / 3, (0.5 + 0.75 + 0.5 + 1) / 4])
-    assert doubts([one._replace(network=None) for one in measures]) == pytest.approx([0, 2.75 / 3, 1.75 / 3])
-
-
-def test_where_a_walked_label_lies_says_nothing(reviewed, run):
-    walked = run / "affinity_walk" / "cams"
-    shutil.copytree(reviewed.cams, walked)
-    for name in reviewed.names:
-        assert measure(name, replace(reviewed, cams=walked)) == measure(name, reviewed)._replace(inside=None)
+    measures = [Measures(0.9, 0.9, 0.5), Measures(0.1, 0.2, None), Measures(0.5, 0.2, 0.1)]
+    assert doubts(measures) == pytest.approx([(0 + 0 + 0) / 3, (1 + 0.75) / 2, (0.5 + 0.75 + 1) / 3])
+    assert doubts([one._replace(network=None) for one in measures]) == pytest.approx([0, 1.75 / 2, 1.25 / 2])
 
 
 def test_nothing_is_reviewed_that_the_network_does_not_learn_from(reviewed, run):

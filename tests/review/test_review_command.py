@@ -57,6 +57,47 @@ def test_a_page_without_a_server_and_its_decisions_taken_in(run, tmp_path, capsy
     assert counts == (levels > 0.75 * 255).sum()
 
 
+PAINTED = """view => { const canvas = document.querySelector(`#${view} canvas`);
+    return canvas.width > 1 ? canvas.toDataURL() : ""; }"""
+
+
+def test_a_slow_picture_of_before_is_not_shown(run, tmp_path):
+    """Of another class of the photo, or of another photo; what is asked for last is shown, whatever comes last."""
+    assert here("review", run, "--output", tmp_path / "page.html") == 0
+    with browser_page() as page:
+        page.add_init_script(
+            """window.held = []; window.holds = false; window.decoded = 0;
+            const decode = Image.prototype.decode;
+            Image.prototype.decode = async function () {
+              if (window.holds) await new Promise((go) => window.held.push(go));
+              await decode.call(this);
+              window.decoded += 1;
+            };"""
+        )
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector("#tags button.on")
+        while page.locator("#name").inner_text() != f"beach/{EVIL}":
+            page.keyboard.press("n")
+        page.wait_for_function(f"({PAINTED})('cam-view')")
+        (first, second), views = page.locator("#cam-class option").all_inner_texts(), {}
+        for name in (second, first):
+            before = page.evaluate(PAINTED, "cam-view")
+            page.locator("#cam-class").select_option(name)
+            page.wait_for_function(f"before => !['', before].includes(({PAINTED})('cam-view'))", arg=before)
+            views[name] = page.evaluate(PAINTED, "cam-view")
+        page.evaluate("holds = true; decoded = 0")
+        page.locator("#cam-class").select_option(second)
+        page.locator("#cam-class").select_option(first)
+        page.wait_for_function("held.length === 2")
+        for at, count in ((1, 1), (0, 2)):
+            page.evaluate("at => held[at]()", at)
+            page.wait_for_function("count => decoded === count", arg=count)
+        assert page.evaluate(PAINTED, "cam-view") == views[first]
+        # While those of the next photo are still to come, none of this one is shown.
+        page.keyboard.press("n" if page.evaluate("shown.indexOf(current) === 0") else "p")
+        assert [page.evaluate(PAINTED, view) for view in ("cam-view", "label-view", "prediction-view")] == [""] * 3
+
+
 def test_a_page_without_a_server_keeps_what_is_taken_back_and_warns_until_it_is_downloaded(run, tmp_path):
     """By keys alone, and again after a download."""
     review_file.write(run / "review.json", {name: Decision("rejected") for name in ("a", "d")})

@@ -1,6 +1,8 @@
+import io
 import logging
 
 import pytest
+import rich
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
@@ -109,4 +111,34 @@ def test_the_bar_says_what_is_left_of_the_stage_and_no_number_of_a_logger(clock,
         enable_checkpointing=False, enable_model_summary=False, callbacks=[left, bar, Looking()],
     )  # fmt: skip
     trainer.fit(Slow(clock, [25] * 3), DataLoader(torch.ones(3), batch_size=1))
-    assert seen == [{}] * 3 + [{"left": "about 3 min"}] * 3 + [{"left": "about 80 s"}] * 3
+    assert seen == [{}] * 3 + [{"left": "3 min"}] * 3 + [{"left": "80 s"}] * 3
+
+
+class TwoLosses(Slow):
+    def training_step(self, batch, batch_index):
+        self.log_dict({"ru": 0.123, "cu": 12.345}, prog_bar=True)
+        return super().training_step(batch, batch_index)
+
+
+def test_a_long_bar_is_one_line_of_80_columns(clock):
+    """Of the hundredth epoch of 5,000 batches, which takes an hour and more."""
+    text, left = io.StringIO(), TimeLeft("fit")
+    bar = StageBar(1, console_kwargs={"width": 80, "file": text, "force_terminal": True, "color_system": None})
+
+    class Long(Callback):
+        def on_train_epoch_end(self, trainer, module):
+            left.left = 5 * 3600.0
+            task = bar.progress.tasks[bar.train_progress_bar_id]
+            task.description, task.completed, task.total, task.finished_time = "Epoch 100/199", 5000, 5000, 5400
+
+    trainer = Trainer(
+        max_epochs=2, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
+        enable_model_summary=False, callbacks=[left, Long(), bar],
+    )  # fmt: skip
+    try:
+        trainer.fit(TwoLosses(clock, [25] * 2), DataLoader(torch.ones(3), batch_size=1))
+    finally:
+        rich.reconfigure()  # the one console of the process
+    lines = [line for line in text.getvalue().splitlines() if "Epoch 100/199" in line]
+    for part in (" 5000/5000 ", "1:30:00", " ru: 0.123 cu: 12.345 left: 5 h 00 min"):
+        assert part in lines[-1]

@@ -40,9 +40,17 @@ class FileDigests:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return "missing"
-        if time.time() - max(stat.st_mtime, stat.st_ctime) > FRESH:
+        # In a bucket there may be no time at all: the size alone tells nothing.
+        if 0 < max(stat.st_mtime, stat.st_ctime) < time.time() - FRESH:
             self.known[str(path)], self.grown = [*state, digest], True
         return digest
+
+    def of_labels(self, folder: Path) -> str:
+        """The digest of the label maps below a folder, of their names and contents."""
+        digest = hashlib.sha256()
+        for path in sorted(folder.rglob("[!.]*.png")):
+            digest.update(f"{path.relative_to(folder).as_posix()} {self.of(path)}\n".encode())
+        return digest.hexdigest()
 
     def keep(self) -> None:
         """Remember what was read."""

@@ -2,20 +2,20 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from acr_lightning.artefacts.atomic import write_json
 from acr_lightning.artefacts.checkpoint_file import stored_digest
 from acr_lightning.artefacts.text_file import read_json
-from acr_lightning.errors import UserError
+from acr_lightning.errors import UserError, shown
 
 NAME = "manifest.json"
 # What a manifest says, and of which kind it is.
 KINDS = {
     "status": str, "digest": str, "inputs": dict, "code": str, "config": dict, "counts": dict, "written": str,
-    "seconds": float, "cpu_seconds": float, "results": int,
+    "seconds": float, "cpu_seconds": float, "results": int, "classes": list,
 }  # fmt: skip
 FROM = "from.json"
 CHECKPOINT = "last.ckpt"
@@ -128,6 +128,36 @@ def network_of(run: Path) -> Path:
             f"{folder}: the network is not trained to its end yet; let `acr run` end first, or run it again"
         )
     return folder / CHECKPOINT
+
+
+def classes_of(folder: Path) -> list[str]:
+    """The classes whose numbers a stage's result has; empty where its manifest, or an older version's, names none."""
+    return [*map(str, (read(folder) or {}).get("classes", []))]
+
+
+def require_classes(where: str | Path, known: Sequence[str], class_names: Sequence[str]) -> None:
+    """Check that what has numbers of classes has those of a data set.
+
+    Args:
+        where: that is, as a message begins.
+        known: its classes, in their order; empty where nobody has said them.
+        class_names: of the data set.
+
+    Raises:
+        UserError: it has those of others, or of these in another order.
+    """
+    if known and [*known] != [*class_names]:
+        names, others = (shown(", ".join(several)) for several in (known, class_names))
+        raise UserError(
+            f"{where} knows the classes {names}, and these are {others}; make it anew, or set dataset.classes to the "
+            "former"
+        )
+
+
+def labels_of(place: Path) -> Path:
+    """Where pseudo-labels lie: in a run's stage `label`, or in the folder itself."""
+    of_run = place / "label" / "labels"
+    return of_run if of_run.is_dir() else place
 
 
 def write_from(run: Path, others: Mapping[str, Path]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from acr_lightning.artefacts.manifest import is_done
+from acr_lightning.artefacts.manifest import classes_of, is_done, require_classes
 from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Section
@@ -64,10 +64,13 @@ def check(
 
 
 def _check_inputs(experiment: Experiment, name: str, names: Collection[str], to_come: Collection[Path]) -> None:
-    """Check that what a stage needs is done, or will be by the stages of these names or in the folders `to_come`."""
-    for source in experiment.sources(name).values():
+    """Check that what a stage needs is done, of its classes, or will be by these stages or in the folders `to_come`."""
+    stage = experiment.chain.stages[name]
+    for source in filter(experiment.takes_part, (*experiment.sources(name).values(), *stage.also_reads)):
         folder = experiment.folder(source)
-        comes = source in (*names, *experiment.chain.stages[name].also_reads) or folder in to_come
+        if source not in names and folder not in to_come and (known := classes_of(folder)):
+            require_classes(folder, known, experiment.dataset().class_names)
+        comes = source in (*names, *stage.also_reads) or folder in to_come
         if not comes and not is_done(folder):
             raise UserError(
                 f"{name}: needs the stage {source}, which is not done in {folder.parent}; "

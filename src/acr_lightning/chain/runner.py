@@ -10,14 +10,7 @@ from typing import Any
 
 from acr_lightning.artefacts.atomic import naming, remove_leftovers
 from acr_lightning.artefacts.file_digests import FileDigests
-from acr_lightning.artefacts.manifest import (
-    NAME,
-    TRAINED,
-    is_done,
-    read,
-    result,
-    write_from,
-)
+from acr_lightning.artefacts.manifest import NAME, TRAINED, is_done, labels_of, read, result, write_from
 from acr_lightning.chain import stage_record
 from acr_lightning.chain.check import check
 from acr_lightning.chain.code import foreign_code
@@ -25,7 +18,7 @@ from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.messages import parsed, parser_of
 from acr_lightning.chain.stage import Job, Section, Stage
 from acr_lightning.chain.stage_record import Record, say
-from acr_lightning.chain.values import data_arguments, flat
+from acr_lightning.chain.values import data_arguments, flat, get_value
 from acr_lightning.classes.class_names import build
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
@@ -43,7 +36,9 @@ def record_of(experiment: Experiment, name: str) -> Record:
     if not photos["masks"]:
         data_arguments(section).get("dataset", {}).get("init_args", {}).pop("masks", None)
     digest = stage_record.digest(section, read_digests)
-    return Record(name, digest, read_digests, experiment.presets, experiment.section(name), photos)
+    has_classes = "dataset" in read_digests and experiment.chain.stages[name].has_classes
+    classes = experiment.dataset().class_names if has_classes else ()
+    return Record(name, digest, read_digests, experiment.presets, experiment.section(name), photos, classes)
 
 
 def inputs(experiment: Experiment, name: str) -> dict[str, str]:
@@ -56,16 +51,18 @@ def inputs(experiment: Experiment, name: str) -> dict[str, str]:
         for key, value in flat(section.get(part), f"{name}.{part}")
         if isinstance(value, str) and (digest := _content(Path(value), files))
     }
+    labels = None if stage.sees_masks(section) else get_value(section, ["data", "labels"])
+    if isinstance(labels, str) and (folder := labels_of(Path(labels))).is_dir():
+        digests[f"content of {name}.data.labels"] = files.of_labels(folder)
     if experiment.values.get("dataset") is not None and stage.takes_dataset:
         digests["dataset"] = experiment.dataset().fingerprint(files.of, **_photos(experiment, name))
     if is_first_process():
         files.keep()
     if decisions := experiment.decisions(name):
         digests["review"] = hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
-    for read_stage in (*experiment.sources(name).values(), *stage.also_reads):
-        if experiment.takes_part(read_stage):
-            manifest = read(experiment.folder(read_stage))
-            digests[read_stage] = result(manifest) if manifest else "missing"
+    for read_stage in filter(experiment.takes_part, (*experiment.sources(name).values(), *stage.also_reads)):
+        manifest = read(experiment.folder(read_stage))
+        digests[read_stage] = result(manifest) if manifest else "missing"
     own_code = foreign_code(stage_record.that_matters(section))
     return digests | {f"code of {path}": digest for path, digest in own_code.items()}
 
@@ -111,6 +108,8 @@ def run_stage(experiment: Experiment, name: str, force: bool = False) -> None:
         launch.stand_alone()
     began = ranks is not None and launch.begin(ranks)
     _take_part(experiment, record, force, ranks)
+    if ranks and ranks.rank == 0:
+        launch.close_stage(str(experiment.folder(name)))
     if ranks and began:
         launch.leave(ranks)
 
@@ -119,7 +118,8 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
     """Do what is this process's part of a stage."""
     name, shard, is_first = record.stage, shard_of(record.config), is_first_process()
     folder = experiment.folder(name)
-    if ranks and not is_first and (experiment.chain.stages[name].function or not _opened(folder, record, force)):
+    # The first rank alone says whether it begins: others may read other photos or decisions than it has read.
+    if ranks and not is_first and (experiment.chain.stages[name].function or not launch.opens(str(folder))):
         return
     if is_first and stage_record.holds(folder, record.digest) and not force:
         say(f"{name}: done before, nothing to do ({folder / NAME}); --force does it again")
@@ -139,21 +139,12 @@ def _take_part(experiment: Experiment, record: Record, force: bool, ranks: launc
         _run(experiment, record, folder, is_first)
 
 
-def _opened(folder: Path, record: Record, force: bool) -> bool:
-    """Wait until the first rank begins with a stage; False where the stage is done."""
-    while force or not stage_record.holds(folder, record.digest):
-        if launch.is_open(str(folder)):
-            return True
-        time.sleep(launch.LOOK)
-    return False
-
-
 def _run(experiment: Experiment, record: Record, folder: Path, is_first: bool) -> None:
     name, since, cpu_before = record.stage, time.monotonic(), _cpu_seconds()
-    folders = {source: experiment.folder(source) for source in record.inputs if source in experiment.chain.stages}
-    done_folders = {source: place for source, place in folders.items() if is_done(place)}
+    stages = experiment.chain.stages
+    folders = {one: place for one in stages if one in record.inputs and is_done(place := experiment.folder(one))}
     with naming(folder):
-        counts = _do(experiment.chain.stages[name], Job(record.config, folder, done_folders))
+        counts = _do(stages[name], Job(record.config, folder, folders))
     rest = counts.pop("left", 0)
     if not is_first:
         return

@@ -54,6 +54,7 @@ class Stage:
         splits: those whose photos its result depends on, beside the `splits` that its data names.
         reads_tags: whether it reads the tags of those photos.
         sees_masks: whether a section of it reads true masks; otherwise its result is the same with and without them.
+        has_classes: whether its result has numbers of classes, and so is none of other classes.
         obeys: what of a person's decision on a photo its result depends on (empty: nothing); its key `review`, or its
             data's, then names the file of the decisions.
     """
@@ -71,6 +72,7 @@ class Stage:
     splits: tuple[Split, ...] = ("train",)
     reads_tags: bool = True
     sees_masks: Callable[[Section], bool] = lambda section: False
+    has_classes: bool = True
     obeys: Callable[[Decision], Any] | None = None
 
     @property

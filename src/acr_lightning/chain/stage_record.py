@@ -10,7 +10,7 @@ import itertools
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from acr_lightning.artefacts.manifest import (
 )
 from acr_lightning.chain.code import code
 from acr_lightning.chain.stage import Section
-from acr_lightning.chain.values import flat
+from acr_lightning.chain.values import flat, get_value, set_value
 from acr_lightning.version import __version__
 
 # Keys of a section that say how fast or how loud a stage runs, never what it computes.
@@ -38,6 +38,7 @@ SPEED_ONLY = {
         "log_every_n_steps", "profiler", "benchmark", "default_root_dir", "plugins", "sync_batchnorm",
     },
     "data": {"num_workers", "shard", "photos_per_pass", "verify", "cache", "max_gb"},
+    "model": {"max_gb"},
     "": {"workers", "shard", "verify"},
 }  # fmt: skip
 
@@ -56,6 +57,7 @@ class Record:
         presets: the chosen recipes, by the word that chose them.
         config: its complete section.
         photos: what of its photos its result depends on: arguments of `TaggedDataset.fingerprint`.
+        classes: those whose numbers its result has.
     """
 
     stage: str
@@ -64,6 +66,7 @@ class Record:
     presets: Mapping[str, str]
     config: Section
     photos: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] = ()
 
 
 def digest(section: Section, inputs: Mapping[str, str]) -> str:
@@ -73,9 +76,12 @@ def digest(section: Section, inputs: Mapping[str, str]) -> str:
 
 
 def that_matters(section: Section) -> Section:
-    """A section without what only changes speed."""
+    """A section without what only changes speed; of a model's folder of kept maps only that there is one: it rounds."""
     rest = _without(section, SPEED_ONLY[""])
-    return {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
+    parts = {key: _without(value, SPEED_ONLY.get(key, set())) for key, value in rest.items()}
+    if get_value(parts, ["model", "cache"]):
+        set_value(parts, ["model", "cache"], "kept")
+    return parts
 
 
 def _without(node: Any, names: set[str]) -> Any:
@@ -100,21 +106,16 @@ def difference(before: Mapping[str, Any], record: Record) -> str:
 
 def holds(folder: Path, wanted: str, done: bool = True) -> bool:
     """Whether the folder holds the result of this digest; if `done`, finished, as it was then."""
-    manifest = read(folder)
-    if manifest is None or manifest.get("digest") != wanted:
-        return False
-    return not done or is_intact(folder, manifest)
+    manifest = read(folder) or {}
+    return bool(manifest.get("digest") == wanted) and (not done or is_intact(folder, manifest))
 
 
 def put_back(folder: Path, record: Record) -> bool:
     """Rename an older result of this configuration, if there is one, back to its folder; whether the stage is done."""
     # The page lies outside, and is of another result.
     is_whole = Path(record.config.get("output", folder)).is_relative_to(folder)
-    older = (
-        []
-        if holds(folder, record.digest, done=False) or not is_whole
-        else sorted(folder.parent.glob(f"{folder.name}.old-*"))
-    )
+    is_wanted = is_whole and not holds(folder, record.digest, done=False)
+    older = sorted(folder.parent.glob(f"{folder.name}.old-*")) if is_wanted else []
     results = (path for done in (True, False) for path in older if holds(path, record.digest, done))
     if path := next(results, None):
         if folder.exists():

@@ -9,10 +9,12 @@ from acr_lightning.artefacts.manifest import manifests_of
 from acr_lightning.artefacts.own_files import require_own
 from acr_lightning.chain.check import check as check_stages
 from acr_lightning.chain.code import code
+from acr_lightning.chain.experiment import Experiment
 from acr_lightning.chain.experiment_file import find, load
 from acr_lightning.cli.run import words_of
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.errors import UserError
+from acr_lightning.plans.datasets import require_datasets
 from acr_lightning.plans.plan import Cell, cells_of, read_plan
 from acr_lightning.plans.time_left import time_left
 from acr_lightning.stages.chain import CHAIN
@@ -63,7 +65,7 @@ def compare(*, config: str, check: bool = False, **values: Any) -> int:
 
 def _checked(path: Path, cells: Iterable[Cell], thorough: bool) -> list[Cell]:
     """Each run once, whose experiment is checked; a variant that several tables have is one run."""
-    runs, to_come = dict[str, Cell](), set[Path]()
+    runs, to_come, experiments = dict[str, Cell](), set[Path](), list[tuple[str, Experiment]]()
     for cell in cells:
         # On the disks of other systems A and a are one name.
         first = runs.setdefault(cell.values["run"].casefold(), cell)
@@ -81,6 +83,9 @@ def _checked(path: Path, cells: Iterable[Cell], thorough: bool) -> list[Cell]:
         except UserError as error:
             raise UserError(f"{path}: {cell.place}: {error}") from None
         to_come.update(map(experiment.folder, experiment.stages))
+        experiments.append((cell.dataset, experiment))
+    if thorough:
+        require_datasets(path, experiments)
     return [*runs.values()]
 
 

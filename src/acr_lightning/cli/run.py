@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,9 @@ from acr_lightning.cli.stage_help import print_help
 from acr_lightning.cli.start import way_to_start
 from acr_lightning.data_care.read_photos import read_photos
 from acr_lightning.duration import duration
+from acr_lightning.report.summary import times
 from acr_lightning.stages.chain import CHAIN
-from acr_lightning.system.launch import begin, is_first_process, launched, leave, require_srun
+from acr_lightning.system.launch import begin, is_first_process, launched, leave, of_first, require_srun
 
 
 def run(
@@ -72,15 +74,15 @@ def _run_stages(experiment: Experiment, config: str | None, values: dict[str, An
         begin(ranks)
     _say_trained_again(experiment, force)
     for number, name in enumerate(experiment.stages, start=1):
-        if not force and is_done_before(experiment, name):
+        if not force and of_first(ranks, f"done {experiment.folder(name)}", partial(is_done_before, experiment, name)):
             _say_done(experiment, name)
         elif is_first_process() or CHAIN.stages[name].main:
             start = start or way_to_start()
             checks = not seconds and is_first_process()
             if checks and (status := start(["run", *words_of(config, values), "--check=values"])):
                 return status
-            before = f", after {duration(sum(seconds.values()))}" if seconds else ""
-            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}{before}")
+            so_far = times(sum(seconds.values()), [experiment.folder(one) for one in experiment.stages[number - 1 :]])
+            _say(f"acr run: {name}, stage {number} of {len(experiment.stages)}{so_far}")
             since = time.monotonic()
             if status := start([name, *words_of(config, values), *(["--force"] if force else [])]):
                 again = same_command(force)
@@ -148,9 +150,8 @@ def stage(
     elif print_config:
         print_sections(experiment.section(name))
     else:
-        if is_first_process():
-            for line in reused(experiment, name):
-                print(line, file=sys.stderr)
+        for line in reused(experiment, name) if is_first_process() else ():
+            print(line, file=sys.stderr)
         run_stage(experiment, name, force)
     return 0
 

@@ -47,8 +47,9 @@ class RemotePath(PurePosixPath):
 
     @property
     def etag(self) -> str:
-        """What a store knows a file's content by; empty where it knows nothing."""
-        return str(self._entry.get("ETag") or "")
+        """What a store knows a file's content by; empty where it knows nothing, or only what other bytes may share."""
+        etag = str(self._entry.get("ETag") or "")
+        return "" if etag.startswith("W/") else etag
 
     def is_dir(self) -> bool:  # noqa: D102
         return bool(_entries(self))

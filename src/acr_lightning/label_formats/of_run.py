@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.cam_file import read_cam
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.manifest import is_done, stages_of
+from acr_lightning.artefacts.manifest import classes_of, is_done, require_classes, stages_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.images import image_size
 from acr_lightning.data.tagged import TaggedDataset
@@ -43,10 +43,12 @@ def maps_of(run: Path, kind: Kind, names: Sequence[str], dataset: TaggedDataset)
     """Each photo's label map, with the scores of its CAM where it is a pseudo-label.
 
     Raises:
-        UserError: a map or a CAM is damaged, or of another photo.
+        UserError: a map or a CAM is damaged, or of another photo, or they have other classes.
     """
     stages = stages_of(run)
-    folder, train = stages[STAGES[kind]] / kind, {*dataset.ids("train")}
+    stage = stages[STAGES[kind]]
+    require_classes(stage, classes_of(stage), dataset.class_names)
+    folder, train = stage / kind, {*dataset.ids("train")}
     cams = stages.get("affinity_walk" if walked(stages) else "cam", run / "cam") / "cams"
     for name in names:
         photo = dataset.image_path(name)

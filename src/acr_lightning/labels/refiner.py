@@ -79,7 +79,7 @@ def build_refiner(node: RefinerNode, where: str) -> Refiner | None:
                 "is given by its import path"
             )
         node = {"class_path": node}
-    if "class_path" not in node or node.keys() - {"class_path", "init_args"}:
+    if not node or "class_path" not in node or node.keys() - {"class_path", "init_args"}:
         raise UserError(
             f"{where}: write one of {', '.join(NAMES)}, or class_path and init_args (DenseCrf, or a class of your own)"
         )

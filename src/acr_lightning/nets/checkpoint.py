@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
+from acr_lightning.artefacts.manifest import require_classes
 from acr_lightning.classes.foreign_classes import build_foreign
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.errors import UserError, nearest, shown
@@ -108,12 +109,8 @@ def require_learned_classes(module: torch.nn.Module, class_names: Sequence[str],
         UserError: a network is for other classes, or has them in another order.
     """
     for part in module.modules():
-        path, known = getattr(part, "learned", None) or ("", None)
-        if known is not None and known != [*class_names]:
-            names, others = (shown(", ".join(several)) for several in (known, class_names))
-            raise UserError(
-                f"{where}: {path} knows the classes {names}, and these are {others}; train anew, or set dataset.classes"
-            )
+        path, known = getattr(part, "learned", None) or ("", [])
+        require_classes(f"{where}: {path}", known, class_names)
 
 
 def fit_checkpoint(source: str | Path) -> Path:
@@ -128,7 +125,7 @@ def _load(network: Described, checkpoint: dict[str, Any], path: str | Path) -> N
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: its weights do not fit its network ({reason})") from None
     names = checkpoint.get(CLASS_NAMES)
-    network.learned = str(path), [*map(str, names)] if isinstance(names, list) else None
+    network.learned = str(path), [*map(str, names)] if isinstance(names, list) else []
 
 
 def _overridden(node: Any, overrides: Mapping[str, Any]) -> Any:

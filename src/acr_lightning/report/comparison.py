@@ -11,17 +11,17 @@ from acr_lightning.artefacts.own_files import write_all_own
 from acr_lightning.errors import UserError
 from acr_lightning.report.gain_figure import gain_figure
 from acr_lightning.report.markdown import plain
-from acr_lightning.report.run_scores import part_scored
+from acr_lightning.report.run_scores import part_scored, split_of
 from acr_lightning.report.score_files import read_scores
 from acr_lightning.report.templates import render
 from acr_lightning.report.variant_row import COSTS, GAINS, SCORES, Row, Runs, parts_of, read_rows
 
 FILES = MARKDOWN, CSV, PAGE = ("comparison.md", "comparison.csv", "comparison.html")
 NOTE = (
-    "mIoU in per cent, mean ± sample deviation over seeds: CAMs at the threshold that is best for split seed, with "
-    "precision and recall; those of val at the same threshold. A gain, in brackets seed by seed, is over a control: a "
-    "variant without the method, of as many steps and read in the same way, if there is one. Hours and CPU seconds are "
-    "those of all stages; costs count the trainings that a variant goes on with."
+    "mIoU in per cent, mean ± sample deviation over random seeds: CAMs at the threshold that is best for the training "
+    "photos, with precision and recall; those of val at the same threshold. A gain, in brackets for each random seed, "
+    "is over a control: a variant without the method, of as many steps and read in the same way, if there is one. "
+    "Hours and CPU seconds are those of all stages; costs count the trainings that a variant goes on with."
 )
 # The costs that stand beside each method.
 LASTING = ("steps", "CPU seconds")
@@ -46,7 +46,7 @@ def tabulate(tables: Tables, folder: Path, plan: str) -> str:
         for head, *cells in filter(None, both):
             table_lines = [head, ["---"] * len(head), *(map(plain, line) for line in cells)]
             lines += [*(f"| {' | '.join(line)} |" for line in table_lines), ""]
-    page = render("comparison.html", groups=pages, note=f"{NOTE} Each seed's values are in {CSV}.")
+    page = render("comparison.html", groups=pages, note=f"{NOTE} Each random seed's values are in {CSV}.")
     write_all_own(folder, {MARKDOWN: "\n".join(lines), CSV: _csv(rows), PAGE: page})
     return "\n".join([*lines, *_figures(rows, plan)])
 
@@ -57,10 +57,10 @@ def _read_table(title: str, variants: Mapping[str, Runs]) -> list[Row]:
 
 
 def _photos_scored(title: str, runs: Sequence[Path]) -> str:
-    """` (seed: 12 of 180 photos)` where scores are of some photos; a UserError where they are not of the same ones."""
+    """` (val: 12 of 180 photos)` where scores are of some photos; a UserError where they are not of the same ones."""
     parts: dict[str, set[str]] = {}
     for record in (record for run in runs for record in read_scores(run)):
-        parts.setdefault(str(record.get("split")), set()).add(part_scored(record))
+        parts.setdefault(split_of(record), set()).add(part_scored(record))
     for split, several in parts.items():
         if len(several) > 1:
             these = " and ".join(sorted(part or "all photos" for part in several))
@@ -93,7 +93,7 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
         [row.name, str(len(row.seeds)), *(_cell(column, row.values.get(column, [])) for column in columns)]
         for row in rows
     ]
-    return [["variant", "seeds", *columns], *lines]
+    return [["variant", "random seeds", *columns], *lines]
 
 
 def _cell(column: str, values: Sequence[float]) -> str:

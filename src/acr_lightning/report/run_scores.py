@@ -24,7 +24,9 @@ ORACLE = "best of all thresholds on these masks"
 # The rules of `label.threshold` that read masks.
 WITH_MASKS = ("oracle", "masks")
 # Photos that chose nothing: neither the network nor the threshold has seen them or their masks.
-CHOSEN_ELSEWHERE = "best of all thresholds on the masks of seed"
+CHOSEN_ELSEWHERE = "best of all thresholds on the masks of training photos"
+# What people are told of a split whose name is also that of a number.
+NAMES = {"seed": "training photos"}
 # Scores of the CAMs at all thresholds: what to choose `label.threshold` by.
 SWEEPS = {"cam": "sweep.json", "affinity_walk": "sweep_walked.json"}
 
@@ -110,12 +112,18 @@ def part_scored(record: Mapping[str, Any]) -> str:
     return "" if photos == of_photos else f"{photos} of {of_photos} photos"
 
 
+def split_of(record: Mapping[str, Any]) -> str:
+    """The split that a score is of, as people are told."""
+    split = str(record.get("split"))
+    return NAMES.get(split, split)
+
+
 def scored_on(record: Mapping[str, Any]) -> str:
     """What a score is of, for a table: `val (12 of 180 photos, all trained on)`."""
     trained_on, photos = record.get("trained_on"), record.get("photos")
     seen = f"{'all' if trained_on == photos else trained_on} trained on" if trained_on else ""
     words = ", ".join(filter(None, (part_scored(record), seen)))
-    return f"{record.get('split')} ({words})" if words else str(record.get("split"))
+    return f"{split_of(record)} ({words})" if words else split_of(record)
 
 
 def chosen_by(record: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.manifest import manifests_of, part, stages_of
+from acr_lightning.artefacts.manifest import manifests_of, part, read, stages_of
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.duration import duration
 
@@ -20,6 +20,19 @@ def sentence(run: Path, dataset: TaggedDataset | None) -> str:
     stages = ", ".join(f"{name} {duration(one['seconds'])}" for name, one in manifests.items() if "seconds" in one)
     end = max((str(one.get("written", "")) for one in manifests.values()), default="")[:10]
     return f"{text}Stages: {stages or 'none is done'}; {end}."
+
+
+def times(gone: float, folders: Sequence[Path]) -> str:
+    """`, after 12 min; from here on it took 25 min before`: of a run, in its middle.
+
+    Args:
+        gone: seconds since it began.
+        folders: of the stages that are to come. Only where each was done before is it said how long they took.
+    """
+    manifests = [read(folder) or {} for folder in folders]
+    seconds = [one["seconds"] for one in manifests if one.get("status") == "done" and "seconds" in one]
+    before = f"; from here on it took {duration(sum(seconds))} before" if len(seconds) == len(folders) else ""
+    return (f", after {duration(gone)}" if gone else "") + before
 
 
 def next_step(run: Path) -> str:

@@ -99,7 +99,7 @@ def _costs(runs: Sequence[Path]) -> dict[str, float]:
         costs["CPU seconds"] += one.get("cpu_seconds", 0)
     for fit in (one for folder, one in manifests.items() if folder.name == "fit"):
         counts, data = manifest.part(fit, "counts"), manifest.part(fit, "config", "data", "init_args")
-        batch = data.get("batch_size", 8)
+        batch = counts.get("batch") or data.get("batch_size", 8)  # of older versions, which had this default
         steps = counts.get("epochs", 0) * (counts.get("photos", 0) // batch)
         costs["steps"] += steps
         costs["photos seen"] += steps * batch

@@ -1,4 +1,4 @@
-"""Which labels are doubtful, told without any mask: where ways of making them disagree, and where scores are low."""
+"""Which labels are doubtful, told without any mask: what a higher threshold takes away, and where scores are close."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,30 +9,28 @@ from numpy.typing import NDArray
 
 from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.artefacts.review_file import Decision
-from acr_lightning.labels.pseudo_label import background_score, pseudo_label
+from acr_lightning.labels.pseudo_label import background_score, pseudo_label, with_background
 from acr_lightning.review.reviewed_run import ReviewedRun
 from acr_lightning.system.pool import map_in_pool
 
-# How far the background's score is moved down and up.
-STEP = 0.1
+# How far the background's score is moved up.
+STEP = 0.2
 # Photos that are measured before other processes would have started.
 FEW = 24
 
 
 class Measures(NamedTuple):
-    """What speaks for a photo's label, in 0..1 each; the mean over its tags.
+    """What speaks for a photo's label, in 0..1 each; an IoU is the mean over its tags.
 
     Attributes:
-        steady: IoU of the labels at a background score lower and higher by 0.1.
-        sure: the mean CAM of a class where the label has it; 0 where it has none of it.
-        inside: share of the photo's outermost pixels that have no class, since a label that spilled over reaches them;
-            None where a random walk spread the CAM, whose labels it does not sort (docs/review.md).
+        steady: IoU of the label and that of its CAM at a background score higher by 0.2.
+        sure: the mean share that the label's class has in the scores of all and the background's, where the label has a
+            class; 0 where it has none.
         network: IoU of the label and the network's prediction; None where there is none.
     """
 
     steady: float
     sure: float
-    inside: float | None
     network: float | None
 
 
@@ -55,16 +53,13 @@ def measure(name: str, run: ReviewedRun) -> Measures:
     cam, way = run.cam(name, label.shape, decision), run.way.at(decision.threshold)
     tags = [int(tag) + 1 for tag in cam.classes]
     background = background_score(cam.scores, way.threshold, way.alpha, cam.background)
-    low, high = (
-        pseudo_label(np.empty(0, np.uint8), cam.classes, cam.scores, background=(background + step).clip(0, 1))
-        for step in (-STEP, STEP)
-    )
-    inside = [scores[label == tag].mean() for tag, scores in zip(tags, cam.scores, strict=True) if (label == tag).any()]
-    rim = np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])
+    higher = pseudo_label(np.empty(0, np.uint8), cam.classes, cam.scores, background=(background + STEP).clip(0, 1))
+    shares = with_background(cam.scores, background=background)[1:]
+    own_shares = [share[label == tag] for tag, share in zip(tags, shares, strict=True)]
+    has_class = bool(np.isin(label, tags).any())
     return Measures(
-        agreement(low, high, tags),
-        float(sum(inside)) / len(tags) if tags else 1.0,
-        None if run.walked else float(np.isin(rim, (0, IGNORE)).mean()),
+        agreement(label, higher, tags),
+        float(np.concatenate(own_shares).mean()) if has_class else float(not tags),
         None if prediction is None or prediction.shape != label.shape else agreement(label, prediction, tags),
     )
 

@@ -210,8 +210,10 @@ function fillTags(photo) {
 }
 
 async function showCam(photo) {
-  const image = at("cam-class").value ? await loaded(source(photo, "cam", { class: at("cam-class").value })) : null;
-  if (photo === current) paint("cam-view", image, heat);
+  const name = at("cam-class").value;
+  paint("cam-view", null);
+  const image = name ? await loaded(source(photo, "cam", { class: name })) : null;
+  if (photo === current && name === at("cam-class").value) paint("cam-view", image, heat);
 }
 
 function showThreshold(threshold, isOwn) {
@@ -237,10 +239,9 @@ async function show(photo) {
   at("reject").classList.toggle("on", photo.decision.verdict === "rejected");
   at("measures").textContent = [
     `${shown.indexOf(photo) + 1} of ${shown.length}`,
-    percent("labels at a threshold a tenth lower and higher agree by", photo.measures.steady),
+    percent("at a threshold two tenths higher the label stays the same by", photo.measures.steady),
     percent("label and network by", photo.measures.network),
-    percent("mean CAM in the label", photo.measures.sure),
-    percent("of the photo's rim without a class", photo.measures.inside),
+    percent("share of its class in the scores", photo.measures.sure),
   ].filter(Boolean).join(" · ");
   for (const image of document.querySelectorAll("img.photo")) image.src = source(photo, "photo");
   fillTags(photo);
@@ -248,7 +249,7 @@ async function show(photo) {
   at("cam-view").hidden = !photo.tags.length;
   at("prediction-view").hidden = photo.measures.network === null;
   showThreshold(thresholdOf(photo), photo.decision.threshold !== undefined);
-  paint("label-view", null);
+  for (const view of ["label-view", "prediction-view"]) paint(view, null);
   drawLabel(photo, photo.decision.threshold ?? null, true);
   try {
     await showCam(photo);

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from acr_lightning.artefacts import review_file
 from acr_lightning.artefacts.cam_file import CamFile, read_cam
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.manifest import part, read, stages_of
+from acr_lightning.artefacts.manifest import classes_of, part, read, require_classes, stages_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.artefacts.review_file import Decision
 from acr_lightning.chain.messages import parsed, parser_of
@@ -52,11 +52,6 @@ class ReviewedRun:
     predictions: Path
     proposals: Path | None
     made_with: dict[str, Decision]
-
-    @property
-    def walked(self) -> bool:
-        """Whether the labels were made from CAMs that a random walk spread."""
-        return self.cams.parent.name == "affinity_walk"
 
     def tags(self, name: str) -> list[str]:
         """The names of the classes that a photo is tagged with."""
@@ -153,6 +148,7 @@ def reviewed_run(run: Path, dataset: TaggedDataset, notes: Notes, trusted: bool)
     """
     train, stages = {*dataset.ids("train")}, stages_of(run)
     names = [name for name in names_of(run, "labels", ()) if name in train]
+    require_classes(stages["label"], classes_of(stages["label"]), dataset.class_names)
     if not names:
         raise UserError(f"{stages['label']}: holds no label of a photo of the split train; there is nothing to review")
     manifest = read(stages["label"]) or {}

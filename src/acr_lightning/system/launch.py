@@ -162,6 +162,22 @@ def told(key: str) -> str:
     return _store().get(key).decode()
 
 
+def heard(key: str) -> str:
+    """What a rank says of this; waits until it does."""
+    wait_until(lambda: is_said(key))
+    return told(key)
+
+
+def of_first(ranks: Launch | None, key: str, is_so: Callable[[], bool]) -> bool:
+    """What the first rank finds, for all: files may change between two looks, and ranks that differ wait for ever."""
+    if ranks and ranks.rank:
+        return heard(key) == "yes"
+    answer = is_so()
+    if ranks:
+        say(key, "yes" if answer else "no")
+    return answer
+
+
 def wait_until(is_true: Callable[[], bool]) -> None:
     """Look again and again, so that signals are heard."""
     while not is_true():
@@ -177,12 +193,16 @@ def open_stage(key: str) -> None:
     _meet_at(port)
 
 
-def is_open(key: str) -> bool:
-    """Whether the first rank has begun with a stage, whose processes then meet where it says."""
-    if not is_said(f"open {key}"):
-        return False
-    _meet_at(told(f"open {key}"))
-    return True
+def close_stage(key: str) -> None:
+    """Tell the other ranks that a stage does not begin, or not again."""
+    say(f"open {key}")
+
+
+def opens(key: str) -> bool:
+    """Wait until the first rank says whether it begins with a stage, whose processes then meet where it says."""
+    if port := heard(f"open {key}"):
+        _meet_at(port)
+    return bool(port)
 
 
 def _meet_at(port: str) -> None:

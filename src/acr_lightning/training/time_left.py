@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
+from rich.progress import TimeRemainingColumn
 
 from acr_lightning.duration import duration
 
@@ -32,10 +33,15 @@ class TimeLeft(Callback):
 
 
 class StageBar(RichProgressBar):
-    """Lightning's progress bar, which times an epoch, with what is left of the stage."""
+    """Lightning's progress bar, which times an epoch, with what is left of the stage; it fits 80 columns."""
+
+    def configure_columns(self, trainer: Trainer) -> list[Any]:  # noqa: D102
+        description, bar, batches, *_ = super().configure_columns(trainer)
+        bar.bar_width = 10
+        return [description, bar, batches, TimeRemainingColumn(compact=True, elapsed_when_finished=True)]
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:  # noqa: D102
         metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)  # of a logger
         left = [one.left for one in trainer.callbacks if isinstance(one, TimeLeft) and one.left]  # type: ignore[attr-defined]
-        return {**metrics, **({"left": f"about {duration(left[0])}"} if left else {})}
+        return {**metrics, **({"left": duration(left[0])} if left else {})}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.manifest import labels_of
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.data.samples import TrainingSamples, tag_vector
@@ -31,8 +32,7 @@ class PastedCrops(TaggedCrops):
 
     def __init__(self, dataset: TaggedDataset, labels: str, **crops: Any) -> None:
         super().__init__(dataset, **crops)
-        of_run = Path(labels, "label", "labels")
-        self.labels = of_run if of_run.is_dir() else Path(labels)
+        self.labels = labels_of(Path(labels))
 
     def samples(self) -> TrainingSamples:
         """The training samples.
