@@ -46,7 +46,7 @@ def at_threshold(scenes: list[Scene], levels: list[NDArray[np.uint8]], threshold
     counts = np.zeros((LABELS, LABELS), np.int64)
     for one, level in zip(scenes, levels, strict=True):
         best = level.max(axis=0)
-        label = np.where(best >= threshold, (one.classes + 1)[level.argmax(axis=0)], 0)
+        label = np.where(best > threshold, (one.classes + 1)[level.argmax(axis=0)], 0)
         scored = one.mask != 255
         pairs = one.mask[scored].astype(np.int64) * LABELS + label[scored]
         counts += np.bincount(pairs, minlength=LABELS**2).reshape(LABELS, LABELS)

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acr_lightning.artefacts.manifest import CHECKPOINT, require_classes
+from acr_lightning.artefacts.manifest import CHECKPOINT
 from acr_lightning.artefacts.review_file import REJECTED
 from acr_lightning.chain.stage import Job, Section, Stage, node
+from acr_lightning.chain.values import get_value
 from acr_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -113,15 +114,18 @@ def check_crop(name: str, values: Section) -> None:
         )
 
 
-def check_initial(name: str, values: Section) -> None:
-    """Refuse to go on from a network of other classes."""
-    if initial := values["model"].get("initial"):
-        from acr_lightning.classes.class_names import build
-        from acr_lightning.data.tagged import TaggedDataset
-        from acr_lightning.nets.checkpoint import class_names_of
-
-        dataset = build(values["data"]["dataset"], f"{name}.data.dataset", TaggedDataset)
-        require_classes(f"{name}.model.initial: {initial}", class_names_of(initial, "acr segment"), dataset.class_names)
+def check_fit(name: str, values: Section) -> None:
+    """Refuse such a crop, and a training that would end before what its method is about begins."""
+    check_crop(name, values)
+    model, epochs = values["model"], values["trainer"]["max_epochs"]
+    keys = [] if model.get("strategy") == "baseline" else ["classifier_epochs", "reconstructor_epochs", "triplet.start"]
+    lengths = {f"{name}.model.{key}": get_value(values, ["model", *key.split(".")]) or 0 for key in keys}
+    if epochs is not None and 0 < epochs <= sum(lengths.values()):
+        before = " and ".join(f"{key} ({length})" for key, length in lengths.items() if length)
+        raise UserError(
+            f"{name}.trainer.max_epochs: {epochs} are over before the method's own loss counts, after {before}; "
+            "set more, or less before it"
+        )
 
 
 FIT = Stage(
@@ -132,7 +136,7 @@ FIT = Stage(
     fit_defaults,
     fit,
     writes=CHECKPOINT,
-    check=check_crop,
+    check=check_fit,
 )
 AFFINITY_TRAIN = Stage(
     "affinity_train",
@@ -156,7 +160,6 @@ SEGMENT = Stage(
     train,
     reads={"data.labels": ("label",)},
     writes=CHECKPOINT,
-    check=check_initial,
     sees_masks=lambda section: bool(section["data"]["init_args"].get("labels") == "masks"),
     obeys=lambda decision: decision.verdict == REJECTED,
 )

@@ -84,6 +84,31 @@ def test_values_and_sizes(experiment, values, message):
     check(experiment(**{"fit.data.crop": 40, "fit.model.strategy": "baseline"}), ["fit"], thorough=True)  # no decoder
 
 
+WARM_UP = {"fit.model.classifier_epochs": 2, "fit.model.reconstructor_epochs": 1}
+AEFT = {"class_path": "AEFT", "init_args": {"classifier": {"backbone": "test_resnet"}, "triplet": {"start": 3}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "after", "harmless"),
+    [
+        (
+            WARM_UP, r"fit\.model\.classifier_epochs \(2\) and fit\.model\.reconstructor_epochs \(1\)",
+            {"fit.model.strategy": "baseline"},
+        ),
+        ({**WARM_UP, "fit.model.strategy": "pretrained"}, r"fit\.model\.classif", {"fit.trainer.max_epochs": 4}),
+        ({"fit.model": AEFT}, r"fit\.model\.triplet\.start \(3\)", {"fit.model.triplet.start": 2}),
+        (WARM_UP, r"fit\.model\.classifier_epochs", {"fit.trainer.max_epochs": -1}),
+        (WARM_UP, r"fit\.model\.classifier_epochs", {"fit.trainer.max_epochs": None}),
+    ],
+)  # fmt: skip
+def test_a_training_that_ends_before_its_method_begins(experiment, values, after, harmless):
+    values = {"fit.trainer.max_epochs": 3, **values}
+    message = rf"fit\.trainer\.max_epochs: 3 are over before the method's own loss counts, after {after}"
+    with pytest.raises(UserError, match=message):
+        check(experiment(**values), ["fit"], thorough=True)
+    check(experiment(**{**values, **harmless}), ["fit"], thorough=True)
+
+
 @pytest.mark.parametrize(("stage", "devices", "photos"), [("fit", 3, 8), ("segment", 4, 10)])
 def test_a_batch_that_devices_cannot_share(experiment, stage, devices, photos):
     section = experiment(**{f"{stage}.trainer": {"accelerator": "cpu", "devices": devices}}).section(stage)

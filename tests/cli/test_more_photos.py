@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 
 import pytest
@@ -13,8 +14,10 @@ from PIL import Image
 from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.chain.experiment_file import load
 from acr_lightning.chain.more_photos import other_photos, values_after
+from acr_lightning.chain.trainer_section import build
 from acr_lightning.cli.run import words_of
 from acr_lightning.data.shapes import Shapes
+from acr_lightning.errors import UserError
 from acr_lightning.segment.segmenter import Segmenter
 from acr_lightning.stages.chain import CHAIN
 
@@ -103,6 +106,28 @@ def test_they_are_labelled_by_its_networks(run, shapes, tmp_path, capsys):
     write_photos(shapes, 14, name=lambda tag: tag.replace("blue", "navy"))
     assert here("segment", *words, "--force") == 2
     assert "knows the classes 'black_checks, blue_checks, " in capsys.readouterr().err
+
+
+def test_a_network_of_other_classes_is_refused(run):
+    names = [*load(CHAIN, "own.yaml", {}).dataset().class_names]
+    reading = {"run": "other", "from.fit": "run"}
+    prototypes = {"class_path": "PrototypeInference", "init_args": {"scales": [1.0]}}
+    ordinary = {"class_path": "OCCSE", "init_args": {"classifier": NET, "ordinary": "run"}}
+    for stage, part, values in (
+        ("cam", "fit", reading),
+        ("cam", "fit", {**reading, "cam.model": prototypes}),
+        ("fit", "fit", {"fit.model.initial": "run"}),
+        ("fit", "fit", {"fit.model": ordinary}),
+        ("segment", "segment", {"segment.model.initial": "run/segment/last.ckpt"}),
+        ("evaluate", "segment", {}),
+    ):
+        build(load(CHAIN, "own.yaml", values).section(stage), stage)
+        others = load(CHAIN, "own.yaml", {**values, "dataset.classes": names[::-1]}).section(stage)
+        said = (
+            f"{stage}.model: run/{part}/last.ckpt knows the classes '{', '.join(names)}', and these are '{names[-1]}, "
+        )
+        with pytest.raises(UserError, match=re.escape(said)):
+            build(others, stage)
 
 
 def test_a_training_that_has_not_ended_is_none_to_go_on_from(run):

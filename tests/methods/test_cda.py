@@ -1,5 +1,8 @@
 """CDA: what is cut out, where it is pasted, and that it is data for any method."""
 
+import json
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from method_training import classifier_of, fit, trained_and_loaded
@@ -72,6 +75,15 @@ def test_each_photo_as_it_is_and_with_an_object(shapes, labels, monkeypatch):
     assert 0 < changed < 16
     assert samples[3, 16]["id"] == samples[3, 0]["id"]
     assert any(not np.array_equal(samples.photo(4, at)[0], samples.photo(3, at)[0]) for at in range(16, 32))
+
+
+def test_labels_of_other_classes_are_refused(shapes, labels):
+    """A run's labels, beside the manifest of the stage that made them."""
+    data = PastedCrops(shapes, str(labels), crop=32, batch_size=4)
+    for names, fits in ((shapes.class_names, True), (shapes.class_names[::-1], False), (shapes.class_names[1:], False)):
+        (labels.parent / "manifest.json").write_text(json.dumps({"status": "done", "classes": names}))
+        with nullcontext() if fits else pytest.raises(UserError, match=r"data\.labels: .*/labels knows the classes"):
+            data.samples()
 
 
 def test_training(shapes, labels, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.errors import UserError
+from acr_lightning.labels.pseudo_label import pseudo_label
 from acr_lightning.metrics.confusion import confusion, confusion_csv, scores
 from acr_lightning.metrics.folder_scores import count_folder
 from acr_lightning.metrics.threshold_sweep import ThresholdSweep
@@ -60,7 +61,7 @@ def test_sweep_equals_scoring_each_threshold():
     sweep, images = ThresholdSweep(5), []
     for _ in range(4):
         classes = np.sort(rng.choice(4, rng.integers(0, 4), replace=False))
-        levels = rng.integers(0, 256, (len(classes), 8, 6)).astype(np.uint8)
+        levels = rng.choice([0, 1, 2, 16, 17, 18, 128, 254, 255], (len(classes), 8, 6)).astype(np.uint8)
         mask = rng.choice([0, 1, 2, 3, 4, 255], (8, 6)).astype(np.uint8)
         images.append((mask, classes, levels))
         sweep.update(*images[-1])
@@ -72,8 +73,11 @@ def test_sweep_equals_scoring_each_threshold():
             for row in range(8):
                 for column in range(6):
                     pixel = levels[:, row, column]
-                    if len(classes) and pixel.max() >= threshold:
+                    if len(classes) and pixel.max() > threshold:
                         prediction[row, column] = classes[pixel.argmax()] + 1
+            # Which is the label that the threshold makes.
+            scores = levels.astype(np.float32) / np.float32(255)
+            assert np.array_equal(pseudo_label(np.zeros((8, 6, 3)), classes, scores, threshold / 255), prediction)
             naive += confusion(mask, prediction, 5)
         assert np.array_equal(matrices[threshold], naive), threshold
 

@@ -10,9 +10,10 @@ from tiny_acr import tiny_classifier
 
 from acr_lightning.affinity.affinity_net import AffinityNet, AffinityNetwork
 from acr_lightning.affinity.boundary_net import BoundaryNet
+from acr_lightning.artefacts import checkpoint_file
 from acr_lightning.errors import UserError
 from acr_lightning.nets.backbone import Backbone
-from acr_lightning.nets.checkpoint import describe_in, load_network
+from acr_lightning.nets.checkpoint import describe_in, load_network, require_learned_classes
 from acr_lightning.nets.classifier import CamClassifier, Classifier
 from acr_lightning.nets.deeplab import DeepLab
 
@@ -46,6 +47,22 @@ def test_round_trip(tmp_path, make, kind):
     assert not loaded.training
     one, two = network(image), loaded(image)
     assert torch.equal(*((one.cam_logits, two.cam_logits) if kind is Classifier else (one, two)))
+
+
+def test_whose_classes_a_loaded_network_knows(tmp_path):
+    """A network that its checkpoint says no names of, as before they were kept, passes; so does one without weights."""
+    fresh = CamClassifier(3, "test_resnet", output_stride=8, width=16)
+    loaded = load_network(saved(fresh, tmp_path / "last.ckpt"), Classifier, "acr fit")
+    require_learned_classes(torch.nn.ModuleList([fresh, loaded]), ["a", "b", "c"], "cam.model")
+    content = checkpoint_file.read(tmp_path / "last.ckpt")
+    checkpoint_file.write({**content, "class_names": ["a", "b", "c"]}, tmp_path / "last.ckpt")
+    loaded = load_network(tmp_path / "last.ckpt", Classifier, "acr fit")
+    require_learned_classes(torch.nn.ModuleList([loaded]), ("a", "b", "c"), "cam.model")
+    for others in (["a", "c", "b"], ["a", "b"], ["a", "b", "c", "d"]):
+        with pytest.raises(
+            UserError, match=r"cam\.model: .*last\.ckpt knows the classes 'a, b, c', and these are 'a, "
+        ):
+            require_learned_classes(torch.nn.ModuleList([loaded]), others, "cam.model")
 
 
 def test_weights_are_not_part_of_a_description():

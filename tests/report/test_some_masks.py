@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from acr_lightning.artefacts.cam_file import write_cam
 from acr_lightning.artefacts.palette import write_mask
 from acr_lightning.data.tag_folder import TagFolder
 from acr_lightning.errors import UserError
@@ -69,6 +70,19 @@ def test_masks_of_all_photos_say_nothing_of_it(run, dataset):
     records = score_run({"label": run / "label"}, dataset, ["val"], run / "evaluate")
     splits = [line.split(" | ")[1] for line in table(records).splitlines()[2:]]
     assert splits == ["training photos", "val (all trained on)"]
+
+
+def test_cams_are_scored_at_the_threshold_of_the_labels_though_it_lies_between_two_levels(run, dataset):
+    """At 0.25, level 63.75, a score of level 64 is the class's: right on photo 1, wrong on photo 0."""
+    for number in range(4):
+        write_cam(run / "cam" / "cams" / f"{number}.npz", np.array([0]), np.full((1, 5, 6), 64 / 255, np.float32))
+    manifest = {"status": "done", "config": {"cams": str(run / "cam" / "cams")}, "counts": {"chosen": "given"}}
+    for threshold, ious in ((0.25, [0.0, 50.0]), (0.252, [50.0, 0.0])):
+        manifest["counts"]["threshold"] = threshold
+        (run / "label" / "manifest.json").write_text(json.dumps(manifest))
+        records = score_run({name: run / name for name in ("cam", "label")}, dataset, ["val"], run / "evaluate")
+        (cam,) = (one for one in records if (one["what"], one.get("chosen")) == ("cam", "given"))
+        assert [one["iou"] for one in cam["classes"].values()] == ious
 
 
 def test_they_never_mix_with_those_of_all_photos(run, records, tmp_path):

@@ -90,6 +90,13 @@ def test_spans_begin_anew():
     )
 
 
+def test_the_rise_is_that_of_the_first_span_that_has_an_epoch():
+    rising, span = replace(PLAIN, warmup_epochs=2), Span(0, None, 0.5)
+    seen = rates_by_step(8, rising, 8, 4, [Span(0, 0), span])  # no epoch of the classifier alone before the game
+    assert seen == rates_by_step(8, rising, 8, 4, [span])
+    assert seen[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+
+
 def test_a_cosine_after_a_rise_as_timm_has_it():
     # Ten steps in five epochs, two of which rise.
     seen = rates_by_step(10, replace(PLAIN, schedule="cosine", warmup_epochs=2), 10, 5)

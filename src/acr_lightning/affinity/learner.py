@@ -34,6 +34,7 @@ class AffinityLearner(AlternatingModule):
     """
 
     described = "network"
+    knows_classes = False
 
     def __init__(
         self,

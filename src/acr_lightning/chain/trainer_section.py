@@ -18,6 +18,7 @@ from acr_lightning.chain.values import get_value
 from acr_lightning.classes.argument_names import argument_names
 from acr_lightning.classes.bounded import Seed
 from acr_lightning.errors import UserError
+from acr_lightning.nets.checkpoint import require_learned_classes
 from acr_lightning.system.launch import launched, require_srun
 from acr_lightning.training.checkpoint_io import WholeCheckpointIO
 from acr_lightning.training.one_message import OneMessage
@@ -56,6 +57,8 @@ def build(section: Section, name: str, callbacks: Sequence[Callback] = ()) -> Pa
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise UserError(f"{name}.trainer: {' '.join(str(error).split())}") from None
     _require_even_batches(config.as_dict(), trainer, name)
+    if dataset := getattr(objects.data, "dataset", None):
+        require_learned_classes(objects.model, dataset.class_names, f"{name}.model")
     return Parts(objects.model, objects.data, trainer, yaml.safe_load(parser.dump(config, skip_unset=False)))
 
 

@@ -1,7 +1,9 @@
 """The background threshold of a folder of CAMs: without masks, or (said so) with them."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_multiotsu
 
-from acr_lightning.artefacts.cam_file import LEVELS
+from acr_lightning.artefacts.cam_file import LEVELS, read_cam
 from acr_lightning.artefacts.cam_histogram import histogram
+from acr_lightning.artefacts.item_path import item_path
+from acr_lightning.artefacts.palette import IGNORE
 from acr_lightning.data.tagged import TaggedDataset
 from acr_lightning.errors import UserError
-from acr_lightning.metrics.cam_scores import cam_scores, sweep_cams
+from acr_lightning.metrics.cam_scores import cam_scores
+from acr_lightning.metrics.threshold_sweep import ThresholdSweep
+from acr_lightning.system.pool import map_in_pool
 
-# Of the bootstrap.
-RESAMPLES = 1000
+# Of the bootstrap; photos whose counts are added up at once, and how many are counted sooner than a pool starts.
+RESAMPLES, BLOCK, FEW = 1000, 256, 64
 log = logging.getLogger(__name__)
 
 
@@ -29,12 +35,12 @@ def automatic_thresholds(cams: Path, ids: Sequence[str], parts: int) -> list[flo
         parts: that the scores are split into: 2, or 3 for sure background, what is between, and a sure class.
 
     Returns:
-        In `[0, 1]`, ascending, the lowest score of each part but the first.
+        In `[0, 1]`, ascending, the highest score of each part but the last; a tie goes to the background.
     """
     counts = histogram(cams, ids)
     if np.count_nonzero(counts) < parts:  # nothing to split
         return [level / LEVELS for level in range(1, parts)]
-    return [(int(level) + 1) / LEVELS for level in threshold_multiotsu(hist=counts, classes=parts)]
+    return [int(level) / LEVELS for level in threshold_multiotsu(hist=counts, classes=parts)]
 
 
 class ChosenThreshold(NamedTuple):
@@ -68,22 +74,45 @@ def threshold_of_masks(cams: Path, dataset: TaggedDataset) -> ChosenThreshold:
             f"label.threshold: masks needs those of two photos, and there are {len(ids)}; set dataset.masks"
         )
     log.warning("label: threshold masks reads the masks of %d photos", len(ids))
-    counts = [_by_class(sweep_cams(cams, dataset, [image_id]).confusion()) for image_id in ids]
-    resample = np.random.default_rng(0).integers(len(ids), size=(RESAMPLES, len(ids)))
-    thresholds = [_best_level(counts, picks) / LEVELS for picks in resample]
+    generator = np.random.default_rng(0)
+    picks = (np.bincount(generator.integers(len(ids), size=len(ids)), minlength=len(ids)) for _ in range(RESAMPLES))
+    weights = np.stack([np.ones(len(ids), np.uint16), *(one.astype(np.uint16) for one in picks)])
+    best, *thresholds = (_best_level(*counts) / LEVELS for counts in _weighted_sums(cams, dataset, ids, weights))
     low, high = np.quantile(thresholds, [0.025, 0.975])
-    return ChosenThreshold(_best_level(counts, range(len(ids))) / LEVELS, float(low), float(high), len(ids))
+    return ChosenThreshold(best, float(low), float(high), len(ids))
 
 
-def _by_class(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Confusion matrices `[256, K + 1, K + 1]` to hits and to union and hits, `[2, 256, K + 1]`."""
-    hits = matrices.diagonal(axis1=1, axis2=2)
-    return np.stack([hits, matrices.sum(axis=1) + matrices.sum(axis=2)])
+def _weighted_sums(
+    cams: Path, dataset: TaggedDataset, ids: Sequence[str], weights: NDArray[np.uint16]
+) -> NDArray[np.float64]:
+    """Of R weights of N photos, `[R, N]`: hits, and union and hits, by level and label, `[R, 2, 256, K + 1]`."""
+    sums = np.zeros((len(weights), 2 * (LEVELS + 1) * (dataset.num_classes + 1)))  # whole numbers, exact up to 2^53
+    counts = map_in_pool(partial(_by_label, cams=cams, dataset=dataset), ids, "threshold", few=FEW)
+    for start, block in enumerate(iter(lambda: [*islice(counts, BLOCK)], [])):
+        dense = np.zeros((len(block), 2, LEVELS + 1, dataset.num_classes + 1))
+        for photo, (labels, own) in zip(dense, block, strict=True):
+            photo[..., labels] = own
+        sums += weights[:, start * BLOCK :][:, : len(block)].astype(float) @ dense.reshape(len(block), -1)
+    return sums.reshape(len(weights), 2, LEVELS + 1, -1)
 
 
-def _best_level(counts: Sequence[NDArray[np.int64]], picks: Iterable[int]) -> int:
-    """The level of the best mIoU on these photos, over the labels that they have; the lowest of several."""
-    hits, both = np.sum([counts[pick] for pick in picks], axis=0)
+def _by_label(image_id: str, cams: Path, dataset: TaggedDataset) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """The labels in a photo's mask or tags, `[P]`, and of those hits, and union and hits, `[2, 256, P]`."""
+    mask = dataset.mask(image_id)
+    assert mask is not None  # it is a scored one
+    cam = read_cam(item_path(cams, image_id, ".npz"), dataset.num_classes, mask.shape)
+    labels = np.unique([0, *(cam.classes + 1), *np.unique(mask[mask != IGNORE])])
+    places = np.full(IGNORE + 1, IGNORE)
+    places[labels] = range(len(labels))
+    sweep = ThresholdSweep(len(labels))
+    sweep.update(places[mask].astype(np.uint8), places[cam.classes + 1] - 1, cam.levels)
+    matrices = sweep.confusion()
+    hits, both = matrices.diagonal(axis1=1, axis2=2), matrices.sum(axis=1) + matrices.sum(axis=2)
+    return labels, np.stack([hits, both]).astype(np.uint32)  # half as large on its way here
+
+
+def _best_level(hits: NDArray[np.float64], both: NDArray[np.float64]) -> int:
+    """The level of the best mIoU, over the labels that there are, from `[256, K + 1]`; the lowest of several."""
     iou = hits / np.maximum(both - hits, 1)
     return int(np.argmax(iou.sum(axis=1) / (both > 0).sum(axis=1)))
 

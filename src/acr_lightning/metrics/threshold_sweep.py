@@ -10,7 +10,8 @@ from acr_lightning.artefacts.palette import IGNORE
 class ThresholdSweep:
     """Counts pixels by true label, winning class and its level; each threshold's confusion matrix follows from that.
 
-    A pixel is predicted as its winning class where its level is at least the threshold, else as background.
+    A pixel is predicted as its winning class where its level is above the threshold, else as background: as a
+    constant background score before the classes has it, which wins a tie.
 
     Args:
         num_labels: K + 1.
@@ -42,10 +43,10 @@ class ThresholdSweep:
     def confusion(self) -> NDArray[np.int64]:
         """The confusion matrix `[K + 1, K + 1]` of every threshold, `[256, K + 1, K + 1]`.
 
-        Index `t` is the threshold at level `t`; at 0 nothing is background but the images without tags.
+        Index `t` is the threshold at level `t`; at 255 all is background.
         """
-        at_least = self.counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]  # pixels of level >= t
-        matrices = at_least.transpose(2, 0, 1).copy()
-        # What falls below the threshold is predicted as background, from whichever class.
+        above = self.counts.sum(axis=2, keepdims=True) - self.counts.cumsum(axis=2)  # pixels of level > t
+        matrices = above.transpose(2, 0, 1).copy()
+        # What does not beat the threshold is predicted as background, from whichever class.
         matrices[:, :, 0] = self.counts.sum(axis=(1, 2))[None] - matrices[:, :, 1:].sum(axis=2)
         return matrices

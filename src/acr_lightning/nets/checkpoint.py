@@ -1,19 +1,20 @@
 """Networks in checkpoints: each describes itself, and is made again without its training module."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from acr_lightning.artefacts import checkpoint_file
+from acr_lightning.artefacts.manifest import require_classes
 from acr_lightning.classes.foreign_classes import build_foreign
 from acr_lightning.data.class_faults import require_class_names
 from acr_lightning.errors import UserError, nearest, shown
 from acr_lightning.nets.described import Described
 
-# Keys of a checkpoint: how the network is made, and which attribute of the LightningModule it was.
-NETWORK, PART = "network", "network_part"
+# Keys of a checkpoint: how the network is made, which attribute of the LightningModule it was, what it tells apart.
+NETWORK, PART, CLASS_NAMES = "network", "network_part", "class_names"
 
 Network = TypeVar("Network", bound=Described)
 
@@ -85,7 +86,7 @@ def class_names_of(path: str | Path, made_by: str) -> list[str]:
         UserError: the file is missing or damaged, or has no names that classes can have, or not as many as its network.
     """
     checkpoint = read_checkpoint(path, made_by)
-    names = checkpoint.get("class_names")
+    names = checkpoint.get(CLASS_NAMES)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: class_names: expected a list of names, got {shown(str(names))}")
     require_class_names(names, f"{path}: class_names")
@@ -96,17 +97,35 @@ def class_names_of(path: str | Path, made_by: str) -> list[str]:
     return names
 
 
+def require_learned_classes(module: torch.nn.Module, class_names: Sequence[str], where: str) -> None:
+    """Check that every network whose weights were loaded, `module` or within it, knows a data set's classes.
+
+    Args:
+        module: some of whose networks may be from checkpoints; one that names no classes passes.
+        class_names: of the data set, without background, in its order.
+        where: key of the module, for the message.
+
+    Raises:
+        UserError: a network is for other classes, or has them in another order.
+    """
+    for part in module.modules():
+        path, known = getattr(part, "learned", None) or ("", [])
+        require_classes(f"{where}: {path}", known, class_names)
+
+
 def fit_checkpoint(source: str | Path) -> Path:
     """Of a run's folder the checkpoint of its stage `fit`; any other path as it is."""
     return Path(source) / "fit" / "last.ckpt" if Path(source).is_dir() else Path(source)
 
 
-def _load(network: torch.nn.Module, checkpoint: dict[str, Any], path: str | Path) -> None:
+def _load(network: Described, checkpoint: dict[str, Any], path: str | Path) -> None:
     try:
         load_part(network, checkpoint, checkpoint[PART])
     except Exception as error:  # RuntimeError of tensors that are missing or do not fit, others of other types
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: its weights do not fit its network ({reason})") from None
+    names = checkpoint.get(CLASS_NAMES)
+    network.learned = str(path), [*map(str, names)] if isinstance(names, list) else []
 
 
 def _overridden(node: Any, overrides: Mapping[str, Any]) -> Any:

@@ -15,9 +15,11 @@ class Described(nn.Module):
     Attributes:
         arguments: of the constructor, by name, defaults included. To be described they must be plain values (numbers,
             texts, lists), or described modules themselves.
+        learned: the checkpoint that its weights are from, and the names of the classes they are for, if it has them.
     """
 
     arguments: dict[str, Any]
+    learned: tuple[str, list[str]] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: D102
         self = super().__new__(cls)

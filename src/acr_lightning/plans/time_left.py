@@ -13,8 +13,8 @@ from acr_lightning.plans.plan import Cell
 def time_left(runs: Sequence[Cell]) -> str:
     """`, about 12 min are left`: what the runs take that are not done; nothing before the first one is.
 
-    Each is taken to last as long as the same variant did with other seeds, else as the mean of those that have as many
-    stages, else as the mean of all that are done.
+    Each is taken to last as long as the same variant did with other seeds, else as the mean of those on the same data
+    set that have as many stages, else as the mean of all that are done.
     """
     durations, cells_to_come = defaultdict[object, list[float]](list), list[Cell]()
     for cell in runs:

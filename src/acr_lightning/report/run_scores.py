@@ -164,7 +164,7 @@ def _cam_records(
     counts = part(label, "counts")
     threshold = counts.get("threshold")
     if label and _source(label) == name and isinstance(threshold, int | float) and 0 <= threshold <= 1:
-        level = round(threshold * LEVELS)
+        level = int(threshold * LEVELS + 1e-6)  # between two levels it parts the same pixels as at the lower one
         records.append({**base, "chosen": counts.get("chosen"), **rows[level]})
     return records
 

@@ -73,8 +73,3 @@ class Segmenter(AlternatingModule):
         counts = torch.stack([group.sum() for group in groups]).float()
         mean_of_processes(counts)
         return Update(segmentation_loss(logits, batch["label"], groups, counts), {})
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build and to use the network without this module and without the data set."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["class_names"] = list(self.trainer.datamodule.dataset.class_names)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from acr_lightning.classes.bounded import PositiveInt
 from acr_lightning.errors import UserError
-from acr_lightning.nets.checkpoint import describe_in
+from acr_lightning.nets.checkpoint import CLASS_NAMES, describe_in
 from acr_lightning.training.nonfinite import NonFinite
 from acr_lightning.training.optimisation import WHOLE_RUN, OptimizerSettings, Span
 from acr_lightning.training.whole_batch import mean_of_processes
@@ -71,6 +71,7 @@ class AlternatingModule(LightningModule):
 
     Attributes:
         described: name of the network that checkpoints say how to make, without this module.
+        knows_classes: whether that network is for the classes of its data set alone, which checkpoints then name.
 
     Args:
         optimizer: of every player, each of which has one of its own.
@@ -78,6 +79,7 @@ class AlternatingModule(LightningModule):
     """
 
     described = "classifier"
+    knows_classes = True
 
     def __init__(self, optimizer: OptimizerSettings, step: StepSettings = StepSettings()) -> None:
         super().__init__()
@@ -90,8 +92,10 @@ class AlternatingModule(LightningModule):
         return {self.described: Player(getattr(self, self.described), self.optimizer_settings)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the network without this module."""
+        """Keep what it takes to build and to use the network without this module and without the data set."""
         describe_in(checkpoint, getattr(self, self.described), self.described)
+        if self.knows_classes and (dataset := getattr(self.trainer.datamodule, "dataset", None)):  # type: ignore[attr-defined]
+            checkpoint[CLASS_NAMES] = list(dataset.class_names)
 
     def update(self, player: str, name: str, parts: Sequence[Part], update: Callable[[Part], Update]) -> None:
         """One step of one player; the others get no gradient.

@@ -93,7 +93,7 @@ class OptimizerSettings:
         self, optimizer: torch.optim.Optimizer, total_steps: int, epochs: int = 1, spans: Sequence[Span] = WHOLE_RUN
     ) -> LambdaLR:
         """The schedule of that optimiser, stepped once a batch; it begins anew in each span, and rests between them."""
-        spans, per_epoch = [*spans], total_steps // max(1, epochs)
+        spans, per_epoch = [span for span in spans if span.epochs != 0], total_steps // max(1, epochs)
         if self.schedule_epochs is not None:
             spans[-1] = spans[-1]._replace(epochs=self.schedule_epochs)
         rise = self.warmup_epochs * per_epoch
@@ -102,7 +102,7 @@ class OptimizerSettings:
             step_of_rise = step - spans[0].start * per_epoch + 1
             if rise and step_of_rise <= rise:
                 return spans[0].factor * max(0, step_of_rise) / rise
-            past_spans = [span for span in spans if span.epochs != 0 and span.start * per_epoch <= step] or [spans[0]]
+            past_spans = [span for span in spans if span.start * per_epoch <= step] or [spans[0]]
             start = past_spans[-1].start * per_epoch
             length = max(1, total_steps - start if past_spans[-1].epochs is None else past_spans[-1].epochs * per_epoch)
             return past_spans[-1].factor * SCHEDULES[self.schedule](min(max(step - start, 0), length - 1) / length)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from acr_lightning.artefacts.item_path import item_path
-from acr_lightning.artefacts.manifest import labels_of
+from acr_lightning.artefacts.manifest import classes_of, labels_of, require_classes
 from acr_lightning.artefacts.palette import read_mask
 from acr_lightning.data.datamodule import TaggedCrops
 from acr_lightning.data.samples import TrainingSamples, tag_vector
@@ -38,12 +38,13 @@ class PastedCrops(TaggedCrops):
         """The training samples.
 
         Raises:
-            UserError: there are no labels.
+            UserError: there are no labels, or they are a run's of other classes.
         """
         if not self.labels.is_dir():
             raise UserError(
                 f"data.labels: no folder {self.labels}; run all stages up to label of an earlier round first"
             )
+        require_classes(f"data.labels: {self.labels}", classes_of(self.labels.parent), self.dataset.class_names)
         return PastedSamples(self.dataset, self.crop, self.long_side, self.seed, self.labels)
 
 
