@@ -18,7 +18,7 @@ from acr_lightning.stages.chain import CHAIN
 CODE = "acr 2, commit 1"
 PLAN = {
     "run": "out", "seeds": [0, 1], "stages": ["fit", "cam"],
-    "common": {"fit.trainer.max_epochs": 1},
+    "common": {"fit.trainer.max_epochs": 1, "fit.model.classifier_epochs": 0, "fit.model.reconstructor_epochs": 0},
     "datasets": {"scenes": {"base": "demo.yaml", "dataset.size": 32}},
     "tables": {"Strategy": {"control": {"fit.model.strategy": "baseline"}, "ACR": None}},
 }  # fmt: skip
@@ -221,7 +221,7 @@ def test_every_run_is_told_all_its_values(cells):
         "Methods", "Own photos", "OC-CSE", "demo.yaml",
         {
             "run": "out/Own_photos/OC-CSE-seed0", "seed": 0, "stages": ["fit", "cam"],
-            "dataset.size": 32, "fit.trainer.max_epochs": 1, "dataset.seed": 7,
+            "dataset.size": 32, **PLAN["common"], "dataset.seed": 7,
             "fit.model": {"class_path": "OCCSE", "init_args": {"ordinary": plain}},
         },
         [Path(plain)],

@@ -43,8 +43,8 @@ def test_the_closed_form_is_grad_cam_by_a_backward_pass(kind):
     views, steps = torch.cat([image, image.flip(-1)]), 5
     cells = net(image).cam_logits[0, 0].numel()
     for c in (0, 2, 3):
-        got = climbing_cam(lambda x: net(x).cam_logits, views, c, steps, Climb())
-        still = climbing_cam(lambda x: net(x).cam_logits, views, c, 1, Climb()) * steps
+        got = climbing_cam(lambda x: net(x).cam_logits, views, torch.tensor([c]), steps, Climb())
+        still = climbing_cam(lambda x: net(x).cam_logits, views, torch.tensor([c]), 1, Climb()) * steps
         assert not torch.allclose(got, still, rtol=1e-10)
         positive = (net.classify.weight[c] > 0).sum().item()
         # Here the weight of the restraint is in cells of stride 16 and in 1024 positive weights.
@@ -57,7 +57,7 @@ def test_a_class_that_shows_nowhere_stays_finite():
     net = classifier_of("usual").eval().requires_grad_(False)
     net.classify.weight.data[1] = -1
     views = net.normalise(torch.rand(2, 3, 32, 32))
-    shown, hidden = (climbing_cam(lambda x: net(x).cam_logits, views, c, 3, Climb()) for c in (0, 1))
+    shown, hidden = (climbing_cam(lambda x: net(x).cam_logits, views, torch.tensor([c]), 3, Climb()) for c in (0, 1))
     assert shown.isfinite().all()
     assert shown.max() > 0
     assert hidden.abs().max() == 0
@@ -84,7 +84,9 @@ def test_stage_cam(kind, tmp_path, shapes):
     for scale, steps in ((0.5, 2), (1.0, 3)):
         view = F.interpolate(seen, scale_factor=scale, mode="bilinear", antialias=True)
         both = torch.cat([view, view.flip(-1)])
-        cams = torch.stack([climbing_cam(lambda x: net(x).cam_logits, both, c, steps, Climb()) for c in (0, 2)])
+        cams = torch.stack(
+            [climbing_cam(lambda x: net(x).cam_logits, both, torch.tensor([c]), steps, Climb()) for c in (0, 2)]
+        )
         total = total + F.interpolate(cams[None], (40, 48), mode="bilinear")[0]
     assert torch.allclose(one[2], total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5), atol=1e-5)
     assert one[1].tolist() == [0, 2]

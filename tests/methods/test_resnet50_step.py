@@ -100,11 +100,11 @@ def test_a_full_step_on_pasted_objects(resnet50, shapes, tmp_path, monkeypatch):
 def test_climbing(resnet50):
     net = resnet50.eval().requires_grad_(False)
     views = net.normalise(torch.rand(2, 3, 32, 32))
-    shown = net(views).cam_logits.amax(dim=(0, 2, 3)).topk(2).indices
+    shown = net(views).cam_logits.amax(dim=(0, 2, 3)).topk(1).indices
     made = climbing_cam(lambda x: net(x).cam_logits, views, shown, 2, Climb())
-    assert made.shape == (2, 2, 2)
+    assert made.shape == (2, 2)
     assert made.isfinite().all()
-    assert made.amax(dim=(1, 2)).min() > 0
+    assert made.amax() > 0
 
 
 def test_finetuning_on_one_photo(resnet50, monkeypatch):

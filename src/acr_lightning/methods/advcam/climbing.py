@@ -28,7 +28,7 @@ class Climb:
 
 
 def climbing_cam(
-    cam_logits: Callable[[Tensor], Tensor], views: Tensor, target: int, steps: int, climb: Climb
+    cam_logits: Callable[[Tensor], Tensor], views: Tensor, target: Tensor, steps: int, climb: Climb
 ) -> Tensor:
     """The sum of the CAMs of a photo that is changed step by step, for one class.
 
@@ -38,7 +38,7 @@ def climbing_cam(
     Args:
         cam_logits: normalised images `[B, 3, H, W]` to `A`, `[B, K, h, w]`.
         views: a normalised photo and, perhaps, its mirror image, `[V, 3, H, W]`.
-        target: the class to climb for.
+        target: the class to climb for, `[1]`.
         steps: how many CAMs are summed; the first is that of the photo as it is.
         climb: how it is changed.
 
@@ -50,7 +50,7 @@ def climbing_cam(
     for at in range(steps):
         x = x.clone().requires_grad_(True)
         maps = F.relu(cam_logits(x).float())
-        regions = _regions(maps[:, target])
+        regions = _regions(maps[:, target].squeeze(1))
         if at == 0:
             first = regions.detach()
         total = total + regions.detach()
@@ -67,13 +67,13 @@ def _regions(cams: Tensor) -> Tensor:
     return views[0] + views[1].flip(-1) if len(cams) > 1 else views[0]
 
 
-def _height(maps: Tensor, regions: Tensor, first: Tensor, target: int, x: Tensor, climb: Climb) -> Tensor:
+def _height(maps: Tensor, regions: Tensor, first: Tensor, target: Tensor, x: Tensor, climb: Climb) -> Tensor:
     """What is climbed: the class's score less those of the others."""
     scores = maps.mean(dim=(2, 3)).sum(dim=0)
     shows_class = (regions / regions.amax() > climb.shown).detach()
     changes = ((regions - first).abs() * shows_class).sum()
     cells = x.shape[-2:].numel() / CELL / regions.numel()
-    return 2 * scores[target] - scores.sum() - climb.restraint * cells / POSITIVE_WEIGHTS * changes
+    return 2 * scores[target].squeeze() - scores.sum() - climb.restraint * cells / POSITIVE_WEIGHTS * changes
 
 
 def _stepped(x: Tensor, gradient: Tensor, step: float) -> Tensor:

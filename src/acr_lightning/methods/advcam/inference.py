@@ -53,7 +53,7 @@ class AdvCAM(CamInference):
             return total
         each = scaled_views(photo, self.scales, self.flip, self.long_side, self.classifier.multiple)
         for views, steps in zip(each, self.steps, strict=True):
-            for own, target in zip(total, classes.tolist(), strict=True):  # one by one, or memory grows with the tags
+            for own, target in zip(total, classes.split(1), strict=True):  # one by one, or memory grows with the tags
                 cam = climbing_cam(lambda x: self.classifier(x).cam_logits, views, target, steps, self.climb)
                 own += F.interpolate(cam[None, None], own.shape, mode="bilinear", align_corners=False)[0, 0]
         return total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5)
