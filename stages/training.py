@@ -123,8 +123,8 @@ def check_fit(name: str, values: Section) -> None:
     if epochs is not None and 0 < epochs <= sum(lengths.values()):
         before = " and ".join(f"{key} ({length})" for key, length in lengths.items() if length)
         raise UserError(
-            f"{name}.trainer.max_epochs: {epochs} are over before the method's own loss counts, after {before}; "
-            "set more, or less before it"
+            f"{name}.trainer.max_epochs: {epochs} epochs end before the method's own loss counts, after {before}; "
+            "set more, or fewer before it"
         )
 
 

@@ -103,7 +103,7 @@ AEFT = {"class_path": "AEFT", "init_args": {"classifier": {"backbone": "test_res
 )  # fmt: skip
 def test_a_training_that_ends_before_its_method_begins(experiment, values, after, harmless):
     values = {"fit.trainer.max_epochs": 3, **values}
-    message = rf"fit\.trainer\.max_epochs: 3 are over before the method's own loss counts, after {after}"
+    message = rf"fit\.trainer\.max_epochs: 3 epochs end before the method's own loss counts, after {after}"
     with pytest.raises(UserError, match=message):
         check(experiment(**values), ["fit"], thorough=True)
     check(experiment(**{**values, **harmless}), ["fit"], thorough=True)
